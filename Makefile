@@ -1,0 +1,127 @@
+# One command each. "make" alone lists them.
+#
+# Every environment is built from pinned requirements and marked by a stamp file that is written
+# last: an install that fails or is interrupted leaves no stamp, and the next run starts it afresh.
+
+PYTHON  ?= python3
+STORAGE ?= database
+PORT    ?= 8000
+ARGS    ?=
+
+VENV      ?= .venv
+VENV_LINT ?= .venv-lint
+VENV_DEMO ?= .venv-demo
+
+# "311" for Python 3.11; empty when $(PYTHON) cannot be run, which check-python then explains.
+PYTAG := $(shell $(PYTHON) -c 'import sys; print("%d%d" % sys.version_info[:2])' 2>/dev/null)
+# Python 3.11 is the last one that only Django 5.2 supports.
+PINS  := requirements/$(if $(filter 311,$(PYTAG)),test-py311-django52.txt,test-py313-django61.txt)
+
+# The Python's version is part of the stamp's name: another PYTHON makes the environment anew.
+TEST_READY := $(VENV)/.ready-$(PYTAG)
+LINT_READY := $(VENV_LINT)/.ready-$(PYTAG)
+DEMO_READY := $(VENV_DEMO)/.ready-$(PYTAG)
+
+# Twice quiet: only errors speak.
+PIP_INSTALL = -m pip install --quiet --quiet --disable-pip-version-check --no-input
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test docs coverage lint types format lock clean
+
+help:  ## list these commands
+	@echo "django-frontdesk: make COMMAND [PYTHON=python3.13]"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(DEMO_READY)  ## serve the example site: make demo [STORAGE=database|cache|file] [PORT=8000]
+	@$(VENV_DEMO)/bin/python example/demo.py --storage $(STORAGE) --port $(PORT)
+
+test: $(TEST_READY)  ## run the tests: make test [ARGS="-k login -n 2"]
+	@$(VENV)/bin/python -m pytest $(ARGS)
+
+docs: $(TEST_READY)  ## check that every snippet and command in the documentation works
+	@$(VENV)/bin/python -m pytest tests/docs $(ARGS)
+
+coverage: $(TEST_READY)  ## run the tests and show the lines they miss
+	@$(VENV)/bin/python -m coverage erase
+	@$(VENV)/bin/python -m coverage run -m pytest $(ARGS)
+	@$(VENV)/bin/python -m coverage combine --quiet
+	@$(VENV)/bin/python -m coverage report
+
+lint: $(LINT_READY)  ## check style and formatting
+	@$(VENV_LINT)/bin/ruff check .
+	@$(VENV_LINT)/bin/ruff format --check .
+
+types: $(LINT_READY)  ## check types
+	@$(VENV_LINT)/bin/mypy
+
+format: $(LINT_READY)  ## format the code and apply safe fixes
+	@$(VENV_LINT)/bin/ruff check --fix .
+	@$(VENV_LINT)/bin/ruff format .
+
+clean:  ## remove environments, caches and build results (the demo's data stays)
+	rm -rf .venv .venv-* .ci-venv-* build dist htmlcov .coverage .coverage.* \
+		.pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests example docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# --- environments -----------------------------------------------------------------------------
+
+# Asked only when an environment has to be made, so that repeated runs stay quick and quiet.
+define check_python
+$(PYTHON) -c '' 2>/dev/null || { echo 'make: cannot run "$(PYTHON)".' \
+	'Install Python 3.11 or newer, or name yours: make ... PYTHON=python3.13' >&2; exit 1; }; \
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'make: $(PYTHON) is older than' \
+	'Python 3.11. Name a newer one: make ... PYTHON=python3.13' >&2; exit 1; }; \
+$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo 'make: $(PYTHON) lacks the venv module.' \
+	'Install it (Debian and Ubuntu: apt install python3-venv) and try again.' >&2; exit 1; }
+endef
+
+# "--clear" also removes the stamp of another Python: there is never more than one per environment.
+$(VENV)/.ready-$(PYTAG): $(PINS) pyproject.toml
+	@$(check_python)
+	@echo "Making $(VENV) from $(PINS) (once) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/python $(PIP_INSTALL) -r $(PINS)
+	@$(VENV)/bin/python $(PIP_INSTALL) --no-deps -e .
+	@touch $@
+
+$(VENV_LINT)/.ready-$(PYTAG): requirements/lint.txt pyproject.toml
+	@$(check_python)
+	@echo "Making $(VENV_LINT) from requirements/lint.txt (once) ..."
+	@$(PYTHON) -m venv --clear $(VENV_LINT)
+	@$(VENV_LINT)/bin/python $(PIP_INSTALL) -r requirements/lint.txt
+	@$(VENV_LINT)/bin/python $(PIP_INSTALL) --no-deps -e .
+	@touch $@
+
+# The demo needs nothing but the package and its one dependency, at the tested versions.
+$(VENV_DEMO)/.ready-$(PYTAG): $(PINS) pyproject.toml
+	@$(check_python)
+	@echo "Making $(VENV_DEMO) (once) ..."
+	@$(PYTHON) -m venv --clear $(VENV_DEMO)
+	@$(VENV_DEMO)/bin/python $(PIP_INSTALL) -c $(PINS) -e .
+	@touch $@
+
+# --- pinned requirements ----------------------------------------------------------------------
+
+# make lock PYTHON_OLD=python3.11 PYTHON_NEW=python3.13
+# Resolves each .in file in a clean environment and writes plain "name==version" lines.
+PYTHON_OLD ?= python3.11
+PYTHON_NEW ?= python3.13
+
+lock:  ## resolve requirements/*.in anew and write the pins
+	@$(call pin,$(PYTHON_OLD),test.in "Django~=5.2.0",test-py311-django52.txt)
+	@$(call pin,$(PYTHON_NEW),test.in "Django~=6.1.0",test-py313-django61.txt)
+	@$(call pin,$(PYTHON_OLD),lint.in,lint.txt)
+
+# $(1) Python, $(2) requirements to resolve, $(3) the file to write. It is replaced only on success.
+define pin
+set -e; echo "Resolving requirements/$(3) ..."; \
+tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+$(1) -m venv "$$tmp/venv"; \
+"$$tmp/venv/bin/python" $(PIP_INSTALL) -r requirements/$(2); \
+{ echo '# Written by "make lock"; edit requirements/$(firstword $(2)) instead.'; \
+  "$$tmp/venv/bin/python" -m pip list --disable-pip-version-check --format=freeze --exclude pip --exclude setuptools \
+  | LC_ALL=C sort -f; } > "$$tmp/pins"; \
+cat "$$tmp/pins" > requirements/$(3)
+endef
