@@ -1,0 +1,125 @@
+"""Fixtures for every test, the `needs` marker, and the list of services at the end of a run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from asgiref.sync import SyncToAsync
+from hypothesis import settings as hypothesis_settings
+
+from tests import services
+
+# A shared machine can stall any single example; speed is asserted nowhere in the tests.
+hypothesis_settings.register_profile("frontdesk", deadline=None)
+hypothesis_settings.load_profile("frontdesk")
+
+
+# --- the run ------------------------------------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    services.RUN_DIR.mkdir(mode=0o700)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(services.RUN_DIR, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip or fail before any fixture, and so any database, is set up."""
+    for marker in item.iter_markers("needs"):
+        for service in marker.args:
+            services.require(service)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error) -> None:
+    """With pytest-xdist, each worker hands over what it used."""
+    used, skipped = getattr(node, "workeroutput", {}).get("frontdesk", ([], {}))
+    services.used.update(used)
+    services.skipped.update(skipped)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["frontdesk"] = (sorted(services.used), services.skipped)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not services.used and not services.skipped:
+        return
+    terminalreporter.section("services")
+    for name in sorted(services.used):
+        terminalreporter.line(f"used     {name}")
+    for name, reason in sorted(services.skipped.items()):
+        terminalreporter.line(f"skipped  {name}: {reason}")
+
+
+# --- databases ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
+    """pytest-django's, which alone would fail to drop a database that a thread still holds open."""
+    yield
+    from django.db import connections
+
+    with django_db_blocker.unblock():
+        # The thread in which async code runs Django's ORM lives as long as the process.
+        SyncToAsync.single_thread_executor.submit(connections.close_all).result()
+        for alias in connections:
+            if connections[alias].settings_dict["NAME"] == services.RUN:
+                _end_other_connections(connections[alias])
+
+
+def _end_other_connections(connection) -> None:
+    if connection.connection is None:  # no test asked for this database, so there is none
+        return
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        elif connection.vendor == "mysql":
+            cursor.execute(
+                "SELECT id FROM information_schema.processlist"
+                " WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+            )
+            for (process,) in cursor.fetchall():
+                cursor.execute("KILL %s", [process])
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The alias that @services.each_database() chose; the ORM uses it for the whole test."""
+    monkeypatch.setattr(services.RouteToCurrent, "alias", request.param)
+    return str(request.param)
+
+
+# --- caches -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def memcached() -> Iterator[str]:
+    """The address, "127.0.0.1:port", of a memcached that belongs to this run alone."""
+    services.require("memcached")
+    process, address = services.start_memcached()
+    yield address
+    services.stop(process)
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The URL of Redis. Start every key with `services.RUN`: those are removed after the run."""
+    services.require("redis")
+    import redis
+
+    url = services.REDIS.geturl()
+    yield url
+    with redis.Redis.from_url(url) as client:
+        for key in client.scan_iter(match=f"*{services.RUN}*", count=1000):
+            client.delete(key)

@@ -1,0 +1,31 @@
+"""What an installed package must carry, whatever it was installed from."""
+
+import importlib
+import re
+from importlib import metadata, resources
+
+import pytest
+
+import frontdesk
+
+
+def test_the_version_is_exposed_and_is_the_one_that_was_installed():
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", frontdesk.__version__)
+    assert metadata.version("django-frontdesk") == frontdesk.__version__
+
+
+def test_type_checkers_are_told_that_the_package_is_typed():
+    assert resources.files("frontdesk").joinpath("py.typed").is_file()
+
+
+def test_django_is_the_only_requirement():
+    required = [r for r in metadata.requires("django-frontdesk") or [] if "extra ==" not in r]
+    assert [re.split(r"[^\w-]", r)[0].lower() for r in required] == ["django"]
+
+
+@pytest.mark.parametrize("name", ["frontdesk", "frontdesk.testing"])
+def test_a_star_import_works(name):
+    module = importlib.import_module(name)
+    names: dict[str, object] = {}
+    exec(f"from {name} import *", names)
+    assert set(getattr(module, "__all__", [])) <= set(names)
