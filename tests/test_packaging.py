@@ -1,6 +1,7 @@
 """What an installed package must carry, whatever it was installed from."""
 
 import importlib
+import pkgutil
 import re
 from importlib import metadata, resources
 
@@ -23,9 +24,15 @@ def test_django_is_the_only_requirement():
     assert [re.split(r"[^\w-]", r)[0].lower() for r in required] == ["django"]
 
 
-@pytest.mark.parametrize("name", ["frontdesk", "frontdesk.testing"])
-def test_a_star_import_works(name):
-    module = importlib.import_module(name)
+MODULES = [frontdesk.__name__] + [
+    module.name
+    for module in pkgutil.walk_packages(frontdesk.__path__, "frontdesk.")
+    if ".migrations" not in module.name
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_star_import_works_for_every_module(name):
     names: dict[str, object] = {}
     exec(f"from {name} import *", names)
-    assert set(getattr(module, "__all__", [])) <= set(names)
+    assert set(getattr(importlib.import_module(name), "__all__", [])) <= set(names)
