@@ -1,0 +1,120 @@
+#!/usr/bin/env python
+"""Serve the demo on this machine: prepare what is missing, say where it is, run.
+
+    python example/demo.py [--storage database|cache|file] [--port 8000] [--host 127.0.0.1]
+
+The settings read their choice from the environment, so it is set before Django is loaded.
+"""
+
+import argparse
+import errno
+import ipaddress
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from io import StringIO
+
+STORAGES = ("database", "cache", "file")
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Serve the demo of django-frontdesk.")
+    parser.add_argument("--storage", choices=STORAGES, default="database")
+    parser.add_argument("--port", type=port_number, default=8000)
+    parser.add_argument("--host", type=loopback, default="127.0.0.1")
+    return parser.parse_args(argv)
+
+
+def port_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; choose one from 1 to 65535")
+    return int(text)
+
+
+def loopback(text: str) -> str:
+    """Refuse every address that another machine could reach: the passwords are public."""
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if text == "localhost" else text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no IP address") from None
+    if not address.is_loopback:
+        raise argparse.ArgumentTypeError(
+            "the demo runs in debug mode with well-known passwords, "
+            "so it serves this machine only: 127.0.0.1 or ::1"
+        )
+    return str(address)
+
+
+def why_not_free(host: str, port: int) -> str | None:
+    """Say why nothing can listen there, before anything else is done."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return f"Port {port} is taken, perhaps by a demo that still runs."
+            return f"Cannot listen on port {port}: {error.strerror}."
+    return None
+
+
+def prepare(storage: str) -> None:
+    """Create or update the tables; what is up to date takes no time."""
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0, interactive=False)
+    if storage == "cache":
+        call_command("createcachetable", verbosity=0)
+
+
+def announcement(address: str) -> Iterator[str]:
+    from django.conf import settings
+    from lobby.accounts import ACCOUNTS, ensure
+
+    yield f"\n  The lobby is open:  {address}\n"
+    for account in ACCOUNTS:
+        yield f"  {account.name:<9}{ensure(account):<24}{account.what}"
+    yield f"\n  Sessions are kept in the {settings.SESSION_STORAGE} storage, all data in {settings.VAR}."
+    yield "  Mails for a forgotten password appear here. Stop with Ctrl-C; the data stays.\n"
+
+
+def serve(host: str, port: int) -> None:
+    """Run Django's development server with our words in place of its banner."""
+    from django.contrib.staticfiles.management.commands.runserver import Command
+    from django.core.management import call_command
+
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    class Server(Command):
+        def on_bind(self, server_port: int) -> None:
+            print(*announcement(f"http://{where}/"), sep="\n", flush=True)
+
+    # It answers Ctrl-C by leaving with status 0; one more line is to come after that.
+    with suppress(SystemExit):
+        call_command(Server(stdout=StringIO()), where, use_reloader=False, skip_checks=False)
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = arguments(argv)
+    if problem := why_not_free(options.host, options.port):
+        another = options.port + 1 if 1024 <= options.port < 65535 else 8000
+        print(f"{problem} Choose another one: make demo PORT={another}", file=sys.stderr)
+        return 1
+    os.environ["DJANGO_SETTINGS_MODULE"] = "lobby.settings"
+    os.environ["FRONTDESK_DEMO_STORAGE"] = options.storage
+    os.environ["FRONTDESK_DEMO_DEBUG"] = "1"
+    # Ctrl-C while the tables are made is no accident either.
+    with suppress(KeyboardInterrupt):
+        prepare(options.storage)
+        serve(options.host, options.port)
+    print("\n  The lobby is closed. The next start finds everything as it is now.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

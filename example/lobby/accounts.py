@@ -1,0 +1,33 @@
+"""The demo's two accounts. Their passwords are no secret: the demo serves this machine only."""
+
+from typing import NamedTuple
+
+from django.contrib.auth.models import User
+
+
+class Account(NamedTuple):
+    name: str
+    password: str
+    staff: bool
+    what: str
+
+
+ACCOUNTS = (
+    Account("guest", "welcome-to-the-lobby", False, "signs in"),
+    Account("staff", "keys-to-the-lobby", True, "signs in, and may use the admin"),
+)
+
+
+def ensure(account: Account) -> str:
+    """Make the account unless it is there, and return what to say about its password.
+
+    One that is there is left as it is: somebody may have changed it to try that out.
+    """
+    user = User.objects.filter(username=account.name).first()
+    if user is None:
+        create = User.objects.create_superuser if account.staff else User.objects.create_user
+        create(account.name, f"{account.name}@lobby.example", account.password)
+        return account.password
+    if user.check_password(account.password):
+        return account.password
+    return "(the one you chose; it was not reset)"

@@ -1,0 +1,124 @@
+"""A stock Django project; what frontdesk adds is marked with an arrow."""
+
+import os
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from . import place
+
+VAR = place.directory()
+SECRET_KEY = place.secret_key(VAR / "secret")
+
+# demo.py switches this on, and it refuses to serve anything but this machine.
+DEBUG = os.environ.get("FRONTDESK_DEMO_DEBUG") == "1"
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+
+INSTALLED_APPS = [
+    "lobby",  # first, so that its templates win over those of the apps below
+    "frontdesk",  # <--
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "frontdesk.middleware.SessionMiddleware",  # <--
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "frontdesk.middleware.AuthenticationMiddleware",  # <--
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+# One of these keeps the sessions: make demo STORAGE=file
+SESSION_STORAGES: dict[str, dict[str, Any]] = {
+    "database": {"BACKEND": "frontdesk.storages.database.DatabaseStorage"},
+    "cache": {
+        "BACKEND": "frontdesk.storages.cache.CacheStorage",
+        "OPTIONS": {"ALIAS": "sessions"},
+    },
+    "file": {
+        "BACKEND": "frontdesk.storages.file.FileStorage",
+        "OPTIONS": {"DIRECTORY": VAR / "sessions"},
+    },
+}
+SESSION_STORAGE = os.environ.get("FRONTDESK_DEMO_STORAGE", "database")
+if SESSION_STORAGE not in SESSION_STORAGES:
+    raise ImproperlyConfigured(
+        f"FRONTDESK_DEMO_STORAGE is {SESSION_STORAGE!r}; "
+        f"it must be one of {', '.join(SESSION_STORAGES)}."
+    )
+
+SESSION_ENGINE = "frontdesk.engine"  # <--
+FRONTDESK = {"STORAGE": SESSION_STORAGES[SESSION_STORAGE]}  # <--
+
+# Badges in a cache live as long as the cache keeps them. This one is a table, so they
+# outlive a restart, and it is large enough never to drop one for want of room.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "sessions": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "lobby_sessions_cache",
+        "OPTIONS": {"MAX_ENTRIES": 1_000_000},
+    },
+}
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": VAR / "lobby.sqlite3",
+        # Readers do not wait for the writer, and a writer waits in line instead of failing.
+        "OPTIONS": {
+            "init_command": "PRAGMA journal_mode=WAL",
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "badge"
+
+# Password-reset mails appear in the terminal.
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+DEFAULT_FROM_EMAIL = "desk@lobby.example"
+
+ROOT_URLCONF = "lobby.urls"
+WSGI_APPLICATION = "lobby.wsgi.application"
+ASGI_APPLICATION = "lobby.asgi.application"
+STATIC_URL = "static/"
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]

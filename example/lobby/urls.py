@@ -1,0 +1,15 @@
+"""Three pages of the demo, frontdesk's own, and the admin."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from . import views
+
+urlpatterns = [
+    path("", views.landing, name="landing"),
+    path("badge/", views.badge, name="badge"),
+    path("notebook/", views.notebook, name="notebook"),
+    path("notebook/remove/", views.remove_note, name="remove_note"),
+    path("accounts/", include("frontdesk.urls")),
+    path("admin/", admin.site.urls),
+]

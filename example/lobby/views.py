@@ -1,0 +1,55 @@
+"""The lobby's pages. Nothing in here knows which storage keeps the sessions."""
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from frontdesk import sessions
+
+from . import notes
+from .barcode import barcode
+
+
+@never_cache
+@require_safe
+def landing(request: HttpRequest) -> HttpResponse:
+    """Explain the badge in one look."""
+    return render(request, "lobby/landing.html", {"storage": settings.SESSION_STORAGE})
+
+
+@never_cache
+@login_required
+@require_safe
+def badge(request: HttpRequest) -> HttpResponse:
+    """Show the session as its owner may see it: everything but the key."""
+    session = sessions.current(request)
+    return render(
+        request,
+        "lobby/badge.html",
+        {"session": session, "barcode": barcode(session.id) if session else None},
+    )
+
+
+@never_cache
+def notebook(request: HttpRequest) -> HttpResponse:
+    """Keep lines in the session, signed in or not."""
+    form = notes.NoteForm(request.POST or None)
+    if form.is_valid():
+        notes.add(request.session, form.cleaned_data["text"])
+        return redirect("notebook")
+    context = {
+        "form": form,
+        "notes": notes.notes_of(request.session),
+        "visits": notes.count_visit(request.session),
+    }
+    return render(request, "lobby/notebook.html", context)
+
+
+@never_cache
+@require_POST
+def remove_note(request: HttpRequest) -> HttpResponse:
+    notes.remove(request.session, request.POST.get("id", ""))
+    return redirect("notebook")

@@ -1,0 +1,40 @@
+"""The front desk's pages, under the names that Django uses.
+
+    path("accounts/", include("frontdesk.urls"))
+
+Paths and names are those of ``django.contrib.auth.urls``, without a namespace, so that
+``LOGIN_URL = "login"``, ``{% url "password_reset" %}`` and the ``success_url`` of Django's
+own views keep pointing at a page that exists. Source:
+https://docs.djangoproject.com/en/stable/topics/auth/default/#using-the-views
+"""
+
+from django.urls import path
+
+from . import views
+
+urlpatterns = [
+    path("login/", views.LoginView.as_view(), name="login"),
+    path("logout/", views.LogoutView.as_view(), name="logout"),
+    path("password_change/", views.PasswordChangeView.as_view(), name="password_change"),
+    path(
+        "password_change/done/",
+        views.PasswordChangeDoneView.as_view(),
+        name="password_change_done",
+    ),
+    path("password_reset/", views.PasswordResetView.as_view(), name="password_reset"),
+    path(
+        "password_reset/done/",
+        views.PasswordResetDoneView.as_view(),
+        name="password_reset_done",
+    ),
+    path(
+        "reset/<uidb64>/<token>/",
+        views.PasswordResetConfirmView.as_view(),
+        name="password_reset_confirm",
+    ),
+    path(
+        "reset/done/",
+        views.PasswordResetCompleteView.as_view(),
+        name="password_reset_complete",
+    ),
+]
