@@ -1,0 +1,15 @@
+"""The application."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class FrontdeskConfig(AppConfig):
+    """Session-based authentication, finished."""
+
+    name = "frontdesk"
+    verbose_name = _("Front desk")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from frontdesk import checks  # noqa: F401, PLC0415 (registers; models must be loaded first)

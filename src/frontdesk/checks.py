@@ -1,0 +1,191 @@
+"""What ``manage.py check`` says about this middleware, this engine, this storage and this cookie.
+
+Django's own checks look for Django's dotted paths, so they fall silent when these replace them.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware as DjangoAuthentication
+from django.contrib.sessions.middleware import SessionMiddleware as DjangoSession
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.utils.module_loading import import_string
+
+from frontdesk import conf
+from frontdesk.engine import SessionStore
+from frontdesk.errors import InvalidSetting
+from frontdesk.middleware import AuthenticationMiddleware, SessionMiddleware
+from frontdesk.storages import get_storage
+from frontdesk.storages.base import Storage
+
+AppConfigs = Sequence[AppConfig] | None
+
+SESSION = "frontdesk.middleware.SessionMiddleware"
+AUTHENTICATION = "frontdesk.middleware.AuthenticationMiddleware"
+
+
+@register(Tags.security)
+def check_engine(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """E001: the middleware without the engine keeps none of the promises."""
+    if not _places(SessionMiddleware) or _is_ours(settings.SESSION_ENGINE):
+        return []
+    return [
+        Error(
+            f"{SESSION} is in MIDDLEWARE, but SESSION_ENGINE is {settings.SESSION_ENGINE!r}.",
+            hint='Set SESSION_ENGINE = "frontdesk.engine".',
+            id="frontdesk.E001",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_middleware(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """E002: the order of the two. W003: a stock one where ours would do more."""
+    sessions, users = _places(DjangoSession), _places(DjangoAuthentication)
+    found: list[CheckMessage] = []
+    if users and not any(place < users[0] for place in sessions):
+        found.append(
+            Error(
+                "The authentication middleware comes before any session middleware.",
+                hint=f"Put {SESSION!r} before {AUTHENTICATION!r} in MIDDLEWARE.",
+                id="frontdesk.E002",
+            )
+        )
+    if len(sessions) > 1 or len(users) > 1:
+        found.append(
+            Error(
+                "MIDDLEWARE has two session middlewares, or two authentication middlewares.",
+                hint=f"Keep {SESSION!r} and {AUTHENTICATION!r}, and remove Django's own.",
+                id="frontdesk.E002",
+            )
+        )
+    elif (
+        sessions
+        and users
+        and bool(_places(SessionMiddleware)) != bool(_places(AuthenticationMiddleware))
+    ):
+        found.append(
+            Warning(
+                "Only one of the two middlewares is frontdesk's: the session and its user take two "
+                "reads instead of one.",
+                hint=f"Use both {SESSION!r} and {AUTHENTICATION!r}.",
+                id="frontdesk.W003",
+            )
+        )
+    return found
+
+
+@register()
+def check_settings(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """E004: unknown keys in ``FRONTDESK``. E005: values of the wrong type. W006: the two limits."""
+    found: list[CheckMessage] = [
+        Error(
+            f"FRONTDESK has the unknown key {key!r}.",
+            hint=f"Did you mean {near!r}?" if near else f"The keys are: {', '.join(_names())}.",
+            id="frontdesk.E004",
+        )
+        for key, near in conf.unknown()
+    ]
+    wrong = conf.problems()
+    found += [Error(problem, id="frontdesk.E005") for problem in wrong]
+    if not wrong:
+        options = conf.options()
+        if options.absolute_timeout is not None and options.idle_timeout > options.absolute_timeout:
+            found.append(
+                Warning(
+                    "The idle limit of sessions is longer than the absolute one, so it never applies.",
+                    hint="Raise FRONTDESK['ABSOLUTE_TIMEOUT'] (None for no limit), or lower "
+                    "FRONTDESK['IDLE_TIMEOUT'] (SESSION_COOKIE_AGE when not given).",
+                    id="frontdesk.W006",
+                )
+            )
+    return found
+
+
+@register()
+def check_storage(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """E009: the storage cannot be made. And what the storage itself has to say."""
+    if conf.problems():
+        return []
+    try:
+        return get_storage().check()
+    except InvalidSetting as error:
+        return [Error(str(error), id="frontdesk.E009")]
+
+
+@register(Tags.security, deploy=True)
+def check_shared(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """W010: sessions in one process's memory, on a server that has several."""
+    storage = _storage()
+    if storage is None or storage.shared:
+        return []
+    return [
+        Warning(
+            f"{type(storage).__name__} keeps sessions in the memory of one process: with several, "
+            "people are signed in on some requests only, and a restart signs everybody out.",
+            hint="Use a storage that processes share, for example the database.",
+            id="frontdesk.W010",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_cookie(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """W007, W008: the cookie travels over plain HTTP, or can be read by scripts (ASVS 3.3.1, 3.3.4)."""
+    if not _places(SessionMiddleware):
+        return []
+    found: list[CheckMessage] = []
+    if not settings.SESSION_COOKIE_SECURE:
+        found.append(
+            Warning(
+                "The session cookie is sent over plain HTTP too, where anybody on the way can take it.",
+                hint="Set SESSION_COOKIE_SECURE = True.",
+                id="frontdesk.W007",
+            )
+        )
+    if not settings.SESSION_COOKIE_HTTPONLY:
+        found.append(
+            Warning(
+                "The session cookie can be read by scripts, so a single injected one can take it.",
+                hint="Set SESSION_COOKIE_HTTPONLY = True.",
+                id="frontdesk.W008",
+            )
+        )
+    return found
+
+
+def _places(kind: type) -> list[int]:
+    """Return where in ``MIDDLEWARE`` classes of this kind stand."""
+    return [place for place, middleware in enumerate(_middleware()) if _is(middleware, kind)]
+
+
+def _middleware() -> Iterator[Any]:
+    for path in settings.MIDDLEWARE:
+        try:
+            yield import_string(path)
+        except ImportError:
+            yield None  # Django says so when it starts
+
+
+def _is(candidate: Any, kind: type) -> bool:
+    return isinstance(candidate, type) and issubclass(candidate, kind)
+
+
+def _is_ours(engine: str) -> bool:
+    try:
+        return _is(import_string(f"{engine}.SessionStore"), SessionStore)
+    except ImportError:
+        return False
+
+
+def _storage() -> Storage | None:
+    try:
+        return get_storage()
+    except InvalidSetting:
+        return None
+
+
+def _names() -> list[str]:
+    return [setting.name for setting in conf.SETTINGS]

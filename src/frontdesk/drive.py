@@ -1,0 +1,52 @@
+"""The only place that knows sync from async.
+
+An operation of the session is a generator, a *flow*: it yields calls and receives their results. ``run``
+drives it with the plain methods, ``arun`` with their twins that start with ``a``. A test can drive several
+flows step by step, in every possible order.
+"""
+
+from collections.abc import Generator
+from typing import Any, NamedTuple, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Call(NamedTuple):
+    """One step that does I/O: ``target.name(*args)``, or ``await target.aname(*args)``."""
+
+    target: Any
+    name: str
+    args: tuple[Any, ...]
+
+
+Flow = Generator[Call, Any, Result]
+
+
+def run(flow: Flow[Result]) -> Result:
+    """Drive ``flow`` to its end with blocking calls; errors of a call are thrown back into the flow."""
+    try:
+        call = next(flow)
+        while True:
+            try:
+                answer = getattr(call.target, call.name)(*call.args)
+            except BaseException as error:  # noqa: BLE001 (a flow may have something to undo)
+                call = flow.throw(error)
+            else:
+                call = flow.send(answer)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+
+
+async def arun(flow: Flow[Result]) -> Result:
+    """Drive ``flow`` to its end with awaited calls; see :func:`run`."""
+    try:
+        call = next(flow)
+        while True:
+            try:
+                answer = await getattr(call.target, "a" + call.name)(*call.args)
+            except BaseException as error:  # noqa: BLE001 (a cancellation too)
+                call = flow.throw(error)
+            else:
+                call = flow.send(answer)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]

@@ -1,0 +1,37 @@
+"""Everything that frontdesk raises of its own.
+
+FrontdeskError
+├── StorageUnavailable     the storage cannot answer now; the visitor keeps the cookie, gets a 503
+├── Conflict               a conditional update met a newer version; read again and retry
+├── Contention             an atomic modification lost every one of its bounded tries
+├── UndecodableRecord      what is stored under a digest cannot be read; treated as ended, and logged
+└── InvalidSetting         a value in settings.FRONTDESK is wrong (an ImproperlyConfigured)
+
+Django's own CreateError, UpdateError and SessionInterrupted keep their meaning and their place.
+"""
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+class FrontdeskError(Exception):
+    """The root of the tree above."""
+
+
+class StorageUnavailable(FrontdeskError):
+    """The storage cannot answer now. The cause is chained as ``__cause__``."""
+
+
+class Conflict(FrontdeskError):
+    """The record is not at the version that the change was made for."""
+
+
+class Contention(FrontdeskError):
+    """Too many others changed the session while ``modify()`` was trying."""
+
+
+class UndecodableRecord(FrontdeskError):
+    """What is stored cannot be turned back into a record."""
+
+
+class InvalidSetting(FrontdeskError, ImproperlyConfigured):
+    """A value in ``settings.FRONTDESK`` is wrong; the message says which and what to write."""

@@ -1,0 +1,217 @@
+"""``request.session`` and ``request.user``: pure in and out, and a thin shell for each colour.
+
+Both are subclasses of Django's, so that whoever looks for those finds these. Neither adds a thread hop
+under ASGI, as the stock ones do, and neither does any work for a request that touches neither.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import middleware as django_auth
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions import middleware as django_sessions
+from django.contrib.sessions.backends.base import UpdateError
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.functional import SimpleLazyObject
+from django.utils.module_loading import import_string
+
+from frontdesk import carriers, clock, policy
+from frontdesk.conf import options
+from frontdesk.drive import Flow, arun, run
+from frontdesk.engine import SessionStore
+from frontdesk.errors import StorageUnavailable
+from frontdesk.policy import Closing, Outcome
+from frontdesk.unavailable import unavailable
+from frontdesk.users import user_of
+
+logger = logging.getLogger("frontdesk")
+
+
+class SessionMiddleware(django_sessions.SessionMiddleware):
+    """Gives ``request.session``, and decides once, at the end, what becomes of it."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if self.async_mode:
+            return self.__acall__(request)
+        self.process_request(request)
+        try:
+            response = cast(HttpResponseBase, self.get_response(request))
+        except StorageUnavailable as error:
+            return unavailable(error)
+        return self.process_response(request, response)
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        self.process_request(request)
+        try:
+            response = await cast(Any, self.get_response)(request)
+        except StorageUnavailable as error:
+            return unavailable(error)
+        return await arun(_closed(request, response))
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Attach a session that reads nothing until it is touched."""
+        engine: Any = self.SessionStore
+        request.session = engine(carriers.key_in(request))
+        if isinstance(request.session, SessionStore):
+            request.session.meta = request.META
+        request._frontdesk_began = time.monotonic()  # type: ignore[attr-defined]
+
+    def process_response(  # type: ignore[override]
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Close the session and return the response, or a 503 if what it changed cannot be kept."""
+        return run(_closed(request, response))
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """Answer a view that needed the session while its storage was down."""
+        return unavailable(exception) if isinstance(exception, StorageUnavailable) else None
+
+
+class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
+    """Gives ``request.user`` and ``request.auser``, which come with the session in one read."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        super().__init__(get_response)
+        if any(_requires_login(path) for path in settings.MIDDLEWARE):
+            # That one asks for the user outside of any view, where Django turns an exception into a
+            # 500. So the user is asked for here just before, and an outage is answered.
+            guard = self._aguard if self.async_mode else self._guard
+            self.process_view = guard
+
+    def __call__(self, request: HttpRequest) -> Any:
+        # One body for both colours, as nothing here waits: the coroutine is the caller's to await.
+        self.process_request(request)
+        return self.get_response(request)
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Attach a user that is not looked up until it is touched."""
+        super().process_request(request)
+        if not isinstance(request.session, SessionStore):
+            return  # an engine of Django's; a system check says what that costs
+        request.session.with_user = True
+        request.user = SimpleLazyObject(partial(_user, request))  # type: ignore[assignment]
+        request.auser = partial(_auser, request)  # type: ignore[assignment]
+
+    def _guard(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponseBase | None:
+        if not getattr(view, "login_required", True):
+            return None
+        try:
+            bool(request.user.is_authenticated)
+        except StorageUnavailable as error:
+            return unavailable(error)
+        return None
+
+    async def _aguard(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponseBase | None:
+        if not getattr(view, "login_required", True):
+            return None
+        try:
+            await request.auser()
+        except StorageUnavailable as error:
+            return unavailable(error)
+        return None
+
+
+User = AbstractBaseUser | AnonymousUser
+
+
+def _user(request: HttpRequest) -> User:
+    kept = request.__dict__
+    if "_cached_user" not in kept:  # Django's own name for it, which others know
+        session = cast(SessionStore, request.session)
+        kept["_cached_user"] = run(user_of(session)) or AnonymousUser()
+    return cast(User, kept["_cached_user"])
+
+
+async def _auser(request: HttpRequest) -> User:
+    kept = request.__dict__
+    if "_cached_user" not in kept:
+        session = cast(SessionStore, request.session)
+        kept["_cached_user"] = await arun(user_of(session)) or AnonymousUser()
+    return cast(User, kept["_cached_user"])
+
+
+def _requires_login(path: str) -> bool:
+    middleware = import_string(path)
+    return isinstance(middleware, type) and issubclass(
+        middleware, django_auth.LoginRequiredMiddleware
+    )
+
+
+def _closed(request: HttpRequest, response: HttpResponseBase) -> Flow[HttpResponseBase]:
+    """Close the session of ``request`` and return what to answer."""
+    session = getattr(request, "session", None)
+    if not isinstance(session, SessionStore):
+        return response
+    if session.unavailable and response.status_code == 500:
+        return unavailable(session.unavailable)
+    try:
+        if settings.SESSION_SAVE_EVERY_REQUEST:
+            yield from session.opened()
+        if session.accessed:
+            carriers.depends_on_cookie(response)
+            yield from _carried_out(request, session, response)
+            if SESSION_KEY in (yield from session.opened()):
+                carriers.is_personal(response)
+    except StorageUnavailable as error:
+        return unavailable(error)
+    return response
+
+
+def _carried_out(
+    request: HttpRequest, session: SessionStore, response: HttpResponseBase
+) -> Flow[None]:
+    record = session.record
+    decision = policy.closing(
+        Outcome(
+            standing=session.standing,
+            modified=session.modified or settings.SESSION_SAVE_EVERY_REQUEST,
+            empty=session.is_empty(),
+            cookie_sent=carriers.key_in(request) is not None,
+            failed=response.status_code >= 500,
+            quick=time.monotonic() - request._frontdesk_began < policy.CLEARING_WINDOW,  # type: ignore[attr-defined]
+            touch_due=record is not None and policy.touch_is_due(record, options(), clock.now()),
+        )
+    )
+    if decision is Closing.CLEAR_COOKIE:
+        carriers.take_back(response)
+    elif decision is Closing.SAVE and (yield from _saved(session)):
+        _hand_out(session, response)
+    elif decision is Closing.TOUCH and (yield from _touched(session)):
+        if not session.get_expire_at_browser_close():
+            _hand_out(session, response)
+
+
+def _saved(session: SessionStore) -> Flow[bool]:
+    try:
+        yield from session.saved()
+    except UpdateError:
+        # Not Django's 400: the person has just signed out, and this answer is on its way to them.
+        logger.info(
+            "Session %s ended while a request was using it; what that request changed in it is gone.",
+            session.record and session.record.digest,
+        )
+        return False
+    return True
+
+
+def _touched(session: SessionStore) -> Flow[bool]:
+    try:
+        return (yield from session.touched())
+    except StorageUnavailable:
+        return False  # the page needed only to read; when the person was last seen can wait
+
+
+def _hand_out(session: SessionStore, response: HttpResponseBase) -> None:
+    assert session.session_key and session.record
+    until_closed = session.get_expire_at_browser_close()
+    age = None if until_closed else policy.cookie_age(session.record, clock.now())
+    carriers.hand_out(response, session.session_key, age)

@@ -1,0 +1,47 @@
+"""An outage of a storage is one incident, and is logged as one, however many requests it hits."""
+
+import logging
+import threading
+import time
+
+logger = logging.getLogger("frontdesk")
+
+
+class Incident:
+    """Counts the failures between the first one and the next answer. Safe between threads."""
+
+    def __init__(self) -> None:
+        self.open = False
+        self._failures = 0
+        self._began = 0.0
+        self._lock = threading.Lock()
+
+    def failed(self, error: Exception) -> None:
+        """Note a failure; the first one of an incident is logged with its cause."""
+        with self._lock:
+            self._failures += 1
+            first = not self.open
+            if first:
+                self.open = True
+                self._began = time.monotonic()
+        if first:
+            logger.error(
+                "The session storage cannot answer: %s. Requests that need a session get a 503 and keep "
+                "their cookie until it does; further failures are counted, not logged.",
+                error,
+                exc_info=error,
+            )
+
+    def answered(self) -> None:
+        """Note an answer; the first one after failures is logged. Call only while ``open``."""
+        with self._lock:
+            if not self.open:
+                return
+            self.open = False
+            failures, self._failures = self._failures, 0
+            seconds = time.monotonic() - self._began
+        logger.warning(
+            "The session storage answers again, after %.1f seconds and %d failures.",
+            seconds,
+            failures,
+        )

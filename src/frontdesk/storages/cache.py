@@ -1,0 +1,90 @@
+"""Sessions in any of Django's caches that can compare and set; see :mod:`frontdesk.storages.cas`."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.core.cache import InvalidCacheBackendError, caches
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.db import DatabaseCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.checks import CheckMessage, Warning
+
+from frontdesk import clock
+from frontdesk.errors import InvalidSetting
+from frontdesk.storages.cas import CompareAndSet, for_cache
+from frontdesk.storages.slots import SlotStorage
+
+LONGEST = 5 * 365 * 86_400
+"""Seconds; what has no end is kept that long, since not every cache takes more."""
+
+PREFIX = "frontdesk:"
+
+ROOMY = 10_000
+"""Entries. Django's default of 300 is full after 150 people have signed in."""
+
+
+class CacheStorage(SlotStorage):
+    """Sessions in the cache ``ALIAS`` of ``settings.CACHES``.
+
+    Expiry is the cache's. A cache that is restarted or that evicts signs people out: give sessions one
+    of their own, large enough.
+    """
+
+    def __init__(self, *, ALIAS: str = "default") -> None:  # noqa: N803 (an option)
+        super().__init__()
+        self._alias = ALIAS
+        try:
+            for_cache(caches[ALIAS])
+        except InvalidCacheBackendError as error:
+            raise InvalidSetting(
+                f"FRONTDESK['STORAGE']['OPTIONS']['ALIAS'] is {ALIAS!r}, which cannot be used: {error}"
+            ) from error
+
+    @property
+    def _cache(self) -> BaseCache:
+        return caches[self._alias]  # one per thread, so it is not kept
+
+    def _ways(self) -> tuple[BaseCache, CompareAndSet]:
+        cache = self._cache
+        return cache, for_cache(cache)
+
+    def _load(self, name: str) -> tuple[bytes | None, Any]:
+        cache, way = self._ways()
+        with way.guarded():
+            return way.load(cache.make_and_validate_key(PREFIX + name))
+
+    def _load_many(self, names: Collection[str]) -> dict[str, bytes]:
+        cache, way = self._ways()
+        keys = {cache.make_and_validate_key(PREFIX + name): name for name in names}
+        with way.guarded():
+            return {keys[key]: value for key, value in way.load_many(keys.keys()).items()}
+
+    def _store(self, name: str, token: Any, data: bytes, expires: int) -> bool:
+        cache, way = self._ways()
+        seconds = -((clock.now() - expires) // clock.SECOND)  # rounded up
+        timeout = min(max(seconds, 1), LONGEST)
+        with way.guarded():
+            return way.store(cache.make_and_validate_key(PREFIX + name), token, data, timeout)
+
+    def purge(self, now: int, limit: int) -> int:  # noqa: ARG002 (the cache has its own clock)
+        _, way = self._ways()
+        with way.guarded():
+            return way.purge(limit)
+
+    @property
+    def shared(self) -> bool:
+        return not isinstance(self._cache, LocMemCache)
+
+    def check(self) -> list[CheckMessage]:
+        cache = self._cache
+        if not isinstance(cache, LocMemCache | DatabaseCache) or cache._max_entries >= ROOMY:
+            return []
+        return [
+            Warning(
+                f"The cache {self._alias!r} holds {cache._max_entries} entries; when it is full, it "
+                "throws sessions out, which signs people out.",
+                hint=f"Set OPTIONS['MAX_ENTRIES'] of that cache to {ROOMY} or more, or use another "
+                "storage.",
+                id="frontdesk.W011",
+            )
+        ]

@@ -1,0 +1,229 @@
+"""The contract of a storage on top of two primitives: load a slot, and compare-and-set it.
+
+For places that keep one value per name and can do no more than that atomically. The rules:
+
+1. Every write compares: it takes effect only if the slot still holds what the change was made from.
+   Otherwise the slot is read again and the change made again. So nothing is lost, and what has ended
+   cannot be overwritten by somebody who read it while it was live.
+2. A session ends by becoming a tombstone, which later vanishes; nothing ever writes to a vanished slot.
+3. Rotation writes the new slot first, marked as moved from the old one and void until the old slot turns
+   into a tombstone that points to it. That single write is the rotation.
+4. A user's index is written before the record it announces, so that a crash between the two leaves a
+   name without a record (ignored, later dropped), never a record without a name.
+"""
+
+import hashlib
+import json
+import logging
+from abc import abstractmethod
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Any
+
+from frontdesk import clock
+from frontdesk.errors import Conflict, Contention, UndecodableRecord
+from frontdesk.storages.base import (
+    FOREVER,
+    LEFT_BEHIND,
+    UNCHANGED,
+    Changes,
+    Ended,
+    Record,
+    Storage,
+    merged,
+)
+from frontdesk.storages.codec import Live, Slot, Tombstone, decode, encode
+from frontdesk.tokens import Digest
+
+logger = logging.getLogger("frontdesk")
+
+TRIES = 1000
+"""Of one compare-and-set. Each failure means that somebody else succeeded, so this is never reached
+unless something is broken; it is here so that broken does not mean forever."""
+
+UNBORN = 60 * clock.SECOND
+"""How long a name may stand in an index before its record appears."""
+
+CROWD = 64
+"""An index of more names than this is rid of the dead ones whenever a name is added."""
+
+Index = dict[Digest, tuple[int, int]]
+"""The sessions of a user: digest -> (when it was added, when it ends for good)."""
+
+
+class SlotStorage(Storage):
+    """A storage for which a subclass supplies ``_load``, ``_load_many``, ``_store`` and ``purge``.
+
+    Names are 66 characters: ``s-`` and a digest for a session, ``u-`` and the SHA-256 of the user's id
+    for an index. A token is whatever the subclass needs to recognise what it loaded.
+    """
+
+    @abstractmethod
+    def _load(self, name: str) -> tuple[bytes | None, Any]:
+        """Return what is stored under ``name``, or ``None``, and a token for ``_store``."""
+
+    @abstractmethod
+    def _load_many(self, names: Collection[str]) -> dict[str, bytes]:
+        """Return what is stored under these names, in a bounded number of round trips."""
+
+    @abstractmethod
+    def _store(self, name: str, token: Any, data: bytes, expires: int) -> bool:
+        """Store ``data`` if the slot is still as the token says; it may vanish after ``expires``."""
+
+    def read(self, digest: Digest) -> Record | Ended | None:
+        slot, _ = self._slot(digest)
+        if isinstance(slot, Tombstone):
+            return Ended(digest, slot.until) if slot.until > clock.now() else None
+        return self._record(slot)
+
+    def insert(self, record: Record) -> bool:
+        self._announce(record)
+        data, token = self._load(_session(record.digest))
+        return data is None and self._put(record.digest, token, Live(record))
+
+    def update(self, digest: Digest, changes: Changes) -> bool:
+        for _ in range(TRIES):
+            slot, token = self._slot(digest)
+            record = self._record(slot)
+            if record is None:
+                return False
+            _compare(record, changes)
+            after = merged(record, changes)
+            if changes.user_id is not UNCHANGED or changes.deadline is not None:
+                self._announce(after)
+            if self._put(digest, token, Live(after)):
+                return True
+        raise Contention(f"Session {digest} was changed by others {TRIES} times in a row.")
+
+    def rotate(self, old: Digest, new: Digest, changes: Changes) -> bool:
+        for attempt in range(TRIES):
+            slot, token = self._slot(old)
+            record = self._record(slot)
+            there, place = self._load(_session(new))
+            if record is None or (there is not None and attempt == 0):
+                return False
+            _compare(record, changes)
+            moved = replace(merged(record, changes), digest=new)
+            self._announce(moved)
+            if not self._put(new, place, Live(moved, moved_from=old)):
+                return False
+            until = clock.now() + LEFT_BEHIND
+            if self._put(old, token, Tombstone(until, moved_to=new)):
+                _, place = self._load(_session(new))
+                # Lost only if the new session was changed already, which has settled it as well.
+                self._put(new, place, Live(moved))
+                return True
+        raise Contention(f"Session {old} was changed by others {TRIES} times in a row.")
+
+    def remove(self, digests: Collection[Digest]) -> int:
+        return sum([self._end(digest) for digest in digests])
+
+    def of_user(self, user_id: str) -> list[Record]:
+        records = self._records(self._index(user_id)[0])
+        owned = [record for record in records if record.user_id == user_id]
+        return sorted(owned, key=lambda record: record.last_seen, reverse=True)
+
+    def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
+        names = [digest for digest in self._index(user_id)[0] if digest not in keep]
+        return [digest for digest in names if self._end(digest, owner=user_id)]
+
+    def _slot(self, digest: Digest) -> tuple[Slot | None, Any]:
+        data, token = self._load(_session(digest))
+        return (None if data is None else decode(digest, data)), token
+
+    def _put(self, digest: Digest, token: Any, slot: Slot) -> bool:
+        expires = slot.until if isinstance(slot, Tombstone) else slot.record.expires
+        return self._store(_session(digest), token, encode(slot), expires)
+
+    def _record(self, slot: Slot | None) -> Record | None:
+        """Return the record of ``slot`` if it is live."""
+        if not isinstance(slot, Live) or slot.record.expires <= clock.now():
+            return None
+        if slot.moved_from is None:
+            return slot.record
+        origin, _ = self._slot(slot.moved_from)
+        arrived = isinstance(origin, Tombstone) and origin.moved_to == slot.record.digest
+        return slot.record if arrived else None
+
+    def _end(self, digest: Digest, owner: str | None = None) -> bool:
+        """Turn a live session into a tombstone; with ``owner``, only one of that user."""
+        for _ in range(TRIES):
+            slot, token = self._slot(digest)
+            record = self._record(slot)
+            if record is None and not (slot is None and owner is not None):
+                return False
+            if record and owner is not None and record.user_id != owner:
+                return False
+            # With an owner, a name without a record is a sign-in under way: take its place.
+            if self._put(digest, token, Tombstone(clock.now() + LEFT_BEHIND)):
+                return record is not None
+        raise Contention(f"Session {digest} was changed by others {TRIES} times in a row.")
+
+    # The index of a user's sessions.
+
+    def _index(self, user_id: str) -> tuple[Index, Any]:
+        data, token = self._load(_user(user_id))
+        if data is None:
+            return {}, token
+        try:
+            return {Digest(name): (added, ends) for name, added, ends in json.loads(data)}, token
+        except (ValueError, TypeError) as error:
+            raise UndecodableRecord(
+                f"The index of a user's sessions is damaged: {error}"
+            ) from error
+
+    def _announce(self, record: Record) -> None:
+        """Enter ``record`` into its user's index, unless it is there."""
+        if record.user_id is None:
+            return
+        name = _user(record.user_id)
+        for _ in range(TRIES):
+            index, token = self._index(record.user_id)
+            now = clock.now()
+            added, ends = index.get(record.digest, (now, 0))
+            if ends == record.deadline:
+                return
+            index = {digest: entry for digest, entry in index.items() if entry[1] > now}
+            if len(index) > CROWD:
+                index = self._without_the_dead(index)
+            index[record.digest] = (added, record.deadline)
+            rows = [(digest, *entry) for digest, entry in index.items()]
+            last = max(entry[1] for entry in index.values())
+            if self._store(name, token, json.dumps(rows).encode("ascii"), min(last, FOREVER)):
+                return
+        raise Contention(f"The index of a user's sessions was changed {TRIES} times in a row.")
+
+    def _without_the_dead(self, index: Index) -> Index:
+        live = {record.digest for record in self._records(index)}
+        young = clock.now() - UNBORN
+        return {
+            digest: entry for digest, entry in index.items() if digest in live or entry[0] > young
+        }
+
+    def _records(self, digests: Iterable[Digest]) -> list[Record]:
+        """Return the live records among these, in the round trips of one ``_load_many``."""
+        names = {_session(digest): digest for digest in digests}
+        records = []
+        for name, data in self._load_many(names).items() if names else ():
+            try:
+                record = self._record(decode(names[name], data))
+            except UndecodableRecord as error:
+                # One damaged record must not hide the others from their owner.
+                logger.error("%s It is left out of the list.", error)
+            else:
+                if record:
+                    records.append(record)
+        return records
+
+
+def _session(digest: Digest) -> str:
+    return f"s-{digest}"
+
+
+def _user(user_id: str) -> str:
+    return f"u-{hashlib.sha256(user_id.encode()).hexdigest()}"
+
+
+def _compare(record: Record, changes: Changes) -> None:
+    if changes.expected_version not in {None, record.version}:
+        raise Conflict(f"version {record.version} is not {changes.expected_version}")

@@ -1,0 +1,188 @@
+"""The statements of the database storage, for the databases that merge JSON by themselves.
+
+Each change is one statement. The database merges the changed keys into what is there at that moment
+(RFC 7396), so overlapping requests need neither a lock nor a second look.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.constants import OnConflict
+
+from frontdesk.errors import InvalidSetting
+from frontdesk.models import Session
+from frontdesk.storages.base import UNCHANGED, Changes, Record
+from frontdesk.storages.text import key_as_text, value_as_text
+from frontdesk.tokens import Digest
+
+Statement = tuple[str, list[Any]]
+
+COLUMNS = (
+    "digest",
+    "data",
+    "user_id",
+    "created",
+    "authenticated",
+    "last_seen",
+    "idle",
+    "deadline",
+    "expires",
+    "ended",
+    "ip",
+    "user_agent",
+    "version",
+)
+
+LIVE = "NOT ended AND expires > %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What differs between databases; the first two take one column, then one parameter."""
+
+    merge: str
+    document: str
+    greatest: str = "GREATEST"
+    least: str = "LEAST"
+    returning: bool = True
+
+
+DIALECTS = {
+    # The values are strings, so the only nulls to strip are those of the patch: the removed keys.
+    "postgresql": Dialect("jsonb_strip_nulls(data || %s::jsonb)", "%s::jsonb"),
+    "sqlite": Dialect("json_patch(data, %s)", "%s", greatest="MAX", least="MIN"),
+    "mysql": Dialect("JSON_MERGE_PATCH(data, %s)", "%s", returning=False),
+}
+
+
+class Sql:
+    """Builds the statements for one connection. Assumes nothing about the rows that are there."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        try:
+            self.dialect = DIALECTS[connection.vendor]
+        except KeyError:
+            raise InvalidSetting(
+                f"The database storage cannot use {connection.display_name}: frontdesk does not know "
+                "how to merge JSON there. Use PostgreSQL, SQLite, MariaDB or MySQL for sessions."
+            ) from None
+        self.table = connection.ops.quote_name(Session._meta.db_table)
+        self._user = Session._meta.get_field("user")
+        self._connection = connection
+        ignore = OnConflict.IGNORE
+        marks = [self.dialect.document if column == "data" else "%s" for column in COLUMNS]
+        suffix = connection.ops.on_conflict_suffix_sql((), ignore, (), ())
+        self._insert = (
+            f"{connection.ops.insert_statement(on_conflict=ignore)} {self.table} "
+            f"({', '.join(COLUMNS)}) VALUES ({', '.join(marks)}) {suffix}"
+        )
+
+    def user(self, user_id: str | None) -> Any:
+        """Return ``user_id`` as the database keeps it; ``None`` for what can't be a user's key."""
+        if user_id is None:
+            return None
+        field = self._user.target_field
+        try:
+            return field.get_db_prep_value(field.to_python(user_id), self._connection)
+        except (ValueError, TypeError, ValidationError):
+            return None
+
+    def insert(self, record: Record) -> Statement:
+        """Insert ``record`` unless its digest is taken."""
+        own = {
+            "data": _document(record.values),
+            "user_id": self.user(record.user_id),
+            "ended": False,
+        }
+        return self._insert, [
+            own[column] if column in own else getattr(record, column) for column in COLUMNS
+        ]
+
+    def tombstone(self, digest: Digest, now: int, until: int) -> Statement:
+        """Insert the memory of a session that went from ``digest`` to another one."""
+        return self._insert, [digest, "{}", None, now, None, now, 0, until, until, True, "", "", 1]
+
+    def update(
+        self, digest: Digest, changes: Changes, now: int, new: Digest | None = None
+    ) -> Statement:
+        """Merge ``changes`` into a live row, and give it the name ``new``."""
+        parts = [*self._times(changes), *self._facts(changes)]
+        if new is not None:
+            parts.append(("digest = %s", [new]))
+        parts.append(("version = version + 1", []))
+        where, where_params = f"digest = %s AND {LIVE}", [digest, now]
+        if changes.expected_version is not None:
+            where, where_params = (
+                f"{where} AND version = %s",
+                [*where_params, changes.expected_version],
+            )
+        assignments = ", ".join(part for part, _ in parts)
+        params = [param for _, params in parts for param in params]
+        return f"UPDATE {self.table} SET {assignments} WHERE {where}", [*params, *where_params]  # noqa: S608
+
+    def _times(self, changes: Changes) -> list[Statement]:
+        """Assign the clocks. ``expires`` comes first: MySQL lets later ones see earlier ones' results."""
+        seen, seen_params = "last_seen", []
+        if changes.last_seen is not None:
+            seen, seen_params = f"{self.dialect.greatest}(last_seen, %s)", [changes.last_seen]
+        idle, idle_params = ("idle", []) if changes.idle is None else ("%s", [changes.idle])
+        end, end_params = (
+            ("deadline", []) if changes.deadline is None else ("%s", [changes.deadline])
+        )
+        own = [
+            (name, sql, params)
+            for name, sql, params in (
+                ("last_seen", seen, seen_params),
+                ("idle", idle, idle_params),
+                ("deadline", end, end_params),
+            )
+            if params
+        ]
+        if not own:
+            return []
+        expires = f"expires = {self.dialect.least}({seen} + {idle}, {end})"
+        return [
+            (expires, [*seen_params, *idle_params, *end_params]),
+            *((f"{name} = {sql}", params) for name, sql, params in own),
+        ]
+
+    def _facts(self, changes: Changes) -> list[Statement]:
+        parts: list[Statement] = []
+        if changes.cleared:
+            parts.append((f"data = {self.dialect.document}", [_document(changes.values)]))
+        elif changes.values or changes.removed:
+            patch = {**dict.fromkeys(changes.removed), **changes.values}
+            parts.append((f"data = {self.dialect.merge}", [_document(patch)]))
+        if changes.user_id is not UNCHANGED:
+            parts.append(("user_id = %s", [self.user(changes.user_id)]))
+        given = ((name, getattr(changes, name)) for name in ("authenticated", "ip", "user_agent"))
+        parts += [(f"{name} = %s", [value]) for name, value in given if value is not None]
+        return parts
+
+    def end(self, condition: str, params: list[Any], now: int, until: int) -> Statement:
+        """Turn the live rows that meet ``condition`` into memories of themselves."""
+        statement = (
+            f"UPDATE {self.table} SET ended = %s, data = {self.dialect.document}, "  # noqa: S608
+            "user_id = NULL, ip = '', user_agent = '', expires = %s, version = version + 1 "
+            f"WHERE {condition} AND {LIVE}"
+        )
+        return statement, [True, "{}", until, *params, now]
+
+    def lock(self, condition: str, params: list[Any], now: int) -> Statement:
+        """Select, and hold, the digests that ``end`` would end: for databases that don't return them."""
+        return (
+            f"SELECT digest FROM {self.table} WHERE {condition} AND {LIVE} FOR UPDATE",  # noqa: S608
+            [*params, now],
+        )
+
+
+def _document(values: Any) -> str:
+    return json.dumps(
+        {
+            key_as_text(key): None if value is None else value_as_text(value)
+            for key, value in values.items()
+        }
+    )

@@ -1,0 +1,31 @@
+"""Keys and digests: the secret in the cookie, and the only name by which storages know it."""
+
+import hashlib
+import re
+import string
+from typing import NewType
+
+from django.utils.crypto import get_random_string
+
+# Django's own shape, so that a live cookie survives the switch in both directions. Lower case, because
+# file systems and database collations may fold case. 36 ** 32 is 165 bits (OWASP ASVS 7.2.3 asks 128).
+KEY_ALPHABET = string.ascii_lowercase + string.digits
+KEY_LENGTH = 32
+
+Digest = NewType("Digest", str)
+"""SHA-256 of a key, 64 hexadecimal characters: the public id of a session."""
+
+_well_formed = re.compile(r"[a-z0-9]{32}").fullmatch
+
+
+def new_key() -> str:
+    """Return a fresh session key: 32 characters, 165 bits from :mod:`secrets`."""
+    return get_random_string(KEY_LENGTH, KEY_ALPHABET)
+
+
+def digest_of(key: str | None) -> Digest | None:
+    """Return the digest of ``key``; ``None`` when it is malformed, so that it never reaches a storage."""
+    if key is None or not _well_formed(key):
+        return None
+    # A plain hash is enough, as the key is not a password: 165 random bits cannot be guessed or listed.
+    return Digest(hashlib.sha256(key.encode("ascii")).hexdigest())

@@ -1,0 +1,72 @@
+"""From a session to its user: Django's ``get_user()``, on one read, in both colours."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import (
+    BACKEND_SESSION_KEY,
+    HASH_SESSION_KEY,
+    SESSION_KEY,
+    get_user_model,
+    load_backend,
+)
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Manager, QuerySet
+from django.utils.crypto import constant_time_compare
+
+from frontdesk.drive import Call, Flow
+from frontdesk.engine import SessionStore
+from frontdesk.storages.base import UNCHANGED
+
+
+def user_of(session: SessionStore) -> Flow[AbstractBaseUser | None]:
+    """Return the user who is signed in with ``session``, or ``None``.
+
+    As in Django, a session made with another password is nobody's, and one whose hash was made with a
+    secret in ``SECRET_KEY_FALLBACKS`` gets a hash of today. Unlike in Django, the latter keeps its key:
+    the key does not come from the secret, and a new one would turn away the requests that are under way.
+    """
+    values = yield from session.opened()
+    if SESSION_KEY not in values or BACKEND_SESSION_KEY not in values:
+        return None
+    path = values[BACKEND_SESSION_KEY]
+    if path not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    user = yield from _fetched(session, load_backend(path), values[SESSION_KEY])
+    if user is None or not hasattr(user, "get_session_auth_hash"):
+        return user  # type: ignore[no-any-return]
+    known = values.get(HASH_SESSION_KEY) or ""
+    current = user.get_session_auth_hash()
+    if constant_time_compare(known, current):
+        return user  # type: ignore[no-any-return]
+    if any(constant_time_compare(known, old) for old in user.get_session_auth_fallback_hash()):
+        session[HASH_SESSION_KEY] = current
+        return user  # type: ignore[no-any-return]
+    yield from session.disowned()
+    return None
+
+
+def _fetched(session: SessionStore, backend: Any, user_id: Any) -> Flow[Any]:
+    """Return the user as the backend's ``get_user`` would, from the session's own read if that will do."""
+    record, user = session.record, session.user
+    read_along = record and record.user_id == str(user_id) and user is not UNCHANGED
+    if read_along and is_ordinary(type(backend)):
+        session.user = UNCHANGED
+        return user if user is None or backend.user_can_authenticate(user) else None
+    pk = get_user_model()._meta.pk.to_python(user_id)
+    return (yield Call(backend, "get_user", (pk,)))
+
+
+def is_ordinary(backend: type) -> bool:
+    """Whether ``backend.get_user`` is a plain look-up, which the session's read may stand in for.
+
+    A backend of the project's keeps its ``get_user``, and a default manager of the project's its query.
+    """
+    manager: Any = get_user_model()._default_manager
+    return (
+        getattr(backend, "get_user", None) is ModelBackend.get_user
+        and getattr(backend, "aget_user", None) is ModelBackend.aget_user
+        and type(manager).get_queryset is Manager.get_queryset
+        and manager._queryset_class is QuerySet
+    )

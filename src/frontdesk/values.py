@@ -1,0 +1,37 @@
+"""A session's top-level values, each encoded on its own, so that each can be written on its own."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from frontdesk.errors import UndecodableRecord
+
+
+class Serializer(Protocol):
+    """What ``SESSION_SERIALIZER`` names (Django: "Session serialization")."""
+
+    def dumps(self, obj: Any) -> bytes:
+        """Return ``obj`` as bytes."""
+
+    def loads(self, data: bytes) -> Any:
+        """Undo ``dumps``."""
+
+
+def encode(values: Mapping[Any, Any], serializer: Serializer) -> dict[str, bytes]:
+    """Return ``values`` encoded; keys become text as they do in Django's JSON sessions."""
+    return {_key(key): serializer.dumps(value) for key, value in values.items()}
+
+
+def decode(values: Mapping[str, bytes], serializer: Serializer) -> dict[str, Any]:
+    """Undo :func:`encode`. Raises :exc:`~frontdesk.errors.UndecodableRecord`."""
+    try:
+        return {key: serializer.loads(value) for key, value in values.items()}
+    except Exception as error:  # a project's serializer may raise anything
+        raise UndecodableRecord(f"A session value cannot be decoded: {error!r}") from error
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    (text,) = json.loads(json.dumps({key: None}))
+    return str(text)
