@@ -3,7 +3,7 @@
 
     python example/demo.py [--storage database|cache|file] [--port 8000] [--host 127.0.0.1]
 
-The settings read their choice from the environment, so it is set before Django is loaded.
+The settings read their choice from the environment, so it is set before they are loaded.
 """
 
 import argparse
@@ -15,6 +15,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from io import StringIO
+
+import django
+from django.conf import settings
+from django.contrib.staticfiles.management.commands.runserver import Command
+from django.core.management import call_command
+from lobby.accounts import ACCOUNTS, ensure
 
 STORAGES = ("database", "cache", "file")
 
@@ -63,9 +69,6 @@ def why_not_free(host: str, port: int) -> str | None:
 
 def prepare(storage: str) -> None:
     """Create or update the tables; what is up to date takes no time."""
-    import django
-    from django.core.management import call_command
-
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
     if storage == "cache":
@@ -73,9 +76,6 @@ def prepare(storage: str) -> None:
 
 
 def announcement(address: str) -> Iterator[str]:
-    from django.conf import settings
-    from lobby.accounts import ACCOUNTS, ensure
-
     yield f"\n  The lobby is open:  {address}\n"
     for account in ACCOUNTS:
         yield f"  {account.name:<9}{ensure(account):<24}{account.what}"
@@ -85,9 +85,6 @@ def announcement(address: str) -> Iterator[str]:
 
 def serve(host: str, port: int) -> None:
     """Run Django's development server with our words in place of its banner."""
-    from django.contrib.staticfiles.management.commands.runserver import Command
-    from django.core.management import call_command
-
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     class Server(Command):

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 
 
 class Account(NamedTuple):
@@ -23,9 +23,10 @@ def ensure(account: Account) -> str:
 
     One that is there is left as it is: somebody may have changed it to try that out.
     """
-    user = User.objects.filter(username=account.name).first()
+    users = get_user_model().objects
+    user = users.filter(username=account.name).first()
     if user is None:
-        create = User.objects.create_superuser if account.staff else User.objects.create_user
+        create = users.create_superuser if account.staff else users.create_user
         create(account.name, f"{account.name}@lobby.example", account.password)
         return account.password
     if user.check_password(account.password):

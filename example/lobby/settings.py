@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+import django
 from django.core.exceptions import ImproperlyConfigured
 
 from . import place
@@ -109,9 +110,19 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "badge"
 
-# Password-reset mails appear in the terminal.
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+# Password-reset mails appear in the terminal. Django 6.1 has a new name for this setting.
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 DEFAULT_FROM_EMAIL = "desk@lobby.example"
+
+# A line per request would carry mails and addresses off the screen; problems still show.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {"django.server": {"level": "WARNING"}},
+}
 
 ROOT_URLCONF = "lobby.urls"
 WSGI_APPLICATION = "lobby.wsgi.application"
