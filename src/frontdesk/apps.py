@@ -12,4 +12,4 @@ class FrontdeskConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from frontdesk import checks  # noqa: F401, PLC0415 (registers; models must be loaded first)
+        from frontdesk import checks  # noqa: F401 (registers; models must be loaded first)

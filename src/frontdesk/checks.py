@@ -3,14 +3,14 @@
 Django's own checks look for Django's dotted paths, so they fall silent when these replace them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware as DjangoAuthentication
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSession
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.utils.module_loading import import_string
 
 from frontdesk import conf
@@ -20,14 +20,12 @@ from frontdesk.middleware import AuthenticationMiddleware, SessionMiddleware
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import Storage
 
-AppConfigs = Sequence[AppConfig] | None
-
 SESSION = "frontdesk.middleware.SessionMiddleware"
 AUTHENTICATION = "frontdesk.middleware.AuthenticationMiddleware"
 
 
 @register(Tags.security)
-def check_engine(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+def check_engine(**_: Any) -> list[CheckMessage]:
     """E001: the middleware without the engine keeps none of the promises."""
     if not _places(SessionMiddleware) or _is_ours(settings.SESSION_ENGINE):
         return []
@@ -41,7 +39,7 @@ def check_engine(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security)
-def check_middleware(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+def check_middleware(**_: Any) -> list[CheckMessage]:
     """E002: the order of the two. W003: a stock one where ours would do more."""
     sessions, users = _places(DjangoSession), _places(DjangoAuthentication)
     found: list[CheckMessage] = []
@@ -67,7 +65,7 @@ def check_middleware(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
         and bool(_places(SessionMiddleware)) != bool(_places(AuthenticationMiddleware))
     ):
         found.append(
-            Warning(
+            checks.Warning(
                 "Only one of the two middlewares is frontdesk's: the session and its user take two "
                 "reads instead of one.",
                 hint=f"Use both {SESSION!r} and {AUTHENTICATION!r}.",
@@ -78,7 +76,7 @@ def check_middleware(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
 
 
 @register()
-def check_settings(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+def check_settings(**_: Any) -> list[CheckMessage]:
     """E004: unknown keys in ``FRONTDESK``. E005: values of the wrong type. W006: the two limits."""
     found: list[CheckMessage] = [
         Error(
@@ -94,7 +92,7 @@ def check_settings(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
         options = conf.options()
         if options.absolute_timeout is not None and options.idle_timeout > options.absolute_timeout:
             found.append(
-                Warning(
+                checks.Warning(
                     "The idle limit of sessions is longer than the absolute one, so it never applies.",
                     hint="Raise FRONTDESK['ABSOLUTE_TIMEOUT'] (None for no limit), or lower "
                     "FRONTDESK['IDLE_TIMEOUT'] (SESSION_COOKIE_AGE when not given).",
@@ -105,7 +103,7 @@ def check_settings(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
 
 
 @register()
-def check_storage(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+def check_storage(**_: Any) -> list[CheckMessage]:
     """E009: the storage cannot be made. And what the storage itself has to say."""
     if conf.problems():
         return []
@@ -116,13 +114,13 @@ def check_storage(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
-def check_shared(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+def check_shared(**_: Any) -> list[CheckMessage]:
     """W010: sessions in one process's memory, on a server that has several."""
     storage = _storage()
     if storage is None or storage.shared:
         return []
     return [
-        Warning(
+        checks.Warning(
             f"{type(storage).__name__} keeps sessions in the memory of one process: with several, "
             "people are signed in on some requests only, and a restart signs everybody out.",
             hint="Use a storage that processes share, for example the database.",
@@ -132,14 +130,14 @@ def check_shared(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
-def check_cookie(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+def check_cookie(**_: Any) -> list[CheckMessage]:
     """W007, W008: the cookie travels over plain HTTP, or can be read by scripts (ASVS 3.3.1, 3.3.4)."""
     if not _places(SessionMiddleware):
         return []
     found: list[CheckMessage] = []
     if not settings.SESSION_COOKIE_SECURE:
         found.append(
-            Warning(
+            checks.Warning(
                 "The session cookie is sent over plain HTTP too, where anybody on the way can take it.",
                 hint="Set SESSION_COOKIE_SECURE = True.",
                 id="frontdesk.W007",
@@ -147,7 +145,7 @@ def check_cookie(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
         )
     if not settings.SESSION_COOKIE_HTTPONLY:
         found.append(
-            Warning(
+            checks.Warning(
                 "The session cookie can be read by scripts, so a single injected one can take it.",
                 hint="Set SESSION_COOKIE_HTTPONLY = True.",
                 id="frontdesk.W008",

@@ -1,77 +1,25 @@
-"""``SESSION_ENGINE = "frontdesk.engine"``: Django's session, on a storage of frontdesk.
+"""``SESSION_ENGINE = "frontdesk.engine"``: the session's methods, each one line, in either colour."""
 
-The dictionary is Django's ``SessionBase``. Every operation that does I/O is written once, as a flow (see
-:mod:`frontdesk.drive`); each public method is one line that drives it, in either colour.
-"""
-
-import logging
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
-from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 
-from frontdesk import clock, policy, values
-from frontdesk.client import NOBODY, Client, client_of
-from frontdesk.conf import options
+from frontdesk import clock
 from frontdesk.drive import Call, Flow, arun, run
-from frontdesk.errors import StorageUnavailable, UndecodableRecord
-from frontdesk.policy import Standing
+from frontdesk.session import Session
 from frontdesk.storages import get_storage
-from frontdesk.storages.base import (
-    LEFT_BEHIND,
-    UNCHANGED,
-    Changes,
-    Ended,
-    ReadsUser,
-    Record,
-    merged,
-)
-from frontdesk.tokens import Digest, digest_of, new_key
-
-logger = logging.getLogger("frontdesk")
-
-EXPIRY_KEY = "_session_expiry"
-"""Where Django's ``set_expiry()`` keeps what it was given."""
 
 PURGE_BATCH = 1000
 
-KEY_TRIES = 10
-"""A second one is needed when somebody ended all sessions of the user in this very moment."""
 
-UNSTORED = {Standing.NEW, Standing.UNKNOWN, Standing.LEFT_BEHIND}
-"""Where a key that the session has was made by this request, and nothing is stored under it yet."""
-
-
-class SessionStore(SessionBase):
+class SessionStore(Session):
     """A session. See https://docs.djangoproject.com/en/stable/topics/http/sessions/ for its methods."""
 
-    def __init__(self, session_key: str | None = None) -> None:
-        super().__init__(session_key)
-        self.storage = get_storage()
-        self.meta: Mapping[str, Any] | None = None
-        """The ``META`` of the request, if there is one, which tells where it comes from."""
-        self.standing = Standing.UNREAD if self.session_key else Standing.NEW
-        self.with_user = False
-        """Whether a read should bring the user along; the authentication middleware asks for it."""
-        self.user: Any = UNCHANGED
-        """The user that the read brought along, if it did."""
-        self.record: Record | None = None
-        """The record as this session last saw it in the storage."""
-        self.unavailable: StorageUnavailable | None = None
-        self._stored: dict[str, bytes] = {}
-        self._cleared = False
-        self._signing_in = False
-        self._rotated = False
-
-    # The public methods of both colours.
-
     def load(self) -> dict[str, Any]:
-        return run(self._load())
+        return run(self.loaded())
 
     async def aload(self) -> dict[str, Any]:
-        return await arun(self._load())
+        return await arun(self.loaded())
 
     def save(self, must_create: bool = False) -> None:
         run(self.saved(must_create))
@@ -80,330 +28,55 @@ class SessionStore(SessionBase):
         await arun(self.saved(must_create))
 
     def create(self) -> None:
-        run(self._create())
+        run(self.created())
 
     async def acreate(self) -> None:
-        await arun(self._create())
+        await arun(self.created())
 
     def exists(self, session_key: str | None) -> bool:
-        return run(self._exists(session_key))
+        return run(self.existing(session_key))
 
     async def aexists(self, session_key: str | None) -> bool:
-        return await arun(self._exists(session_key))
+        return await arun(self.existing(session_key))
 
     def delete(self, session_key: str | None = None) -> None:
-        run(self._delete(session_key))
+        run(self.deleted(session_key))
 
     async def adelete(self, session_key: str | None = None) -> None:
-        await arun(self._delete(session_key))
+        await arun(self.deleted(session_key))
 
     def flush(self) -> None:
-        run(self._flush())
+        run(self.flushed())
 
     async def aflush(self) -> None:
-        await arun(self._flush())
+        await arun(self.flushed())
 
     def cycle_key(self) -> None:
-        run(self._cycle_key())
+        run(self.cycled())
 
     async def acycle_key(self) -> None:
-        await arun(self._cycle_key())
+        await arun(self.cycled())
 
     @classmethod
     def clear_expired(cls) -> None:
-        run(_purge())
+        run(_purged())
 
     @classmethod
     async def aclear_expired(cls) -> None:
-        await arun(_purge())
-
-    # Django's dictionary, with the few places where it must tell us something.
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self._noticed(key)
-        super().__setitem__(key, value)
+        await arun(_purged())
 
     async def aset(self, key: str, value: Any) -> None:
-        self._noticed(key)
+        if key == SESSION_KEY:
+            await self.akeys()
+            self._sign_in()
         await super().aset(key, value)
-
-    def _noticed(self, key: str) -> None:
-        # Only login() writes this key; a sign-in as the same user changes no value, so it must be seen
-        # here. It gets a new key and starts the absolute clock anew (OWASP ASVS 7.2.4).
-        if key != SESSION_KEY:
-            return
-        if self.standing in {Standing.LEFT_BEHIND, Standing.INTERRUPTED}:
-            # The old session is over; a sign-in starts one of its own.
-            anonymous = self._session_cache if self.standing is Standing.LEFT_BEHIND else None
-            self._vanish(Standing.NEW, anonymous)
-        self.user = UNCHANGED
-        self._signing_in = True
 
     async def adelete_test_cookie(self) -> None:
         # Django's deletes from the dictionary without setting ``modified``, so the deletion is lost.
         await self.apop(self.TEST_COOKIE_NAME)
 
-    def clear(self) -> None:
-        super().clear()
-        self._cleared = True
 
-    def get_session_cookie_age(self) -> int:
-        return options().idle_timeout // clock.SECOND
-
-    # The flows.
-
-    def _ask(self, verb: str, *args: Any) -> Flow[Any]:
-        """Call a verb of the storage, and keep the book of its outages."""
-        try:
-            answer = yield Call(self.storage, verb, args)
-        except StorageUnavailable as error:
-            self.unavailable = error
-            self.storage.incident.failed(error)
-            raise
-        if self.storage.incident.open:
-            self.storage.incident.answered()
-        return answer
-
-    def opened(self, no_load: bool = False) -> Flow[dict[str, Any]]:
-        """Return the dictionary, loading it at the first touch."""
-        self.accessed = True
-        if not hasattr(self, "_session_cache"):
-            if self.session_key is None or no_load:
-                self._session_cache: dict[str, Any] = {}
-            else:
-                self._session_cache = yield from self._load()
-        return self._session_cache
-
-    def _load(self) -> Flow[dict[str, Any]]:
-        digest = digest_of(self.session_key)
-        record = None if digest is None else (yield from self._find(digest))
-        if record is None:
-            if self.standing not in {Standing.LEFT_BEHIND, Standing.NEW}:
-                self.standing = Standing.UNKNOWN
-            self._session_key = None
-            return {}
-        loaded = self._decoded(record)
-        if loaded is None:
-            self.standing = Standing.UNKNOWN
-            self._session_key = None
-            return {}
-        self.standing = Standing.LIVE
-        self.record = record
-        self._stored = dict(record.values)
-        return loaded
-
-    def _find(self, digest: Digest) -> Flow[Record | None]:
-        """Read the record of ``digest``, if it may be used."""
-        try:
-            if self.with_user and isinstance(self.storage, ReadsUser):
-                found, self.user = yield from self._ask("read_with_user", digest)
-            else:
-                found = yield from self._ask("read", digest)
-        except UndecodableRecord as error:
-            logger.error("%s It is treated as ended.", error)
-            return None
-        if isinstance(found, Ended):
-            self.standing = Standing.LEFT_BEHIND
-            return None
-        if found is None or not policy.is_alive(found, options(), clock.now()):
-            return None
-        return found  # type: ignore[no-any-return]
-
-    def _decoded(self, record: Record) -> dict[str, Any] | None:
-        try:
-            return values.decode(record.values, self.serializer())
-        except UndecodableRecord as error:
-            logger.error("%s Session %s is treated as ended.", error, record.digest)
-            return None
-
-    def saved(self, must_create: bool = False) -> Flow[None]:
-        """Store what has changed. Raises ``UpdateError`` when the session has ended meanwhile."""
-        yield from self.opened(no_load=must_create)
-        if self.session_key is None:
-            yield from self._create()
-        elif must_create or self.standing in UNSTORED:
-            if not (yield from self._insert()):
-                raise CreateError
-        else:
-            if self.standing is Standing.UNREAD:  # clear() filled the dictionary before any read
-                yield from self._load()
-            if self.standing is not Standing.LIVE or not (yield from self._update()):
-                raise UpdateError
-
-    def _create(self) -> Flow[None]:
-        yield from self.opened(no_load=True)
-        for _ in range(KEY_TRIES):
-            self._session_key = new_key()
-            if (yield from self._insert()):
-                self.modified = True
-                return
-        raise CreateError(f"The storage took none of {KEY_TRIES} new session keys.")
-
-    def _insert(self) -> Flow[bool]:
-        digest = digest_of(self.session_key)
-        if digest is None:
-            raise ValueError(
-                "A session key is 32 lower-case letters and digits; leave it out to get a fresh one."
-            )
-        now = clock.now()
-        client = self._client()
-        idle, deadline = policy.clocks(options(), self._session_cache.get(EXPIRY_KEY), now)
-        record = Record(
-            digest=digest,
-            values=values.encode(self._session_cache, self.serializer()),
-            user_id=self._user_id(),
-            created=now,
-            authenticated=None if self._user_id() is None else now,
-            last_seen=now,
-            idle=idle,
-            deadline=deadline,
-            ip=client.ip,
-            user_agent=client.user_agent,
-        )
-        if not (yield from self._ask("insert", record)):
-            return False
-        self._settle(record)
-        return True
-
-    def _update(self) -> Flow[bool]:
-        changes = self._changes()
-        if changes.authenticated is not None and not self._rotated:
-            return (yield from self._rotate(changes))
-        return (yield from self._apply(changes))
-
-    def touched(self) -> Flow[bool]:
-        """Record that the session was used now, and nothing else; ``False`` when it has ended."""
-        return (yield from self._apply(Changes(**self._activity())))
-
-    def _apply(self, changes: Changes) -> Flow[bool]:
-        assert self.record is not None
-        if not (yield from self._ask("update", self.record.digest, changes)):
-            self.standing = Standing.INTERRUPTED
-            return False
-        self._settle(merged(self.record, changes))
-        return True
-
-    def _rotate(self, changes: Changes) -> Flow[bool]:
-        assert self.record is not None
-        key = new_key()
-        digest = digest_of(key)
-        assert digest is not None
-        if not (yield from self._ask("rotate", self.record.digest, digest, changes)):
-            self.standing = Standing.INTERRUPTED
-            return False
-        self._session_key = key
-        self._settle(replace(merged(self.record, changes), digest=digest))
-        return True
-
-    def _cycle_key(self) -> Flow[None]:
-        cache = yield from self.opened()
-        self.modified = True
-        if self.standing is Standing.LIVE:
-            if (yield from self._rotate(self._changes())):
-                self._rotated = True
-            elif SESSION_KEY in cache:
-                # Ended while this request was running. Nothing that a person kept in it lives on.
-                self._vanish(Standing.INTERRUPTED)
-            else:
-                # An anonymous one, overtaken by another sign-in or by its expiry: start from a new key.
-                self._vanish(Standing.NEW, cache)
-                self._session_key = new_key()
-        elif self.standing is not Standing.INTERRUPTED:
-            self._session_key = new_key()
-
-    def _exists(self, session_key: str | None) -> Flow[bool]:
-        digest = digest_of(session_key)
-        if digest is None:
-            return False
-        found = yield from self._ask("read", digest)
-        return isinstance(found, Record)
-
-    def _delete(self, session_key: str | None = None) -> Flow[None]:
-        digest = digest_of(self.session_key if session_key is None else session_key)
-        if digest is not None:
-            yield from self._ask("remove", [digest])
-
-    def _flush(self) -> Flow[None]:
-        self.clear()
-        yield from self._delete()
-        self._vanish(Standing.NEW)
-
-    def disowned(self) -> Flow[None]:
-        """Treat the session as ended, since its user's password is no longer the one it was made with.
-
-        It may be the one from which the password is being changed right now, by a request that is about
-        to rotate it. So it is given a moment to be rescued, in which it answers nobody, instead of an
-        end that would sign out the very person who changed the password.
-        """
-        assert self.record is not None
-        deadline = clock.now() + LEFT_BEHIND
-        if self.record.deadline > deadline:
-            yield from self._ask("update", self.record.digest, Changes(deadline=deadline))
-        self._vanish(Standing.LEFT_BEHIND)
-
-    # What the flows stand on.
-
-    def _vanish(self, standing: Standing, cache: dict[str, Any] | None = None) -> None:
-        self._session_cache = {} if cache is None else cache
-        self._session_key = None
-        self.standing = standing
-        self.record = None
-        self.user = UNCHANGED
-        self._stored = {}
-        self._cleared = self._signing_in = self._rotated = False
-
-    def _settle(self, record: Record) -> None:
-        """Remember what the storage holds now."""
-        self.record = record
-        self.standing = Standing.LIVE
-        self._stored = dict(record.values)
-        self._cleared = self._signing_in = self._rotated = False
-
-    def _user_id(self) -> str | None:
-        user_id = self._session_cache.get(SESSION_KEY)
-        return None if user_id is None else str(user_id)
-
-    def _client(self) -> Client:
-        return NOBODY if self.meta is None else client_of(self.meta)
-
-    def _changes(self) -> Changes:
-        """Compare the dictionary with what was stored, value by value, and return the difference."""
-        assert self.record is not None
-        encoded = values.encode(self._session_cache, self.serializer())
-        user_id = self._user_id()
-        same_user = user_id == self.record.user_id
-        signing_in = user_id is not None and (self._signing_in or not same_user)
-        return Changes(
-            values={
-                key: value
-                for key, value in encoded.items()
-                if self._cleared or self._stored.get(key) != value
-            },
-            removed=self._stored.keys() - encoded.keys(),
-            cleared=self._cleared,
-            user_id=UNCHANGED if same_user else user_id,
-            **self._activity(signing_in=signing_in),
-        )
-
-    def _activity(self, *, signing_in: bool = False) -> dict[str, Any]:
-        """Return the times, and where from; the limits too, where settings or ``set_expiry`` moved them."""
-        assert self.record is not None
-        now = clock.now()
-        began = now if signing_in else policy.began(self.record)
-        idle, deadline = policy.clocks(options(), self._session_cache.get(EXPIRY_KEY), began)
-        client = self._client() if self.meta is not None else self.record
-        found = {
-            "authenticated": now if signing_in else self.record.authenticated,
-            "idle": idle,
-            "deadline": deadline,
-            "ip": client.ip,
-            "user_agent": client.user_agent,
-        }
-        different = {key: new for key, new in found.items() if new != getattr(self.record, key)}
-        return {"last_seen": now, **different}
-
-
-def _purge() -> Flow[None]:
+def _purged() -> Flow[None]:
     """Remove all that has expired, in batches."""
     storage = get_storage()
     while (yield Call(storage, "purge", (clock.now(), PURGE_BATCH))) >= PURGE_BATCH:

@@ -181,13 +181,15 @@ def _carried_out(
             touch_due=record is not None and policy.touch_is_due(record, options(), clock.now()),
         )
     )
+    stored = False
     if decision is Closing.CLEAR_COOKIE:
         carriers.take_back(response)
-    elif decision is Closing.SAVE and (yield from _saved(session)):
+    elif decision is Closing.SAVE:
+        stored = yield from _saved(session)
+    elif decision is Closing.TOUCH:
+        stored = yield from _touched(session)
+    if stored:
         _hand_out(session, response)
-    elif decision is Closing.TOUCH and (yield from _touched(session)):
-        if not session.get_expire_at_browser_close():
-            _hand_out(session, response)
 
 
 def _saved(session: SessionStore) -> Flow[bool]:
@@ -211,7 +213,8 @@ def _touched(session: SessionStore) -> Flow[bool]:
 
 
 def _hand_out(session: SessionStore, response: HttpResponseBase) -> None:
-    assert session.session_key and session.record
-    until_closed = session.get_expire_at_browser_close()
-    age = None if until_closed else policy.cookie_age(session.record, clock.now())
-    carriers.hand_out(response, session.session_key, age)
+    key, record = session.session_key, session.record
+    if key is not None and record is not None:  # as it is once something was stored
+        until_closed = session.get_expire_at_browser_close()
+        age = None if until_closed else policy.cookie_age(record, clock.now())
+        carriers.hand_out(response, key, age)

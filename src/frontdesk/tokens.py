@@ -29,3 +29,13 @@ def digest_of(key: str | None) -> Digest | None:
         return None
     # A plain hash is enough, as the key is not a password: 165 random bits cannot be guessed or listed.
     return Digest(hashlib.sha256(key.encode("ascii")).hexdigest())
+
+
+def digest_of_own(key: str | None) -> Digest:
+    """Return the digest of a key that this program chose. Raises ``ValueError`` when it is malformed."""
+    digest = digest_of(key)
+    if digest is None:
+        raise ValueError(
+            "A session key is 32 lower-case letters and digits; leave it out to get a fresh one."
+        )
+    return digest

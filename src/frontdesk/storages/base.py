@@ -81,7 +81,7 @@ class Changes:
     """Never moves backwards: the later one of this and the stored one holds."""
     idle: int | None = None
     deadline: int | None = None
-    user_id: str | None | Unchanged = UNCHANGED
+    user_id: str | Unchanged | None = UNCHANGED
     authenticated: int | None = None
     ip: str | None = None
     user_agent: str | None = None

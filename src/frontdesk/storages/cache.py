@@ -3,11 +3,11 @@
 from collections.abc import Collection
 from typing import Any
 
+from django.core import checks
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.checks import CheckMessage, Warning
 
 from frontdesk import clock
 from frontdesk.errors import InvalidSetting
@@ -66,7 +66,7 @@ class CacheStorage(SlotStorage):
         with way.guarded():
             return way.store(cache.make_and_validate_key(PREFIX + name), token, data, timeout)
 
-    def purge(self, now: int, limit: int) -> int:  # noqa: ARG002 (the cache has its own clock)
+    def purge(self, now: int, limit: int) -> int:
         _, way = self._ways()
         with way.guarded():
             return way.purge(limit)
@@ -75,12 +75,12 @@ class CacheStorage(SlotStorage):
     def shared(self) -> bool:
         return not isinstance(self._cache, LocMemCache)
 
-    def check(self) -> list[CheckMessage]:
+    def check(self) -> list[checks.CheckMessage]:
         cache = self._cache
         if not isinstance(cache, LocMemCache | DatabaseCache) or cache._max_entries >= ROOMY:
             return []
         return [
-            Warning(
+            checks.Warning(
                 f"The cache {self._alias!r} holds {cache._max_entries} entries; when it is full, it "
                 "throws sessions out, which signs people out.",
                 hint=f"Set OPTIONS['MAX_ENTRIES'] of that cache to {ROOMY} or more, or use another "

@@ -1,0 +1,349 @@
+"""A session: Django's dictionary, and every operation that does I/O written once, as a flow.
+
+See :mod:`frontdesk.drive` for flows, and :mod:`frontdesk.engine` for the methods that drive them.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
+
+from frontdesk import clock, policy, values
+from frontdesk.client import NOBODY, Client, client_of
+from frontdesk.conf import options
+from frontdesk.drive import Call, Flow
+from frontdesk.errors import StorageUnavailable, UndecodableRecord
+from frontdesk.policy import Standing
+from frontdesk.storages import get_storage
+from frontdesk.storages.base import (
+    LEFT_BEHIND,
+    UNCHANGED,
+    Changes,
+    Ended,
+    ReadsUser,
+    Record,
+    merged,
+)
+from frontdesk.tokens import Digest, digest_of, digest_of_own, new_key
+
+logger = logging.getLogger("frontdesk")
+
+EXPIRY_KEY = "_session_expiry"
+"""Where Django's ``set_expiry()`` keeps what it was given."""
+
+KEY_TRIES = 10
+"""A second one is needed when somebody ended all sessions of the user in this very moment."""
+
+UNSTORED = {Standing.NEW, Standing.UNKNOWN, Standing.LEFT_BEHIND}
+"""Where a key that the session has was made by this request, and nothing is stored under it yet."""
+
+
+class Session(SessionBase):
+    """A session without a colour."""
+
+    def __init__(self, session_key: str | None = None) -> None:
+        super().__init__(session_key)
+        self.storage = get_storage()
+        self.meta: Mapping[str, Any] | None = None
+        """The ``META`` of the request, if there is one, which tells where it comes from."""
+        self.standing = Standing.UNREAD if self.session_key else Standing.NEW
+        self.with_user = False
+        """Whether a read should bring the user along; the authentication middleware asks for it."""
+        self.user: Any = UNCHANGED
+        """The user that the read brought along, if it did."""
+        self.record: Record | None = None
+        """The record as this session last saw it in the storage."""
+        self.unavailable: StorageUnavailable | None = None
+        self._stored: dict[str, bytes] = {}
+        self._cleared = False
+        self._signing_in = False
+        self._rotated = False
+
+    # Django's dictionary, with the few places where it must tell us something.
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key == SESSION_KEY:
+            self.keys()  # reads it: what it turns out to be decides what a sign-in does
+            self._sign_in()
+        super().__setitem__(key, value)
+
+    def clear(self) -> None:
+        super().clear()
+        self._cleared = True
+
+    def _sign_in(self) -> None:
+        """Note that a user is being signed in: only ``login()`` writes the user's id.
+
+        It has to be noted, as a sign-in of the same user changes no value, and yet is to get a new key
+        and to start the absolute clock anew (OWASP ASVS 7.2.4).
+        """
+        if self.standing is Standing.LEFT_BEHIND:
+            self._vanish(Standing.NEW, self._session_cache)
+        elif self.standing is Standing.INTERRUPTED:
+            self._vanish(Standing.NEW)
+        self.user = UNCHANGED
+        self._signing_in = True
+
+    def get_session_cookie_age(self) -> int:
+        return options().idle_timeout // clock.SECOND
+
+    # The flows.
+
+    def _ask(self, verb: str, *args: Any) -> Flow[Any]:
+        """Call a verb of the storage, and keep the book of its outages."""
+        try:
+            answer = yield Call(self.storage, verb, args)
+        except StorageUnavailable as error:
+            self.unavailable = error
+            self.storage.incident.failed(error)
+            raise
+        if self.storage.incident.open:
+            self.storage.incident.answered()
+        return answer
+
+    def opened(self, no_load: bool = False) -> Flow[dict[str, Any]]:
+        """Return the dictionary, loading it at the first touch."""
+        self.accessed = True
+        if not hasattr(self, "_session_cache"):
+            if self.session_key is None or no_load:
+                self._session_cache: dict[str, Any] = {}
+            else:
+                self._session_cache = yield from self.loaded()
+        elif self.standing is Standing.UNREAD and not no_load:
+            yield from self.loaded()  # clear() filled the dictionary before any read
+        return self._session_cache
+
+    def loaded(self) -> Flow[dict[str, Any]]:
+        """Read the session and return its dictionary; an empty one, and no key, if there is none."""
+        digest = digest_of(self.session_key)
+        record = None if digest is None else (yield from self._find(digest))
+        cache = None if record is None else self._decoded(record)
+        if record is None or cache is None:
+            if self.standing not in {Standing.LEFT_BEHIND, Standing.NEW}:
+                self.standing = Standing.UNKNOWN
+            self._session_key = None
+            return {}
+        if self.standing is not Standing.LIVE or not hasattr(self, "_session_cache"):
+            # Otherwise somebody only peeks: what is in the dictionary came from an earlier read, and is
+            # compared with that one.
+            self._remember(record)
+        return cache
+
+    def _find(self, digest: Digest) -> Flow[Record | None]:
+        """Read the record of ``digest``, if it may be used."""
+        try:
+            if self.with_user and isinstance(self.storage, ReadsUser):
+                found, self.user = yield from self._ask("read_with_user", digest)
+            else:
+                found = yield from self._ask("read", digest)
+        except UndecodableRecord as error:
+            logger.error("%s It is treated as ended.", error)
+            return None
+        if isinstance(found, Ended):
+            self.standing = Standing.LEFT_BEHIND
+            return None
+        if found is None or not policy.is_alive(found, options(), clock.now()):
+            return None
+        return found  # type: ignore[no-any-return]
+
+    def _decoded(self, record: Record) -> dict[str, Any] | None:
+        try:
+            return values.decode(record.values, self.serializer())
+        except UndecodableRecord as error:
+            logger.error("%s Session %s is treated as ended.", error, record.digest)
+            return None
+
+    def saved(self, must_create: bool = False) -> Flow[None]:
+        """Store what has changed. Raises ``UpdateError`` when the session has ended meanwhile."""
+        yield from self.opened(no_load=must_create)
+        if must_create and self.session_key is not None:
+            if not (yield from self._insert()):
+                raise CreateError
+        elif must_create or self.standing in UNSTORED:
+            yield from self._inserted()
+        elif self.standing is not Standing.LIVE or not (yield from self._update()):
+            raise UpdateError
+
+    def created(self) -> Flow[None]:
+        """Store the dictionary as a new session, under a new key."""
+        yield from self.opened(no_load=True)
+        self._session_key = None
+        yield from self._inserted()
+
+    def _inserted(self) -> Flow[None]:
+        for _ in range(KEY_TRIES):
+            if self.session_key is None:
+                self._session_key = new_key()
+            if (yield from self._insert()):
+                self.modified = True
+                return
+            self._session_key = None
+        raise CreateError(f"The storage took none of {KEY_TRIES} new session keys.")
+
+    def _insert(self) -> Flow[bool]:
+        digest = digest_of_own(self.session_key)
+        now, client = clock.now(), self._client()
+        idle, deadline = policy.clocks(options(), self._session_cache.get(EXPIRY_KEY), now)
+        record = Record(
+            digest=digest,
+            values=values.encode(self._session_cache, self.serializer()),
+            user_id=self._user_id(),
+            created=now,
+            authenticated=None if self._user_id() is None else now,
+            last_seen=now,
+            idle=idle,
+            deadline=deadline,
+            ip=client.ip,
+            user_agent=client.user_agent,
+        )
+        if not (yield from self._ask("insert", record)):
+            return False
+        self._settle(record)
+        return True
+
+    def _update(self) -> Flow[bool]:
+        changes = self._changes()
+        if changes.authenticated is not None and not self._rotated:
+            return (yield from self._rotate(changes))
+        return (yield from self._apply(changes))
+
+    def touched(self) -> Flow[bool]:
+        """Record that the session was used now, and nothing else; ``False`` when it has ended."""
+        return (yield from self._apply(Changes(**self._activity())))
+
+    def _apply(self, changes: Changes) -> Flow[bool]:
+        record = self._live
+        if not (yield from self._ask("update", record.digest, changes)):
+            self.standing = Standing.INTERRUPTED
+            return False
+        self._settle(merged(record, changes))
+        return True
+
+    def _rotate(self, changes: Changes) -> Flow[bool]:
+        record, key = self._live, new_key()
+        digest = digest_of_own(key)
+        if not (yield from self._ask("rotate", record.digest, digest, changes)):
+            self.standing = Standing.INTERRUPTED
+            return False
+        self._session_key = key
+        self._settle(replace(merged(record, changes), digest=digest))
+        return True
+
+    def cycled(self) -> Flow[None]:
+        cache = yield from self.opened()
+        self.modified = True
+        if self.standing is Standing.LIVE:
+            changes = self._changes()
+            if changes.deadline is None:
+                # Written even if unchanged here: another request may have disowned the session just now.
+                changes = replace(changes, deadline=self._live.deadline)
+            if (yield from self._rotate(changes)):
+                self._rotated = True
+            elif SESSION_KEY in cache:
+                # Ended while this request was running. Nothing that a person kept in it lives on.
+                self._vanish(Standing.INTERRUPTED)
+            else:
+                # An anonymous one, overtaken by another sign-in or by its expiry: start from a new key.
+                self._vanish(Standing.NEW, cache)
+                self._session_key = new_key()
+        elif self.standing is not Standing.INTERRUPTED:
+            self._session_key = new_key()
+
+    def existing(self, session_key: str | None) -> Flow[bool]:
+        digest = digest_of(session_key)
+        if digest is None:
+            return False
+        found = yield from self._ask("read", digest)
+        return isinstance(found, Record)
+
+    def deleted(self, session_key: str | None = None) -> Flow[None]:
+        digest = digest_of(self.session_key if session_key is None else session_key)
+        if digest is not None:
+            yield from self._ask("remove", [digest])
+
+    def flushed(self) -> Flow[None]:
+        self.clear()
+        yield from self.deleted()
+        self._vanish(Standing.NEW)
+
+    def disowned(self) -> Flow[None]:
+        """Treat the session as ended, since its user's password is no longer the one it was made with.
+
+        It may be the one from which the password is being changed right now, by a request that is about
+        to rotate it. So it is given a moment to be rescued, in which it answers nobody, instead of an
+        end that would sign out the very person who changed the password.
+        """
+        record, deadline = self.record, clock.now() + LEFT_BEHIND
+        if record is not None and record.deadline > deadline:
+            yield from self._ask("update", record.digest, Changes(deadline=deadline))
+        self._vanish(Standing.LEFT_BEHIND)
+
+    # What the flows stand on.
+
+    def _vanish(self, standing: Standing, cache: dict[str, Any] | None = None) -> None:
+        self._session_cache = {} if cache is None else cache
+        self._session_key = None
+        self.standing = standing
+        self.record = None
+        self.user = UNCHANGED
+        self._stored = {}
+        self._cleared = self._signing_in = self._rotated = False
+
+    def _remember(self, record: Record) -> None:
+        """Note what the storage holds."""
+        self.record = record
+        self.standing = Standing.LIVE
+        self._stored = dict(record.values)
+
+    def _settle(self, record: Record) -> None:
+        """Note what the storage holds, after a write that left nothing to be written."""
+        self._remember(record)
+        self._cleared = self._signing_in = self._rotated = False
+
+    def _user_id(self) -> str | None:
+        user_id = self._session_cache.get(SESSION_KEY)
+        return None if user_id is None else str(user_id)
+
+    def _client(self) -> Client:
+        return NOBODY if self.meta is None else client_of(self.meta)
+
+    @property
+    def _live(self) -> Record:
+        if self.record is None:
+            raise RuntimeError("A session that is not stored was used as if it were.")
+        return self.record
+
+    def _changes(self) -> Changes:
+        """Compare the dictionary with what was stored, value by value, and return the difference."""
+        encoded = values.encode(self._session_cache, self.serializer())
+        user_id = self._user_id()
+        same_user = encoded.get(SESSION_KEY) == self._stored.get(SESSION_KEY)
+        signing_in = user_id is not None and (self._signing_in or not same_user)
+        return Changes(
+            values={
+                key: value
+                for key, value in encoded.items()
+                if self._cleared or self._stored.get(key) != value
+            },
+            removed=self._stored.keys() - encoded.keys(),
+            cleared=self._cleared,
+            user_id=UNCHANGED if same_user else user_id,
+            **self._activity(signing_in=signing_in),
+        )
+
+    def _activity(self, *, signing_in: bool = False) -> dict[str, Any]:
+        """Return the times and where from; the limits too, where settings or ``set_expiry`` moved them."""
+        record, now = self._live, clock.now()
+        began = now if signing_in else policy.began(record)
+        idle, deadline = policy.clocks(options(), self._session_cache.get(EXPIRY_KEY), began)
+        found = {
+            "authenticated": now if signing_in else record.authenticated,
+            "idle": idle,
+            "deadline": deadline,
+            **({} if self.meta is None else self._client()._asdict()),
+        }
+        different = {name: new for name, new in found.items() if new != getattr(record, name)}
+        return {"last_seen": now, **different}
