@@ -1,5 +1,6 @@
 """``SESSION_ENGINE = "frontdesk.engine"``: the session's methods, each one line, in either colour."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -50,6 +51,24 @@ class SessionStore(Session):
 
     async def aflush(self) -> None:
         await arun(self.flushed())
+
+    def modify(self, key: str, function: Callable[[Any], Any], default: Any = None) -> Any:
+        """Replace the value of ``key`` by ``function(value)`` in one atomic step, and return it.
+
+        ``request.session.modify("visits", lambda visits: visits + 1, default=0)``
+
+        Written at once, not at the end of the request. When others change the session at the same
+        moment, the step is made again from what they left, so ``function`` may run more than once: it
+        should do nothing but compute. It gets ``default`` where there is no value. Of a session that has
+        meanwhile ended, only this request sees the new value.
+
+        Raises :exc:`~frontdesk.errors.Contention` after a thousand lost tries.
+        """
+        return run(self.modified_by(key, function, default))
+
+    async def amodify(self, key: str, function: Callable[[Any], Any], default: Any = None) -> Any:
+        """See :meth:`modify`; ``function`` is an ordinary function."""
+        return await arun(self.modified_by(key, function, default))
 
     def cycle_key(self) -> None:
         run(self.cycled())

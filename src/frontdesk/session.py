@@ -4,18 +4,19 @@ See :mod:`frontdesk.drive` for flows, and :mod:`frontdesk.engine` for the method
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 
 from frontdesk import clock, policy, values
 from frontdesk.client import NOBODY, Client, client_of
 from frontdesk.conf import options
 from frontdesk.drive import Call, Flow
-from frontdesk.errors import StorageUnavailable, UndecodableRecord
+from frontdesk.errors import Conflict, Contention, StorageUnavailable, UndecodableRecord
 from frontdesk.policy import Standing
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import (
@@ -36,6 +37,12 @@ EXPIRY_KEY = "_session_expiry"
 
 KEY_TRIES = 10
 """A second one is needed when somebody ended all sessions of the user in this very moment."""
+
+MODIFY_TRIES = 1000
+"""Each failure means that somebody else succeeded, so a modification is late only while others are not."""
+
+OWN_KEYS = {SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, EXPIRY_KEY}
+"""The keys by which Django knows who is signed in, and for how long."""
 
 UNSTORED = {Standing.NEW, Standing.UNKNOWN, Standing.LEFT_BEHIND}
 """Where a key that the session has was made by this request, and nothing is stored under it yet."""
@@ -231,6 +238,58 @@ class Session(SessionBase):
         self._session_key = key
         self._settle(replace(merged(record, changes), digest=digest))
         return True
+
+    def modified_by(self, key: str, function: Callable[[Any], Any], default: Any) -> Flow[Any]:
+        """Replace the value of ``key`` by what ``function`` makes of it, losing nobody's step."""
+        if key in OWN_KEYS:
+            raise ValueError(f"{key!r} is Django's own; use login(), logout() or set_expiry().")
+        cache = yield from self.opened()
+        self.modified = True
+        if self.standing is not Standing.LIVE:  # nobody else can see it yet
+            cache[key] = function(cache.get(key, deepcopy(default)))
+            return cache[key]
+        for _ in range(MODIFY_TRIES):
+            value = function(self._base(key, default))
+            encoded = values.encode({key: value}, self.serializer())
+            try:
+                applied = yield from self._written(encoded)
+            except Conflict:
+                applied = yield from self._reread()
+                if applied:
+                    continue
+            if not applied:
+                self.standing = Standing.INTERRUPTED
+            cache[key] = value
+            return value
+        raise Contention(
+            f"{key!r} was changed by others {MODIFY_TRIES} times while modify() tried to."
+        )
+
+    def _base(self, key: str, default: Any) -> Any:
+        """Return what a modification starts from: this request's own unsaved value, or the stored one."""
+        stored = self._live.values.get(key)
+        if key in self._session_cache:
+            own = self._session_cache[key]
+            if values.encode({key: own}, self.serializer())[key] != self._stored.get(key):
+                return deepcopy(own)
+        return deepcopy(default) if stored is None else self.serializer().loads(stored)
+
+    def _written(self, encoded: Mapping[str, bytes]) -> Flow[bool]:
+        """Write these values if nothing has changed in the session since its record was read."""
+        record = self._live
+        changes = Changes(values=encoded, expected_version=record.version, **self._activity())
+        if not (yield from self._ask("update", record.digest, changes)):
+            return False
+        self.record = merged(record, changes)
+        self._stored.update(encoded)
+        return True
+
+    def _reread(self) -> Flow[bool]:
+        """Read the record anew, and leave the dictionary as it is."""
+        found = yield from self._ask("read", self._live.digest)
+        if isinstance(found, Record):
+            self.record = found
+        return isinstance(found, Record)
 
     def cycled(self) -> Flow[None]:
         cache = yield from self.opened()
