@@ -12,9 +12,10 @@ from typing import Any
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 
-from frontdesk import clock, policy, values
-from frontdesk.client import NOBODY, Client, client_of
+from frontdesk import clock, difference, policy, values
+from frontdesk.client import client_of
 from frontdesk.conf import options
+from frontdesk.difference import EXPIRY_KEY, Present
 from frontdesk.drive import Call, Flow
 from frontdesk.errors import Conflict, Contention, StorageUnavailable, UndecodableRecord
 from frontdesk.policy import Standing
@@ -31,9 +32,6 @@ from frontdesk.storages.base import (
 from frontdesk.tokens import Digest, digest_of, digest_of_own, new_key
 
 logger = logging.getLogger("frontdesk")
-
-EXPIRY_KEY = "_session_expiry"
-"""Where Django's ``set_expiry()`` keeps what it was given."""
 
 KEY_TRIES = 10
 """A second one is needed when somebody ended all sessions of the user in this very moment."""
@@ -192,19 +190,8 @@ class Session(SessionBase):
 
     def _insert(self) -> Flow[bool]:
         digest = digest_of_own(self.session_key)
-        now, client = clock.now(), self._client()
-        idle, deadline = policy.clocks(options(), self._session_cache.get(EXPIRY_KEY), now)
-        record = Record(
-            digest=digest,
-            values=values.encode(self._session_cache, self.serializer()),
-            user_id=self._user_id(),
-            created=now,
-            authenticated=None if self._user_id() is None else now,
-            last_seen=now,
-            idle=idle,
-            deadline=deadline,
-            ip=client.ip,
-            user_agent=client.user_agent,
+        record = difference.new_record(
+            digest, self._session_cache, self.serializer(), self._present()
         )
         if not (yield from self._ask("insert", record)):
             return False
@@ -362,47 +349,26 @@ class Session(SessionBase):
         self._remember(record)
         self._cleared = self._signing_in = self._rotated = False
 
-    def _user_id(self) -> str | None:
-        user_id = self._session_cache.get(SESSION_KEY)
-        return None if user_id is None else str(user_id)
-
-    def _client(self) -> Client:
-        return NOBODY if self.meta is None else client_of(self.meta)
-
     @property
     def _live(self) -> Record:
         if self.record is None:
             raise RuntimeError("A session that is not stored was used as if it were.")
         return self.record
 
-    def _changes(self) -> Changes:
-        """Compare the dictionary with what was stored, value by value, and return the difference."""
-        encoded = values.encode(self._session_cache, self.serializer())
-        user_id = self._user_id()
-        same_user = encoded.get(SESSION_KEY) == self._stored.get(SESSION_KEY)
-        signing_in = user_id is not None and (self._signing_in or not same_user)
-        return Changes(
-            values={
-                key: value
-                for key, value in encoded.items()
-                if self._cleared or self._stored.get(key) != value
-            },
-            removed=self._stored.keys() - encoded.keys(),
-            cleared=self._cleared,
-            user_id=UNCHANGED if same_user else user_id,
-            **self._activity(signing_in=signing_in),
-        )
+    def _present(self) -> Present:
+        client = None if self.meta is None else client_of(self.meta)
+        return Present(clock.now(), options(), client)
 
     def _activity(self, *, signing_in: bool = False) -> dict[str, Any]:
-        """Return the times and where from; the limits too, where settings or ``set_expiry`` moved them."""
-        record, now = self._live, clock.now()
-        began = now if signing_in else policy.began(record)
-        idle, deadline = policy.clocks(options(), self._session_cache.get(EXPIRY_KEY), began)
-        found = {
-            "authenticated": now if signing_in else record.authenticated,
-            "idle": idle,
-            "deadline": deadline,
-            **({} if self.meta is None else self._client()._asdict()),
-        }
-        different = {name: new for name, new in found.items() if new != getattr(record, name)}
-        return {"last_seen": now, **different}
+        expiry = self._session_cache.get(EXPIRY_KEY)
+        return difference.activity(self._live, expiry, self._present(), signing_in=signing_in)
+
+    def _changes(self) -> Changes:
+        """Return all that this request changed; ``authenticated`` is in it if a user was signed in."""
+        cache = self._session_cache
+        changed = difference.changed_values(
+            self._stored, cache, self.serializer(), cleared=self._cleared
+        )
+        another = changed["user_id"] is not UNCHANGED
+        signing_in = SESSION_KEY in cache and (self._signing_in or another)
+        return Changes(**changed, **self._activity(signing_in=signing_in))
