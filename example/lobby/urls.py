@@ -1,7 +1,9 @@
 """Three pages of the demo, frontdesk's own, and the admin."""
 
 from django.contrib import admin
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from . import views
 
@@ -12,4 +14,6 @@ urlpatterns = [
     path("notebook/remove/", views.remove_note, name="remove_note"),
     path("accounts/", include("frontdesk.urls")),
     path("admin/", admin.site.urls),
+    # The admin's pages name no icon, so browsers ask for this one.
+    path("favicon.ico", RedirectView.as_view(url=staticfiles_storage.url("lobby/badge.svg"))),
 ]

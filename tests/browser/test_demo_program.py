@@ -1,0 +1,126 @@
+"""`make demo` after its installation: the program as a person starts, repeats and stops it."""
+
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests import services
+
+PROGRAM = Path(__file__).resolve().parents[2] / "example" / "demo.py"
+
+
+class Demo:
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.environment = {**os.environ, "FRONTDESK_DEMO_VAR": str(place), "LC_ALL": "C.UTF-8"}
+        self.environment.pop("DJANGO_SETTINGS_MODULE", None)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, PROGRAM, *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def visit(self, storage: str) -> tuple[str, bytes]:
+        """Start it, open its first page, press Ctrl-C; return what it printed and the page."""
+        port = services.free_port()
+        process = self.start("--storage", storage, "--port", str(port))
+        try:
+            body = fetch(process, f"http://127.0.0.1:{port}/")
+        finally:
+            process.send_signal(signal.SIGINT)
+            printed, _ = process.communicate(timeout=20)
+        assert process.returncode == 0, printed
+        return printed, body
+
+
+def fetch(process: subprocess.Popen[str], address: str) -> bytes:
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(address, timeout=5) as response:
+                return response.read()
+        except urllib.error.URLError:
+            time.sleep(0.05)
+    return b""
+
+
+@pytest.fixture
+def demo(tmp_path) -> Demo:
+    return Demo(tmp_path / "var")
+
+
+@pytest.mark.parametrize("storage", ["database", "cache", "file"])
+def test_it_says_where_it_is_and_who_may_come_in_and_stops_cleanly(demo, storage):
+    printed, body = demo.visit(storage)
+    assert b"Sign in at the desk." in body
+    assert re.search(r"http://127\.0\.0\.1:\d+/", printed)
+    assert re.search(r"guest +welcome-to-the-lobby", printed)
+    assert re.search(r"staff +keys-to-the-lobby", printed)
+    assert f"the {storage} storage" in printed
+    assert "Traceback" not in printed
+    assert "The lobby is closed." in printed
+
+
+def test_a_second_run_keeps_the_data_and_every_password(demo):
+    demo.visit("database")
+    secret = (demo.place / "secret").read_text()
+    change = (
+        "from django.contrib.auth.models import User; u = User.objects.get(username='guest');"
+        "u.set_password('my own'); u.save()"
+    )
+    manage = [sys.executable, PROGRAM.with_name("manage.py"), "shell", "--no-imports", "-c", change]
+    subprocess.run(manage, env=demo.environment, check=True, capture_output=True)
+    printed, _ = demo.visit("file")
+    assert re.search(r"guest +\(the one you chose; it was not reset\)", printed)
+    assert re.search(r"staff +keys-to-the-lobby", printed)
+    assert (demo.place / "secret").read_text() == secret
+
+
+def test_its_secret_and_its_directory_are_for_its_user_only(demo):
+    demo.visit("file")
+    assert stat.S_IMODE(demo.place.stat().st_mode) == 0o700
+    assert stat.S_IMODE((demo.place / "secret").stat().st_mode) == 0o600
+
+
+def test_a_taken_port_is_named_before_anything_is_done(demo):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        process = demo.start("--port", str(port))
+        printed, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert f"Port {port} is taken" in printed
+    assert "make demo PORT=" in printed
+    assert not demo.place.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--host", "0.0.0.0"], "this machine only"),
+        (["--host", "lobby.example"], "is no IP address"),
+        (["--port", "99999"], "is no port"),
+        (["--storage", "paper"], "invalid choice"),
+    ],
+)
+def test_what_it_cannot_do_is_said_in_words(demo, arguments, words):
+    process = demo.start(*arguments)
+    printed, _ = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert words in printed
+    assert not demo.place.exists()
