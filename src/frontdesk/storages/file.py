@@ -13,7 +13,6 @@ The rules of this file:
 """
 
 import os
-import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +39,6 @@ class FileStorage(SlotStorage):
     def __init__(self, *, DIRECTORY: str | os.PathLike[str]) -> None:  # noqa: N803 (an option)
         super().__init__()
         self._root = Path(DIRECTORY)
-        self._mutexes = {f"{number:02x}": threading.Lock() for number in range(256)}
         try:
             self._root.mkdir(mode=0o700, exist_ok=True)
             for folder in ("s", "u", "locks", "new"):
@@ -58,7 +56,11 @@ class FileStorage(SlotStorage):
     def _load(self, name: str) -> tuple[bytes | None, bytes | None]:
         try:
             data = self._path(name).read_bytes()
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if not self._root.is_dir():  # unmounted, say: nobody is to be signed out by that
+                raise StorageUnavailable(
+                    f"the directory of the sessions is gone: {error}"
+                ) from error
             return None, None
         except OSError as error:
             raise StorageUnavailable(f"a session file cannot be read: {error}") from error
@@ -107,17 +109,19 @@ class FileStorage(SlotStorage):
 
     @contextmanager
     def _locked(self, shard: str) -> Iterator[None]:
-        """Hold the lock of ``shard`` among the threads and the processes of this machine."""
-        with self._mutexes[shard]:
-            try:
-                with open(self._root / "locks" / shard, "ab", opener=_private) as file:
-                    locks.lock(file, locks.LOCK_EX)
-                    try:
-                        yield
-                    finally:
-                        locks.unlock(file)
-            except OSError as error:
-                raise StorageUnavailable(f"a session file cannot be written: {error}") from error
+        """Hold the lock of ``shard``, among the threads and the processes of this machine.
+
+        Each entry opens the file anew, and the kernel keeps such openings apart even within a process.
+        """
+        try:
+            with open(self._root / "locks" / shard, "ab", opener=_private) as file:
+                locks.lock(file, locks.LOCK_EX)
+                try:
+                    yield
+                finally:
+                    locks.unlock(file)
+        except OSError as error:
+            raise StorageUnavailable(f"a session file cannot be written: {error}") from error
 
 
 def _private(path: str, flags: int) -> int:
