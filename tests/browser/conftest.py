@@ -117,11 +117,16 @@ def page(site: str, browser: Any, in_browser: Run, look: dict[str, Any]) -> Iter
     """A tab of a browser that nobody has used. Whatever it complains about fails the test."""
     complaints: list[str] = []
     options = {"base_url": site, "locale": "en-GB", **look}
-    context = in_browser(browser.new_context, **options)
-    context.set_default_timeout(10_000)
-    tab = in_browser(context.new_page)
-    tab.on("console", lambda message: complaints.append(message.text))
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab = in_browser(open_tab, browser, options, complaints.append)
     yield tab
-    in_browser(context.close)
+    in_browser(tab.context.close)
     assert complaints == []
+
+
+def open_tab(browser: Any, options: dict[str, Any], complain: Callable[[str], None]) -> Any:
+    context = browser.new_context(**options)
+    context.set_default_timeout(10_000)
+    tab = context.new_page()
+    tab.on("console", lambda message: complain(message.text))
+    tab.on("pageerror", lambda error: complain(str(error)))
+    return tab
