@@ -93,6 +93,6 @@ def links(page: Path) -> list[str]:
 def section(page: Path, heading: str) -> str:
     """The text under a heading, up to the next one of any level."""
     text = prose(page)
-    match = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", text, re.M | re.S)
+    match = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
     assert match, f"{name_of(page)} has no heading {heading!r}"
     return " ".join(match[1].split())

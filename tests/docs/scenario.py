@@ -73,7 +73,7 @@ class Scenario:
                 assert not argument, f"{verb!r} takes no argument"
                 play(block.text)
         except AssertionError as error:
-            raise AssertionError(f"{block.where}: {error}") from error
+            raise AssertionError(f"{block.where}: {error}") from None
 
     def diff(self, name: str, text: str) -> None:
         path = self.package / name
@@ -108,9 +108,11 @@ class Scenario:
     def pytest(self, name: str, text: str) -> None:
         (self.directory / name).write_text(text)
         settings = f"--ds={self.package.name}.settings"
-        # "-c" of an empty file, so that no configuration further up is taken for the project's.
-        (self.directory / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
-        plugins = ["-p", "no:randomly", "-p", "no:cacheprovider"]
+        # Its own file, so that no configuration further up is taken for the project's; and only the
+        # plugins that the page names.
+        (self.directory / "pytest.ini").write_text("[pytest]\n")
+        absent = ("asyncio", "randomly", "xdist", "playwright", "cacheprovider")
+        plugins = [word for name in absent for word in ("-p", f"no:{name}")]
         self.command("python", "-m", "pytest", "-q", settings, *plugins, name)
 
     def command(self, program: str, *arguments: str) -> str:
@@ -164,7 +166,9 @@ def install(text: str) -> None:
     *pip, path = shlex.split(commands(text)[0])
     assert pip == ["python", "-m", "pip", "install"]
     assert metadata.version(Path(path).name)
-    assert re.search(rf'^name = "{Path(path).name}"$', (ROOT / "pyproject.toml").read_text(), re.M)
+    assert re.search(
+        rf'^name = "{Path(path).name}"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE
+    )
 
 
 def applied(text: str, diff: str) -> str:

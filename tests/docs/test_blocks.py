@@ -33,7 +33,9 @@ def the_new_project_serves_its_pages(project: Scenario) -> None:
         """
 import asyncio
 from django.contrib.auth.models import User
+from django.core.exceptions import SynchronousOnlyOperation
 from django.test import AsyncClient, Client
+from frontdesk.engine import SessionStore
 User.objects.create_user("bob", password="open-sesame")
 browser = Client()
 assert browser.get("/").headers["Location"] == "/accounts/login/?next=/"
@@ -45,6 +47,13 @@ browser.post("/accounts/logout/")
 assert browser.get("/").status_code == 302
 
 async def visit():
+    session = SessionStore("a" * 32)
+    try:
+        session["hellos"]
+    except SynchronousOnlyOperation:
+        pass
+    else:
+        raise AssertionError("read from the event loop")
     browser = AsyncClient()
     assert (await browser.get("/hello/")).status_code == 302
     await browser.aforce_login(await User.objects.aget())
@@ -76,7 +85,8 @@ assert old.cookies["sessionid"].value == ""
 {SIGN_IN}
 assert browser.get("/admin/").status_code == 200
 import json
-print(json.dumps([browser.cookies["sessionid"].value, *Session.objects.values_list("digest", "user__username")]))
+rows = Session.objects.values_list("digest", "user__username")
+print(json.dumps([browser.cookies["sessionid"].value, *rows]))
 """
     )
     new_key, (digest, user) = json.loads(answer)
