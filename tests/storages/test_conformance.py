@@ -1,0 +1,93 @@
+"""The contract, on every storage and every place that it can use."""
+
+import pytest
+
+from frontdesk.storages.cache import CacheStorage
+from frontdesk.storages.database import DatabaseStorage
+from frontdesk.storages.file import FileStorage
+from frontdesk.storages.memory import MemoryStorage
+from frontdesk.testing import StorageConformance
+from tests import services
+from tests.storages import places
+
+OWN_MEMORY = "each instance has a memory of its own"
+OWN_CLOCK = "the cache drops what has expired by a clock of its own, which no test can turn"
+
+PURGES = dict.fromkeys(
+    (
+        "test_purge_takes_what_has_expired",
+        "test_purge_takes_old_memories_of_ended_sessions",
+        "test_purge_takes_no_more_than_its_limit",
+    ),
+    OWN_CLOCK,
+)
+
+
+class TestMemory(StorageConformance):
+    not_applicable = {
+        "test_what_one_instance_wrote_another_one_reads": OWN_MEMORY,
+        "test_what_two_instances_change_in_turn_is_merged": OWN_MEMORY,
+        "test_what_one_instance_ended_is_ended_for_another": OWN_MEMORY,
+    }
+
+    @pytest.fixture
+    def storage(self):
+        return MemoryStorage()
+
+
+class TestFile(StorageConformance):
+    @pytest.fixture
+    def storage(self, tmp_path):
+        return FileStorage(DIRECTORY=tmp_path / "sessions")
+
+    @pytest.fixture
+    def other(self, tmp_path):
+        return FileStorage(DIRECTORY=tmp_path / "sessions")
+
+
+@services.each_database()
+class TestDatabase(StorageConformance):
+    @pytest.fixture
+    def storage(self, database):
+        return DatabaseStorage()
+
+    @pytest.fixture
+    def other(self, database):
+        return DatabaseStorage()
+
+
+class InCache(StorageConformance):
+    not_applicable = PURGES
+
+    @pytest.fixture
+    def other(self, storage):
+        return CacheStorage(ALIAS=places.ALIAS)
+
+
+class TestLocalMemoryCache(InCache):
+    @pytest.fixture
+    def storage(self):
+        with places.cache_storage(places.LOCMEM) as storage:
+            yield storage
+
+
+@services.each_database()
+class TestDatabaseCache(InCache):
+    @pytest.fixture
+    def storage(self, cache_table, database):
+        with places.cache_storage(places.DATABASE, cache_table) as storage:
+            yield storage
+
+
+class TestMemcached(InCache):
+    @pytest.fixture
+    def storage(self, memcached):
+        with places.cache_storage(places.MEMCACHED, memcached) as storage:
+            yield storage
+
+
+class TestRedisCache(InCache):
+    @pytest.fixture
+    def storage(self, redis_url):
+        with places.cache_storage(places.REDIS, redis_url) as storage:
+            yield storage
