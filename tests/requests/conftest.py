@@ -1,0 +1,181 @@
+"""The site, the storages, the browsers and the clock of these tests."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import caches
+
+from frontdesk import conf
+from frontdesk.storages import get_storage
+from frontdesk.testing import Clock
+from tests.requests.browsers import COLOURS
+from tests.requests.doubles import VERBS
+
+PASSWORD = "a lantern in the hall"
+
+
+@pytest.fixture(autouse=True)
+def _site(settings):
+    settings.FRONTDESK = {}
+    settings.ROOT_URLCONF = "tests.requests.site"
+    settings.LOGIN_URL = "/login/"
+    settings.LOGIN_REDIRECT_URL = "/home/"
+
+
+# --- storages -----------------------------------------------------------------------------------
+
+
+def use(settings, backend, **options):
+    """Let the site keep its sessions there, and keep its other settings."""
+    described = {"BACKEND": backend, "OPTIONS": options}
+    settings.FRONTDESK = {**settings.FRONTDESK, "STORAGE": described}
+    return get_storage()
+
+
+@pytest.fixture
+def own_cache(settings) -> Iterator[str]:
+    """An empty cache in memory."""
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": "tests.requests",
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
+        }
+    }
+    yield "default"
+    caches["default"].clear()
+
+
+@pytest.fixture(params=["memory", "database", "cache", "file"])
+def storage_setting(request, settings) -> str:
+    """Run the test on every storage; the value is the storage's name."""
+    name = request.param
+    if name == "memory":
+        use(settings, "frontdesk.storages.memory.MemoryStorage")
+    elif name == "cache":
+        alias = request.getfixturevalue("own_cache")
+        use(settings, "frontdesk.storages.cache.CacheStorage", ALIAS=alias)
+    elif name == "file":
+        directory = request.getfixturevalue("tmp_path") / "sessions"
+        use(settings, "frontdesk.storages.file.FileStorage", DIRECTORY=str(directory))
+    return name
+
+
+@pytest.fixture
+def flaky(settings):
+    """A storage that cannot answer when told so: ``flaky.down.add("read")``."""
+    return use(settings, "tests.requests.doubles.Flaky")
+
+
+def _settled(request) -> None:
+    """Choose the test's storage before anything is kept in another one."""
+    for name in ("storage_setting", "flaky"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name)
+
+
+class Journal(list[str]):
+    """The verbs that the storage was asked for, in order."""
+
+    @property
+    def reads(self) -> list[str]:
+        return [verb for verb in self if verb.startswith("read")]
+
+    @property
+    def writes(self) -> list[str]:
+        return [verb for verb in self if not verb.startswith("read")]
+
+
+@pytest.fixture
+def journal(request, monkeypatch) -> Journal:
+    """Watch the storage of the test; ``journal.clear()`` starts a new page."""
+    _settled(request)
+    storage, entries = get_storage(), Journal()
+
+    def watched(verb, original):
+        def call(*args, **kwargs):
+            entries.append(verb)
+            return original(*args, **kwargs)
+
+        return call
+
+    for verb in (*VERBS, "read_with_user"):
+        if hasattr(storage, verb):
+            monkeypatch.setattr(storage, verb, watched(verb, getattr(storage, verb)))
+    return entries
+
+
+# --- people -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=COLOURS)
+def colour(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def new_browser(request, colour):
+    """A browser that nobody has used, each time it is called."""
+    _settled(request)
+    return COLOURS[colour]
+
+
+@pytest.fixture
+def browser(new_browser):
+    return new_browser()
+
+
+@pytest.fixture
+def user(db) -> User:
+    return User.objects.create_user("ada", "ada@desk.example", PASSWORD)
+
+
+@pytest.fixture
+def other_user(db) -> User:
+    return User.objects.create_user("bob", "bob@desk.example", PASSWORD)
+
+
+@pytest.fixture
+def member(browser, user):
+    """A browser in which the user has signed in, through Django's view."""
+    browser.post("/login/", {"username": user.get_username(), "password": PASSWORD})
+    return browser
+
+
+# --- time ---------------------------------------------------------------------------------------
+
+
+class MovingClock(Clock):
+    """``clock.move(minutes=5)``; a negative duration jumps back."""
+
+    def move(self, **duration: float) -> None:
+        self.advance(timedelta(**duration))
+
+
+@pytest.fixture
+def clock() -> Iterator[MovingClock]:
+    with MovingClock() as stopped:
+        yield stopped
+
+
+@pytest.fixture
+def limits(settings):
+    """Set the limits, in seconds: ``limits(idle=..., absolute=..., interval=...)``.
+
+    Not by assigning the setting, which would make a new storage, and a memory storage would be empty.
+    """
+    names = {
+        "idle": "IDLE_TIMEOUT",
+        "absolute": "ABSOLUTE_TIMEOUT",
+        "interval": "ACTIVITY_INTERVAL",
+    }
+
+    def set_limits(**seconds: float | None) -> None:
+        for name, value in seconds.items():
+            duration = None if value is None else timedelta(seconds=value)
+            settings.FRONTDESK[names[name]] = duration
+        conf.options.cache_clear()
+
+    return set_limits

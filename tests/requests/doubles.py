@@ -1,0 +1,49 @@
+"""Storages that misbehave on demand."""
+
+import asyncio
+
+from frontdesk.errors import StorageUnavailable
+from frontdesk.storages.memory import MemoryStorage
+
+VERBS = ("read", "insert", "update", "rotate", "remove", "of_user", "remove_of_user", "purge")
+
+
+class Flaky(MemoryStorage):
+    """Cannot answer the verbs that are named in ``down``."""
+
+    def __init__(self):
+        super().__init__()
+        self.down: set[str] = set()
+
+
+class Blocking(MemoryStorage):
+    """Like any storage without a native client: its verbs wait, so an event loop must not call them.
+
+    The twins are the ones that the contract supplies: a hop to a thread.
+    """
+
+
+def _failing(verb):
+    def call(self, *args, **kwargs):
+        if verb in self.down:
+            raise StorageUnavailable("the desk is closed")
+        return getattr(MemoryStorage, verb)(self, *args, **kwargs)
+
+    return call
+
+
+def _refusing(verb):
+    def call(self, *args, **kwargs):
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return getattr(MemoryStorage, verb)(self, *args, **kwargs)
+        raise AssertionError(f"{verb}() was called on the event loop")
+
+    return call
+
+
+for name in VERBS:
+    setattr(Flaky, name, _failing(name))
+    setattr(Blocking, name, _refusing(name))
+    setattr(Blocking, f"a{name}", getattr(MemoryStorage.__mro__[1], f"a{name}"))

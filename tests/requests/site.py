@@ -1,0 +1,119 @@
+"""The site that these tests visit: Django's own sign-in views, the admin, and a page that does whatever
+a test asks of it.
+
+A test's task is a function of the request. A plain one runs in a sync view, a coroutine function in an
+async view, and a generator function in a view of the browser's colour: it yields `step(target, "verb",
+...)`, which becomes `target.verb(...)` or `await target.averb(...)`.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from inspect import isgenerator
+from typing import Any, NamedTuple
+
+from django.contrib import admin
+from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import (
+    login_not_required,
+    login_required,
+    permission_required,
+)
+from django.http import HttpResponse
+from django.urls import path
+from django.views.decorators.csrf import ensure_csrf_cookie
+
+Task = Callable[[Any], Any]
+
+tasks: dict[int, Task] = {}
+numbers = itertools.count()
+
+
+@contextmanager
+def registered(task: Task) -> Iterator[int]:
+    """Give the number under which the site performs ``task``, for a while."""
+    number = next(numbers)
+    tasks[number] = task
+    try:
+        yield number
+    finally:
+        del tasks[number]
+
+
+class Step(NamedTuple):
+    target: Any
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def step(target: Any, name: str, *args: Any, **kwargs: Any) -> Step:
+    return Step(target, name, args, kwargs)
+
+
+def perform(request, number):
+    outcome = tasks[number](request)
+    if not isgenerator(outcome):
+        return _response(outcome)
+    try:
+        todo = next(outcome)
+        while True:
+            todo = outcome.send(getattr(todo.target, todo.name)(*todo.args, **todo.kwargs))
+    except StopIteration as stop:
+        return _response(stop.value)
+
+
+async def aperform(request, number):
+    outcome = tasks[number](request)
+    if not isgenerator(outcome):
+        return _response(await outcome)
+    try:
+        todo = next(outcome)
+        while True:
+            call = getattr(todo.target, "a" + todo.name)
+            todo = outcome.send(await call(*todo.args, **todo.kwargs))
+    except StopIteration as stop:
+        return _response(stop.value)
+
+
+def _response(outcome: Any) -> HttpResponse:
+    if isinstance(outcome, HttpResponse):
+        return outcome
+    response = HttpResponse("done")
+    response.answer = outcome  # the test client hands over this very object
+    return response
+
+
+def plain(request):
+    return HttpResponse("a page for everybody")
+
+
+def home(request):
+    return HttpResponse(f"welcome, {request.user}")
+
+
+async def ahome(request):
+    return HttpResponse(f"welcome, {await request.auser()}")
+
+
+class Doors(auth_views.LoginView):
+    """Django's sign-in view; it only lacks a template."""
+
+    template_name = "frontdesk/login.html"
+
+
+urlpatterns = [
+    path("plain/", plain),
+    path("open/", login_not_required(plain)),
+    path("home/", home),
+    path("ahome/", ahome),
+    path("login/", Doors.as_view(), name="login"),
+    path("logout/", auth_views.LogoutView.as_view(next_page="/plain/"), name="logout"),
+    path("members/", login_required(home)),
+    path("amembers/", login_required(ahome)),
+    path("staff/", permission_required("auth.add_user", raise_exception=True)(home)),
+    path("form/", ensure_csrf_cookie(plain)),
+    path("do/<int:number>/", perform),
+    path("ado/<int:number>/", aperform),
+    path("admin/", admin.site.urls),
+]
