@@ -5,7 +5,11 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import (
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
 
 from frontdesk import sessions
 
@@ -34,6 +38,7 @@ def badge(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 def notebook(request: HttpRequest) -> HttpResponse:
     """Keep lines in the session, signed in or not."""
     form = notes.NoteForm(request.POST or None)
