@@ -7,6 +7,7 @@ Each fenced block of README.md and docs/ has a comment on the line above it that
     <!-- test: append FILE -->     append to FILE of the project's package
     <!-- test: settings -->        append to the settings, run "manage.py check", take it away again
     <!-- test: run -->             run the commands in the project
+    <!-- test: run and look -->    the same for a check, whose answer is to be read, whatever it is
     <!-- test: run in an empty directory -->   the same, and go on with the project that they make there
     <!-- test: shell -->           run the Python code with the project set up, its tables made
     <!-- test: pytest FILE -->     write FILE next to the project's package and run it with pytest
@@ -67,7 +68,7 @@ class Scenario:
         play = known.get((block.language, verb))
         assert play, f"{block.where}: the {block.language!r} block is marked {block.marker!r}"
         try:
-            if verb in {"diff", "file", "append", "pytest"}:
+            if verb in {"diff", "file", "append", "pytest", "run"}:
                 play(argument, block.text)
             else:
                 assert not argument, f"{verb!r} takes no argument"
@@ -95,9 +96,11 @@ class Scenario:
         finally:
             path.write_text(before)
 
-    def run(self, text: str) -> None:
+    def run(self, how: str, text: str) -> None:
+        assert how in {"", "and look"}, f"nobody knows how to run {how!r}"
         for line in commands(text):
-            self.command(*shlex.split(line))
+            said = self.command(*shlex.split(line), may_fail=bool(how))
+            assert not how or "System check identified" in said, said
 
     def shell(self, text: str) -> str:
         if not self._has_tables:
@@ -115,7 +118,7 @@ class Scenario:
         plugins = [word for name in absent for word in ("-p", f"no:{name}")]
         self.command("python", "-m", "pytest", "-q", settings, *plugins, name)
 
-    def command(self, program: str, *arguments: str) -> str:
+    def command(self, program: str, *arguments: str, may_fail: bool = False) -> str:
         """Run a command of Python's as a shell in the project would, and return what it prints."""
         assert program == "python", f"no test knows how to run {program!r}"
         environment = {
@@ -135,7 +138,7 @@ class Scenario:
             check=False,
         )
         line = shlex.join([program, *arguments])
-        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        assert may_fail or done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
 
