@@ -25,7 +25,7 @@ ALIAS = "sessions"
 TABLE = "frontdesk_test_cache"
 
 
-def fresh(backend: str, location: str = "", **more: Any) -> dict[str, Any]:
+def fresh(backend: str, location: str | list[str] = "", **more: Any) -> dict[str, Any]:
     """The setting of a cache that is large enough, and empty under its prefix."""
     options = {"MAX_ENTRIES": 10_000} if backend in {LOCMEM, DATABASE} else {}
     prefix = f"{services.RUN}:{secrets.token_hex(4)}"
@@ -44,7 +44,7 @@ def cache(setting: dict[str, Any]) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def cache_storage(backend: str, location: str = "") -> Iterator[CacheStorage]:
+def cache_storage(backend: str, location: str | list[str] = "") -> Iterator[CacheStorage]:
     """A storage in a cache that is empty."""
     with cache(fresh(backend, location)) as alias:
         yield CacheStorage(ALIAS=alias)

@@ -14,6 +14,7 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.{part}"
         for part in (
+            "examples",
             "ground",
             "endings",
             "limits",

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import given, settings  # type: ignore[import-not-found]
-from hypothesis import strategies as st
+from hypothesis import strategies as st  # type: ignore[import-not-found]
 
 from frontdesk.errors import Conflict
 from frontdesk.storages.base import UNCHANGED, Changes
 from frontdesk.storages.memory import MemoryStorage
 from frontdesk.testing.clock import Clock
+from frontdesk.testing.conformance.examples import for_any
 from frontdesk.testing.conformance.ground import (
     HOUR,
     MINUTE,
@@ -139,8 +139,6 @@ class Model(Ground):
     ) -> None:
         start, examples = clock.now(), iter(range(100, 10**6))
 
-        @settings(max_examples=25, deadline=None, derandomize=True, database=None)
-        @given(steps=_steps)
         def holds(steps: list[Step]) -> None:
             clock.set(start)
             number = next(examples)
@@ -159,7 +157,7 @@ class Model(Ground):
             for user in range(USERS):
                 run.of_user(user)
 
-        holds()
+        for_any(holds, examples=25, steps=_steps)
 
 
 def _outcome(do: Callable[..., Any], verb: str, *args: Any) -> Any:
