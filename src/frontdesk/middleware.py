@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
+import django
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth import middleware as django_auth
@@ -17,7 +19,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions import middleware as django_sessions
 from django.contrib.sessions.backends.base import UpdateError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
@@ -25,9 +27,9 @@ from django.utils.module_loading import import_string
 from frontdesk import carriers, clock, policy
 from frontdesk.conf import options
 from frontdesk.drive import Flow, arun, run
-from frontdesk.engine import SessionStore
 from frontdesk.errors import StorageUnavailable
 from frontdesk.policy import Closing, Outcome
+from frontdesk.session import Session
 from frontdesk.unavailable import unavailable
 from frontdesk.users import user_of
 
@@ -53,13 +55,15 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
             response = await cast(Any, self.get_response)(request)
         except StorageUnavailable as error:
             return unavailable(error)
-        return await arun(_closed(request, response))
+        if not isinstance(request.session, Session):
+            return await sync_to_async(self.process_response)(request, response)
+        return await arun(_closed(request, request.session, response))
 
     def process_request(self, request: HttpRequest) -> None:
         """Attach a session that reads nothing until it is touched."""
         engine: Any = self.SessionStore
         request.session = engine(carriers.key_in(request))
-        if isinstance(request.session, SessionStore):
+        if isinstance(request.session, Session):
             request.session.meta = request.META
         request._frontdesk_began = time.monotonic()  # type: ignore[attr-defined]
 
@@ -67,7 +71,10 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         """Close the session and return the response, or a 503 if what it changed cannot be kept."""
-        return run(_closed(request, response))
+        session = getattr(request, "session", None)
+        if not isinstance(session, Session):  # an engine of Django's, or a test's dictionary
+            return super().process_response(request, cast(HttpResponse, response))
+        return run(_closed(request, session, response))
 
     def process_exception(
         self, request: HttpRequest, exception: Exception
@@ -95,14 +102,14 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         """Attach a user that is not looked up until it is touched."""
         super().process_request(request)
-        if not isinstance(request.session, SessionStore):
+        if not isinstance(request.session, Session):
             return  # an engine of Django's; a system check says what that costs
         request.session.with_user = True
         request.user = SimpleLazyObject(partial(_user, request))  # type: ignore[assignment]
         request.auser = partial(_auser, request)  # type: ignore[assignment]
 
     def _guard(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponseBase | None:
-        if not getattr(view, "login_required", True):
+        if not _is_guarded(view):
             return None
         try:
             bool(request.user.is_authenticated)
@@ -111,7 +118,7 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
         return None
 
     async def _aguard(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponseBase | None:
-        if not getattr(view, "login_required", True):
+        if not _is_guarded(view):
             return None
         try:
             await request.auser()
@@ -126,7 +133,7 @@ User = AbstractBaseUser | AnonymousUser
 def _user(request: HttpRequest) -> User:
     kept = request.__dict__
     if "_cached_user" not in kept:  # Django's own name for it, which others know
-        session = cast(SessionStore, request.session)
+        session = cast(Session, request.session)
         kept["_cached_user"] = run(user_of(session)) or AnonymousUser()
     return cast(User, kept["_cached_user"])
 
@@ -134,9 +141,14 @@ def _user(request: HttpRequest) -> User:
 async def _auser(request: HttpRequest) -> User:
     kept = request.__dict__
     if "_cached_user" not in kept:
-        session = cast(SessionStore, request.session)
+        session = cast(Session, request.session)
         kept["_cached_user"] = await arun(user_of(session)) or AnonymousUser()
     return cast(User, kept["_cached_user"])
+
+
+def _is_guarded(view: Any) -> bool:
+    # Before 6.1, Django's middleware asks for the user even where it will let anybody pass.
+    return django.VERSION < (6, 1) or getattr(view, "login_required", True)
 
 
 def _requires_login(path: str) -> bool:
@@ -146,13 +158,13 @@ def _requires_login(path: str) -> bool:
     )
 
 
-def _closed(request: HttpRequest, response: HttpResponseBase) -> Flow[HttpResponseBase]:
-    """Close the session of ``request`` and return what to answer."""
-    session = getattr(request, "session", None)
-    if not isinstance(session, SessionStore):
-        return response
-    if session.unavailable and response.status_code == 500:
-        return unavailable(session.unavailable)
+def _closed(
+    request: HttpRequest, session: Session, response: HttpResponseBase
+) -> Flow[HttpResponseBase]:
+    """Close ``session`` and return what to answer."""
+    if session.unavailable:
+        # Not asked again: each time may take as long as the client's timeout.
+        return unavailable(session.unavailable) if response.status_code == 500 else response
     try:
         if settings.SESSION_SAVE_EVERY_REQUEST:
             yield from session.opened()
@@ -166,9 +178,7 @@ def _closed(request: HttpRequest, response: HttpResponseBase) -> Flow[HttpRespon
     return response
 
 
-def _carried_out(
-    request: HttpRequest, session: SessionStore, response: HttpResponseBase
-) -> Flow[None]:
+def _carried_out(request: HttpRequest, session: Session, response: HttpResponseBase) -> Flow[None]:
     record = session.record
     decision = policy.closing(
         Outcome(
@@ -192,7 +202,7 @@ def _carried_out(
         _hand_out(session, response)
 
 
-def _saved(session: SessionStore) -> Flow[bool]:
+def _saved(session: Session) -> Flow[bool]:
     try:
         yield from session.saved()
     except UpdateError:
@@ -205,14 +215,14 @@ def _saved(session: SessionStore) -> Flow[bool]:
     return True
 
 
-def _touched(session: SessionStore) -> Flow[bool]:
+def _touched(session: Session) -> Flow[bool]:
     try:
         return (yield from session.touched())
     except StorageUnavailable:
         return False  # the page needed only to read; when the person was last seen can wait
 
 
-def _hand_out(session: SessionStore, response: HttpResponseBase) -> None:
+def _hand_out(session: Session, response: HttpResponseBase) -> None:
     key, record = session.session_key, session.record
     if key is not None and record is not None:  # as it is once something was stored
         until_closed = session.get_expire_at_browser_close()

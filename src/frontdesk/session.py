@@ -105,6 +105,7 @@ class Session(SessionBase):
             self.unavailable = error
             self.storage.incident.failed(error)
             raise
+        self.unavailable = None
         if self.storage.incident.open:
             self.storage.incident.answered()
         return answer

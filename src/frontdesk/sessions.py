@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from frontdesk import clock, policy
 from frontdesk.conf import options
 from frontdesk.drive import Flow, arun, run
-from frontdesk.engine import SessionStore
+from frontdesk.session import Session
 from frontdesk.storages.base import FOREVER, Record
 from frontdesk.tokens import Digest
 
@@ -42,7 +42,7 @@ async def acurrent(request: HttpRequest) -> SessionInfo | None:
 
 def _current(request: HttpRequest) -> Flow[SessionInfo | None]:
     session = request.session
-    if not isinstance(session, SessionStore):
+    if not isinstance(session, Session):
         return None
     yield from session.opened()
     return None if session.record is None else _info(session.record)

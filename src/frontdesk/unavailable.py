@@ -14,8 +14,11 @@ def unavailable(error: Exception) -> HttpResponse:
     The page is rendered without the request: its context processors would ask for the user again.
     """
     cause = str(error) if settings.DEBUG else ""
-    return HttpResponse(
+    response = HttpResponse(
         render_to_string("frontdesk/unavailable.html", {"cause": cause}),
         status=503,
         headers={"Retry-After": RETRY_AFTER, "Cache-Control": "no-store"},
     )
+    # Django would log, and mail to ADMINS, one error for each request; the incident is logged once.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response

@@ -16,11 +16,11 @@ from django.db.models import Manager, QuerySet
 from django.utils.crypto import constant_time_compare
 
 from frontdesk.drive import Call, Flow
-from frontdesk.engine import SessionStore
+from frontdesk.session import Session
 from frontdesk.storages.base import UNCHANGED
 
 
-def user_of(session: SessionStore) -> Flow[AbstractBaseUser | None]:
+def user_of(session: Session) -> Flow[AbstractBaseUser | None]:
     """Return the user who is signed in with ``session``, or ``None``.
 
     As in Django, a session made with another password is nobody's, and one whose hash was made with a
@@ -47,7 +47,7 @@ def user_of(session: SessionStore) -> Flow[AbstractBaseUser | None]:
     return None
 
 
-def _fetched(session: SessionStore, backend: Any, user_id: Any) -> Flow[Any]:
+def _fetched(session: Session, backend: Any, user_id: Any) -> Flow[Any]:
     """Return the user as the backend's ``get_user`` would, from the session's own read if that will do."""
     record, user = session.record, session.user
     read_along = record and record.user_id == str(user_id) and user is not UNCHANGED
