@@ -269,3 +269,13 @@ async def test_test_cookie():
     assert session.modified
     await session.asave()
     assert await SessionStore(session.session_key).akeys() == set()
+
+
+def test_with_an_engine_of_djangos_the_middleware_does_what_djangos_does(settings, user, view):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.db"
+    browser = Client()
+    view(sign_in(user))
+    browser.get("/")
+    view(site.who)
+    assert seen_as(browser) == "eve"
+    assert StockSession.objects.filter(session_key=key_of(browser)).exists()

@@ -217,8 +217,8 @@ def imports(path: Path) -> set[str]:
 @pytest.mark.parametrize("page", ALL, ids=name_of)
 def test_lines_are_short_enough_to_be_read_in_a_diff(page):
     text = page.read_text(encoding="utf-8")
-    assert [line for line in prose(page).splitlines() if len(line) > 140 and "|" not in line] == [
-        line for line in text.splitlines() if line.startswith("![") and len(line) > 140
-    ]
+    exempt = ("|", "![")  # tables and pictures cannot be broken
+    long = [line for line in text.splitlines() if len(line) > 120 and not line.startswith(exempt)]
+    assert not long
     assert text.endswith("\n")
     assert not re.search(r"[ \t]+$", text, re.MULTILINE)
