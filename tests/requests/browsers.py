@@ -40,8 +40,8 @@ class Does:
         self.cookies[settings.SESSION_COOKIE_NAME] = value
 
     def who(self) -> str:
-        """Return the name of who is signed in; empty for an anonymous visitor."""
-        return self.do(lambda request: request.user.get_username()).answer
+        """Return the name of who is signed in, without a domain; empty for an anonymous visitor."""
+        return self.do(lambda request: request.user.get_username().partition("@")[0]).answer
 
     def keep(self, **values: Any) -> Any:
         """Keep ``values`` in the session."""

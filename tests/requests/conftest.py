@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.core.cache import caches
 
 from frontdesk import conf
@@ -127,14 +127,23 @@ def browser(new_browser):
     return new_browser()
 
 
-@pytest.fixture
-def user(db) -> User:
-    return User.objects.create_user("ada", "ada@desk.example", PASSWORD)
+def create(name: str):
+    """Make a user of whatever model the project has; tests/projects/ has others."""
+    model = get_user_model()
+    fields = {"username": name, "email": f"{name}@desk.example"}
+    known = {field.name for field in model._meta.get_fields()}
+    given = {field: value for field, value in fields.items() if field in known}
+    return model.objects.create_user(password=PASSWORD, **given)
 
 
 @pytest.fixture
-def other_user(db) -> User:
-    return User.objects.create_user("bob", "bob@desk.example", PASSWORD)
+def user(db):
+    return create("ada")
+
+
+@pytest.fixture
+def other_user(db):
+    return create("bob")
 
 
 @pytest.fixture

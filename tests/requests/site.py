@@ -51,6 +51,19 @@ def step(target: Any, name: str, *args: Any, **kwargs: Any) -> Step:
     return Step(target, name, args, kwargs)
 
 
+class Asked:
+    """``request.user`` and ``request.auser()`` as a step: ``step(Asked(request), "user")``."""
+
+    def __init__(self, request: Any) -> None:
+        self.request = request
+
+    def user(self) -> Any:
+        return self.request.user
+
+    async def auser(self) -> Any:
+        return await self.request.auser()
+
+
 def perform(request, number):
     outcome = tasks[number](request)
     if not isgenerator(outcome):

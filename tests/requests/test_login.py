@@ -6,12 +6,11 @@ import secrets
 
 import pytest
 from django.contrib import auth
-from django.contrib.auth.models import User
 from django.utils import crypto
 
 from frontdesk import tokens
 from tests.requests.conftest import PASSWORD
-from tests.requests.site import step
+from tests.requests.site import Asked, step
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage_setting")]
 
@@ -71,7 +70,7 @@ def test_signing_in_through_djangos_view_issues_a_new_key(browser, new_browser, 
     """ASVS 7.2.4."""
     browser.keep(cart=["lamp"])
     before = browser.key
-    browser.post("/login/", {"username": "ada", "password": PASSWORD})
+    browser.post("/login/", {"username": user.get_username(), "password": PASSWORD})
     assert browser.who() == "ada"
     assert is_anonymous(new_browser, before)
 
@@ -168,7 +167,8 @@ def test_what_is_kept_right_after_signing_out_starts_a_new_session(browser, new_
 
 def test_a_deactivated_user_is_anonymous_at_the_next_request(member, user):
     """ASVS 7.4.2."""
-    User.objects.filter(pk=user.pk).update(is_active=False)
+    user.is_active = False
+    user.save()
     assert member.who() == ""
 
 
@@ -193,7 +193,7 @@ def test_changing_ones_own_password_keeps_this_session_and_renews_its_key(
     before = member.key
 
     def change(request):
-        changer = yield step(auth, "get_user", request)
+        changer = yield step(Asked(request), "user")
         changer.set_password("another one")
         yield step(changer, "save")
         yield step(auth, "update_session_auth_hash", request, changer)

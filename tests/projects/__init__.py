@@ -1,0 +1,1 @@
+"""Projects that differ from tests.settings in what one process can only have once: the user model."""
