@@ -44,7 +44,9 @@ def _duration_or_none(value: Any) -> str | None:
 
 
 def _duration_or_zero(value: Any) -> str | None:
-    return None if value == timedelta(0) else _duration(value)
+    if value == timedelta(0):
+        return None
+    return _duration(value) and f"{_duration(value)}, or timedelta(0) to record every use"
 
 
 def _storage(value: Any) -> str | None:

@@ -221,7 +221,7 @@ def _session(digest: Digest) -> str:
 
 
 def _user(user_id: str) -> str:
-    return f"u-{hashlib.sha256(user_id.encode()).hexdigest()}"
+    return f"u-{hashlib.sha256(user_id.encode(errors="surrogatepass")).hexdigest()}"
 
 
 def _compare(record: Record, changes: Changes) -> None:
