@@ -65,5 +65,12 @@ class TestAuthenticationMiddleware(auth_tests.TestAuthenticationMiddleware):
         )
 
 
+@source.without(
+    {
+        "test_protected_view_logged_in_performance": "it asserts two queries, session and user, and "
+        "here they come in one; tests/requests/test_counts.py asserts that",
+    },
+    since=(6, 1),
+)
 class TestLoginRequiredMiddleware(auth_tests.TestLoginRequiredMiddleware):
     """On frontdesk's middlewares, as in the settings; one test names Django's, on frontdesk's engine."""

@@ -1,7 +1,7 @@
 """The contract of a storage as a test suite that anybody can run on a storage of their own."""
 
 try:
-    import hypothesis  # type: ignore[import-not-found]  # noqa: F401
+    import hypothesis  # noqa: F401
     import pytest
 except ImportError as error:
     raise ImportError(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings  # type: ignore[import-not-found]
+from hypothesis import given, settings
 
 
 def for_any(check: Callable[..., None], examples: int, **strategies: Any) -> None:

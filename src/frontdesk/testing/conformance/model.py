@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import strategies as st  # type: ignore[import-not-found]
+from hypothesis import strategies as st
 
 from frontdesk.errors import Conflict
 from frontdesk.storages.base import UNCHANGED, Changes

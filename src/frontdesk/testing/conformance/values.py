@@ -4,7 +4,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import strategies as st  # type: ignore[import-not-found]
+from hypothesis import strategies as st
 
 from frontdesk.storages.base import Changes
 from frontdesk.testing.conformance.examples import for_any
