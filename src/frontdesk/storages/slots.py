@@ -221,7 +221,8 @@ def _session(digest: Digest) -> str:
 
 
 def _user(user_id: str) -> str:
-    return f"u-{hashlib.sha256(user_id.encode(errors="surrogatepass")).hexdigest()}"
+    # Whatever text a project takes for a user's key, half a surrogate pair included.
+    return f"u-{hashlib.sha256(user_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _compare(record: Record, changes: Changes) -> None:
