@@ -1,6 +1,6 @@
 """frontdesk.testing, as a third party uses it."""
 
-import re
+import inspect
 import subprocess
 import sys
 import textwrap
@@ -74,10 +74,9 @@ def test_an_opt_out_without_a_reason_is_refused():
 
 
 def example() -> str:
-    found = re.search(
-        r"That is all::\n\n(.*?)\n\n    ``storage``", StorageConformance.__doc__, re.DOTALL
-    )
-    return textwrap.dedent(found[1])
+    # Python 3.13 takes the indentation out of docstrings, earlier ones do not.
+    text = inspect.getdoc(StorageConformance)
+    return textwrap.dedent(text.partition("That is all::\n\n")[2].partition("\n\n``storage``")[0])
 
 
 def pytest_on(folder, test: str, *options: str) -> subprocess.CompletedProcess:
