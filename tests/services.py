@@ -192,7 +192,7 @@ def _server(engine: str, url: SplitResult, **options: object) -> dict[str, objec
     return {
         "ENGINE": f"django.db.backends.{engine}",
         "NAME": RUN,
-        "TEST": {"NAME": RUN},
+        "TEST": {"NAME": RUN, "DEPENDENCIES": []},
         "HOST": url.hostname,
         "PORT": url.port,
         "USER": url.username,

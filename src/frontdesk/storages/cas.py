@@ -89,11 +89,17 @@ class LocMem(CompareAndSet):
 
 
 class Memcached(CompareAndSet):
-    """The server's own ``gets`` and ``cas``, through pymemcache."""
+    """The server's own ``gets`` and ``cas``, through pymemcache.
+
+    Each key belongs to one server for good. pymemcache's own choice of a server answers "not there" for
+    one that is down and moves its keys to another, which signs people out, and brings back sessions
+    that have ended meanwhile; so only its clients are used.
+    """
 
     def __init__(self, cache: Any) -> None:
         super().__init__(cache)
         self.faults = (cache._lib.exceptions.MemcacheError, OSError)
+        self._clients = cache._cache.clients
         if cache._options.get("ignore_exc"):
             raise InvalidSetting(
                 "The cache of the session storage has ignore_exc=True, which makes a server that is "
@@ -101,16 +107,30 @@ class Memcached(CompareAndSet):
             )
 
     def load(self, key: str) -> tuple[bytes | None, Any]:
-        return self.cache._cache.gets(key)  # type: ignore[no-any-return]
+        return self._client(key).gets(key)  # type: ignore[no-any-return]
 
     def load_many(self, keys: Collection[str]) -> dict[str, bytes]:
-        return self.cache._cache.get_many(keys)  # type: ignore[no-any-return]
+        by_client: dict[Any, list[str]] = {}
+        for key in keys:
+            by_client.setdefault(self._client(key), []).append(key)
+        return {
+            key: value
+            for client, own in by_client.items()
+            for key, value in client.get_many(own).items()
+        }
 
     def store(self, key: str, token: Any, value: bytes, timeout: int) -> bool:
         expire = self.cache.get_backend_timeout(timeout)
         if token is None:
-            return bool(self.cache._cache.add(key, value, expire))
-        return bool(self.cache._cache.cas(key, value, token, expire))
+            return bool(self._client(key).add(key, value, expire))
+        return bool(self._client(key).cas(key, value, token, expire))
+
+    def _client(self, key: str) -> Any:
+        names = sorted(self._clients)
+        if len(names) == 1:
+            return self._clients[names[0]]
+        ring = self.cache._lib.client.rendezvous.RendezvousHash(names)
+        return self._clients[ring.get_node(key)]
 
 
 class Redis(CompareAndSet):

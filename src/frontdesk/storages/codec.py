@@ -13,6 +13,12 @@ from frontdesk.tokens import Digest
 
 FORMAT = 1
 
+_MAYBE_TEXT = (str, type(None))
+_MAYBE_INT = (int, type(None))
+_TOMBSTONE = (int, _MAYBE_TEXT)
+_RECORD = (dict, _MAYBE_TEXT, int, _MAYBE_INT, int, int, int, str, str, int, _MAYBE_TEXT)
+"""The kinds of the fields that follow the format, in their order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
@@ -70,7 +76,10 @@ def decode(digest: Digest, data: bytes) -> Slot:
         form, *body = json.loads(data)
         if form != FORMAT:
             raise ValueError(f"format {form!r} is not {FORMAT}")
-        if len(body) == 2:
+        kinds = _TOMBSTONE if len(body) == len(_TOMBSTONE) else _RECORD
+        if len(body) != len(kinds) or not all(map(isinstance, body, kinds)):
+            raise TypeError("its fields are not of the kinds they should be")
+        if kinds is _TOMBSTONE:
             return Tombstone(*body)
         values, user, created, authenticated, seen, idle, deadline, ip, agent, version, origin = (
             body
@@ -91,5 +100,5 @@ def decode(digest: Digest, data: bytes) -> Slot:
             ),
             origin,
         )
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UndecodableRecord(f"The record of session {digest} is damaged: {error}") from error

@@ -1,6 +1,7 @@
 """Sessions in the project's database, through the ORM's connection. The default storage."""
 
-from collections.abc import Collection, Iterator
+import logging
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,12 +10,14 @@ from django.db import IntegrityError, InterfaceError, OperationalError, transact
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from frontdesk import clock
-from frontdesk.errors import Conflict, InvalidSetting, StorageUnavailable
+from frontdesk.errors import Conflict, InvalidSetting, StorageUnavailable, UndecodableRecord
 from frontdesk.models import Session
 from frontdesk.storages.base import LEFT_BEHIND, UNCHANGED, Changes, Ended, Record, Storage
 from frontdesk.storages.reading import Reader, as_record, connection_for_sessions
 from frontdesk.storages.sql import Sql, Statement
 from frontdesk.tokens import Digest
+
+logger = logging.getLogger("frontdesk")
 
 
 class DatabaseStorage(Storage):
@@ -76,7 +79,7 @@ class DatabaseStorage(Storage):
             owned = Session.objects.using(connection.alias).filter(
                 user_id=user, ended=False, expires__gt=clock.now()
             )
-            return [as_record(session) for session in owned.order_by("-last_seen")]
+            return list(_readable(owned.order_by("-last_seen")))
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
         now = clock.now()
@@ -130,6 +133,15 @@ class DatabaseStorage(Storage):
         if sql is None:
             sql = self._sql[connection.alias] = Sql(connection)
         return sql
+
+
+def _readable(rows: Iterable[Session]) -> Iterator[Record]:
+    for row in rows:
+        try:
+            yield as_record(row)
+        except UndecodableRecord as error:
+            # One damaged record must not hide the others from their owner.
+            logger.error("%s It is left out of the list.", error)
 
 
 @contextmanager

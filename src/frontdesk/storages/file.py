@@ -88,16 +88,23 @@ class FileStorage(SlotStorage):
 
     def purge(self, now: int, limit: int) -> int:
         gone = 0
-        for path in self._files():
-            if gone >= limit:
-                break
-            if _expired(path, now):
-                with self._locked(path.name[:2]):
-                    # Looked at again, as it may have been renewed while the lock was waited for.
-                    if _expired(path, now):
-                        path.unlink()
-                        gone += 1
+        try:
+            for path in self._files():
+                if gone >= limit:
+                    break
+                if _expired(path, now):
+                    gone += self._unlinked(path, now)
+        except OSError as error:
+            raise StorageUnavailable(f"the session files cannot be listed: {error}") from error
         return gone
+
+    def _unlinked(self, path: Path, now: int) -> bool:
+        with self._locked(path.name[:2]):
+            # Looked at again, as it may have been renewed while the lock was waited for.
+            if not _expired(path, now):
+                return False
+            path.unlink()
+            return True
 
     def _files(self) -> Iterator[Path]:
         for folder in ("s", "u"):

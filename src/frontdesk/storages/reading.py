@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from frontdesk.errors import UndecodableRecord
 from frontdesk.models import Session
 from frontdesk.storages.base import UNCHANGED, Record
+from frontdesk.storages.sql import user_as_text
 from frontdesk.storages.text import key_from_text, value_from_text
 from frontdesk.tokens import Digest
 
@@ -98,12 +99,6 @@ def as_record(session: Session) -> Record:
         user_agent=session.user_agent,
         version=session.version,
     )
-
-
-def user_as_text(user_id: Any) -> str:
-    """Return a user's key as ``login()`` writes it into the session."""
-    user_model = get_user_model()
-    return user_model._meta.pk.value_to_string(user_model(pk=user_id))
 
 
 def connection_for_sessions() -> BaseDatabaseWrapper:

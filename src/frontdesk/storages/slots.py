@@ -172,13 +172,21 @@ class SlotStorage(Storage):
                 f"The index of a user's sessions is damaged: {error}"
             ) from error
 
+    def _index_or_anew(self, user_id: str) -> tuple[Index, Any]:
+        try:
+            return self._index(user_id)
+        except UndecodableRecord as error:
+            # Listing and ending say so, as they would miss sessions; but nobody is to be locked out.
+            logger.error("%s It is begun anew: older sessions of that user are not in it.", error)
+            return {}, self._load(_user(user_id))[1]
+
     def _announce(self, record: Record) -> None:
         """Enter ``record`` into its user's index, unless it is there."""
         if record.user_id is None:
             return
         name = _user(record.user_id)
         for _ in range(TRIES):
-            index, token = self._index(record.user_id)
+            index, token = self._index_or_anew(record.user_id)
             now = clock.now()
             added, ends = index.get(record.digest, (now, 0))
             if ends == record.deadline:

@@ -5,9 +5,11 @@ Each change is one statement. The database merges the changed keys into what is 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.constants import OnConflict
@@ -41,20 +43,25 @@ LIVE = "NOT ended AND expires > %s"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What differs between databases; the first two take one column, then one parameter."""
+    """What differs between databases."""
 
     merge: str
+    """Takes the document as ``{}``, then one parameter: a patch as of RFC 7396."""
     document: str
     greatest: str = "GREATEST"
     least: str = "LEAST"
     returning: bool = True
+    one_patch: bool = True
+    """Whether a patch may remove one key and do anything else."""
 
 
 DIALECTS = {
     # The values are strings, so the only nulls to strip are those of the patch: the removed keys.
-    "postgresql": Dialect("jsonb_strip_nulls(data || %s::jsonb)", "%s::jsonb"),
-    "sqlite": Dialect("json_patch(data, %s)", "%s", greatest="MAX", least="MIN"),
-    "mysql": Dialect("JSON_MERGE_PATCH(data, %s)", "%s", returning=False),
+    "postgresql": Dialect("jsonb_strip_nulls({} || %s::jsonb)", "%s::jsonb"),
+    "sqlite": Dialect("json_patch({}, %s)", "%s", greatest="MAX", least="MIN"),
+    # MariaDB 10.11 gets some patches wrong that remove a key beside another change: of
+    # JSON_MERGE_PATCH('{"a":"3","b":"3","h":"1"}', '{"b":null,"a":null}') it leaves b in place.
+    "mysql": Dialect("JSON_MERGE_PATCH({}, %s)", "%s", returning=False, one_patch=False),
 }
 
 
@@ -86,7 +93,10 @@ class Sql:
             return None
         field = self._user.target_field
         try:
-            return field.get_db_prep_value(field.to_python(user_id), self._connection)
+            key = field.clean(user_id, None)
+            # " 1" and "0_1" are numbers to Python, but nobody's key: login() would not have written them.
+            own = user_as_text(key) == user_id
+            return field.get_db_prep_value(key, self._connection) if own else None
         except (ValueError, TypeError, ValidationError):
             return None
 
@@ -154,13 +164,22 @@ class Sql:
         if changes.cleared:
             parts.append((f"data = {self.dialect.document}", [_document(changes.values)]))
         elif changes.values or changes.removed:
-            patch = {**dict.fromkeys(changes.removed), **changes.values}
-            parts.append((f"data = {self.dialect.merge}", [_document(patch)]))
+            parts.append(self._merge(changes))
         if changes.user_id is not UNCHANGED:
             parts.append(("user_id = %s", [self.user(changes.user_id)]))
         given = ((name, getattr(changes, name)) for name in ("authenticated", "ip", "user_agent"))
         parts += [(f"{name} = %s", [value]) for name, value in given if value is not None]
         return parts
+
+    def _merge(self, changes: Changes) -> Statement:
+        removals = [{key: None} for key in changes.removed if key not in changes.values]
+        patches: list[Mapping[str, Any]] = [*removals, changes.values]
+        if self.dialect.one_patch:
+            patches = [{key: value for patch in patches for key, value in patch.items()}]
+        merge = "data"
+        for _ in patches:
+            merge = self.dialect.merge.format(merge)
+        return f"data = {merge}", [_document(patch) for patch in patches]
 
     def end(self, condition: str, params: list[Any], now: int, until: int) -> Statement:
         """Turn the live rows that meet ``condition`` into memories of themselves."""
@@ -179,10 +198,16 @@ class Sql:
         )
 
 
-def _document(values: Any) -> str:
+def _document(values: Mapping[str, Any]) -> str:
     return json.dumps(
         {
             key_as_text(key): None if value is None else value_as_text(value)
             for key, value in values.items()
         }
     )
+
+
+def user_as_text(user_id: Any) -> str:
+    """Return a user's key as ``login()`` writes it into the session."""
+    user_model = get_user_model()
+    return user_model._meta.pk.value_to_string(user_model(pk=user_id))
