@@ -15,8 +15,20 @@ FORMAT = 1
 
 _MAYBE_TEXT = (str, type(None))
 _MAYBE_INT = (int, type(None))
-_TOMBSTONE = (int, _MAYBE_TEXT)
-_RECORD = (dict, _MAYBE_TEXT, int, _MAYBE_INT, int, int, int, str, str, int, _MAYBE_TEXT)
+_TOMBSTONE: tuple[Any, ...] = (int, _MAYBE_TEXT)
+_RECORD: tuple[Any, ...] = (
+    dict,
+    _MAYBE_TEXT,
+    int,
+    _MAYBE_INT,
+    int,
+    int,
+    int,
+    str,
+    str,
+    int,
+    _MAYBE_TEXT,
+)
 """The kinds of the fields that follow the format, in their order."""
 
 
@@ -77,7 +89,8 @@ def decode(digest: Digest, data: bytes) -> Slot:
         if form != FORMAT:
             raise ValueError(f"format {form!r} is not {FORMAT}")
         kinds = _TOMBSTONE if len(body) == len(_TOMBSTONE) else _RECORD
-        if len(body) != len(kinds) or not all(map(isinstance, body, kinds)):
+        pairs = zip(body, kinds, strict=True)
+        if not all(isinstance(value, kind) for value, kind in pairs):
             raise TypeError("its fields are not of the kinds they should be")
         if kinds is _TOMBSTONE:
             return Tombstone(*body)
