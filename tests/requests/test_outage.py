@@ -1,14 +1,19 @@
 """An outage is not a sign-out: 503, the cookie stays, one line in the log, and it works again."""
 
 import logging
+import pickle
+from dataclasses import replace
 
 import django
 import pytest
 from django.contrib import auth
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.backends.utils import CursorWrapper
 from django.http import HttpResponse
 
+from frontdesk.errors import StorageUnavailable
 from frontdesk.models import Session
+from frontdesk.storages import get_storage
 from tests.requests.browsers import cookie, directives
 from tests.requests.conftest import PASSWORD
 from tests.requests.site import step
@@ -134,8 +139,6 @@ def test_activity_is_recorded_once_the_storage_is_back(flaky, member, clock, jou
 
 
 def test_a_view_may_answer_an_outage_itself(flaky, member):
-    from frontdesk.errors import StorageUnavailable
-
     def task(request):
         try:
             request.session.get("cart")
@@ -144,6 +147,19 @@ def test_a_view_may_answer_an_outage_itself(flaky, member):
 
     flaky.down = {"read"}
     assert cookie(member.do(task)) is None
+
+
+def test_a_view_that_rides_out_a_hiccup_keeps_what_it_changed(flaky, member):
+    def task(request):
+        try:
+            request.session.get("cart")
+        except StorageUnavailable:
+            flaky.down = set()
+        request.session["cart"] = ["lamp"]
+
+    flaky.down = {"read"}
+    response = member.do(task)
+    assert (response.status_code, member.kept()) == (200, {"cart": ["lamp"]})
 
 
 def test_the_page_says_nothing_of_the_cause(flaky, member):
@@ -278,8 +294,6 @@ def without_table(browser):
 @pytest.fixture
 def closed(monkeypatch):
     """Call it to make the database refuse every statement, as one that has gone away does."""
-    from django.db import OperationalError
-    from django.db.backends.utils import CursorWrapper
 
     def close():
         def refuse(*args, **kwargs):
@@ -316,8 +330,6 @@ def test_a_database_that_is_back_needs_no_restart(member, without_table, records
 
 
 def damage_memory(storage):
-    from dataclasses import replace
-
     for digest, record in storage._slots.items():
         storage._slots[digest] = replace(record, values={"cart": b"{damaged"})
 
@@ -327,8 +339,6 @@ def damage_database(storage):
 
 
 def damage_cache(storage):
-    import pickle
-
     for name in list(storage._cache._cache):
         if ":s-" in name:
             storage._cache._cache[name] = pickle.dumps(b"{damaged")
@@ -349,8 +359,6 @@ DAMAGES = {
 
 @pytest.fixture
 def damaged(storage_setting, member):
-    from frontdesk.storages import get_storage
-
     member.keep(cart=1)
     DAMAGES[storage_setting](get_storage())
     return member

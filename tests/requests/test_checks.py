@@ -1,0 +1,249 @@
+"""System checks: each id fires with its advice, is silent when all is right, and is registered."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core import checks
+from django.core.management import call_command
+from django.db import connections
+
+import frontdesk
+
+PACKAGE = Path(frontdesk.__file__).parent
+
+SESSION = "frontdesk.middleware.SessionMiddleware"
+AUTHENTICATION = "frontdesk.middleware.AuthenticationMiddleware"
+STOCK_SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
+STOCK_AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
+
+
+def found(check_id):
+    """Return what all checks of the project say under this id."""
+    said = checks.run_checks(include_deployment_checks=True)
+    return [message for message in said if message.id == f"frontdesk.{check_id}"]
+
+
+# --- what makes each of them fire -----------------------------------------------------------------------
+
+
+def middleware(*paths):
+    def arrange(settings, monkeypatch):
+        settings.MIDDLEWARE = list(paths)
+
+    return arrange
+
+
+def frontdesk_setting(**given):
+    def arrange(settings, monkeypatch):
+        settings.FRONTDESK = given
+
+    return arrange
+
+
+def setting(name, value):
+    def arrange(settings, monkeypatch):
+        setattr(settings, name, value)
+
+    return arrange
+
+
+def storage(backend, **options):
+    return frontdesk_setting(STORAGE={"BACKEND": backend, "OPTIONS": options})
+
+
+def cache(backend, **more):
+    def arrange(settings, monkeypatch):
+        settings.CACHES = {"default": {"BACKEND": backend, **more}}
+        settings.FRONTDESK = {"STORAGE": {"BACKEND": "frontdesk.storages.cache.CacheStorage"}}
+
+    return arrange
+
+
+def unknown_database(settings, monkeypatch):
+    settings.FRONTDESK = {}  # a storage that has not met its database yet
+    monkeypatch.setattr(connections["default"], "vendor", "oracle")
+
+
+CASES = [
+    (
+        "E001",
+        setting("SESSION_ENGINE", "django.contrib.sessions.backends.db"),
+        'SESSION_ENGINE = "frontdesk.engine"',
+    ),
+    ("E001", setting("SESSION_ENGINE", "no.such.engine"), 'SESSION_ENGINE = "frontdesk.engine"'),
+    ("E002", middleware(AUTHENTICATION, SESSION), f"Put {SESSION!r} before"),
+    ("E002", middleware(AUTHENTICATION), f"Put {SESSION!r} before"),
+    ("E002", middleware(STOCK_SESSION, SESSION, AUTHENTICATION), "remove Django's own"),
+    ("E002", middleware(SESSION, STOCK_AUTHENTICATION, AUTHENTICATION), "remove Django's own"),
+    ("W003", middleware(SESSION, STOCK_AUTHENTICATION), "Use both"),
+    ("W003", middleware(STOCK_SESSION, AUTHENTICATION), "Use both"),
+    ("E004", frontdesk_setting(IDLE_TIMOUT=1), "Did you mean 'IDLE_TIMEOUT'?"),
+    ("E004", frontdesk_setting(XYZZY=1), "The keys are: STORAGE, IDLE_TIMEOUT"),
+    ("E005", frontdesk_setting(IDLE_TIMEOUT=60), "positive datetime.timedelta"),
+    ("E005", frontdesk_setting(CLIENT_INFO="some"), "one of 'full', 'masked', 'off'"),
+    ("E005", setting("FRONTDESK", ["STORAGE"]), "should be a dictionary"),
+    ("W006", setting("SESSION_COOKIE_AGE", 31 * 86_400), "FRONTDESK['ABSOLUTE_TIMEOUT']"),
+    ("W007", setting("SESSION_COOKIE_SECURE", False), "SESSION_COOKIE_SECURE = True"),
+    ("W008", setting("SESSION_COOKIE_HTTPONLY", False), "SESSION_COOKIE_HTTPONLY = True"),
+    ("E009", storage("no.such.Storage"), "cannot be imported"),
+    ("E009", storage("datetime.timedelta"), "is not a subclass"),
+    ("E009", storage("frontdesk.storages.memory.MemoryStorage", SIZE=1), "does not fit"),
+    (
+        "E009",
+        storage("frontdesk.storages.file.FileStorage", DIRECTORY="/proc/nowhere"),
+        "['DIRECTORY']",
+    ),
+    ("E009", storage("frontdesk.storages.cache.CacheStorage", ALIAS="none"), "'none'"),
+    ("E009", cache("django.core.cache.backends.dummy.DummyCache"), "compare-and-set"),
+    ("W010", storage("frontdesk.storages.memory.MemoryStorage"), "the database"),
+    ("W010", cache(LOCMEM, OPTIONS={"MAX_ENTRIES": 10_000}), "the database"),
+    ("W011", cache(LOCMEM), "10000 or more"),
+    ("E012", unknown_database, "PostgreSQL, SQLite, MariaDB or MySQL"),
+]
+
+
+@pytest.mark.parametrize(
+    ("check_id", "arrange", "advice"), CASES, ids=[f"{c[0]}-{n}" for n, c in enumerate(CASES)]
+)
+def test_a_check_fires_with_its_advice(settings, monkeypatch, check_id, arrange, advice):
+    arrange(settings, monkeypatch)
+    messages = found(check_id)
+    assert messages
+    assert advice in f"{messages[0].msg} {messages[0].hint}"
+    kind = checks.ERROR if check_id.startswith("E") else checks.WARNING
+    assert [message.level for message in messages] == [kind] * len(messages)
+
+
+@pytest.fixture
+def right(settings):
+    """A project where everything is as it should be."""
+    del settings.FRONTDESK
+    settings.SESSION_COOKIE_SECURE = True
+
+
+@pytest.mark.parametrize("check_id", sorted({check_id for check_id, _, _ in CASES}))
+def test_a_check_is_silent_when_all_is_right(right, check_id):
+    assert found(check_id) == []
+
+
+def test_every_id_in_the_code_has_its_test():
+    sources = (path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
+    ids = {name for source in sources for name in re.findall(r'id="frontdesk\.([EW]\d+)"', source)}
+    assert ids == {check_id for check_id, _, _ in CASES}
+
+
+def test_every_check_is_registered():
+    from frontdesk import checks as ours
+
+    registry = checks.registry.registry
+    registered = registry.registered_checks | registry.deployment_checks
+    written = {check for name, check in vars(ours).items() if name.startswith("check_")}
+    assert len(written) >= 6
+    assert written <= registered
+
+
+DEPLOYMENT = {"W007", "W008", "W010"}
+
+
+@pytest.mark.parametrize("check_id", sorted(DEPLOYMENT))
+def test_what_only_matters_on_a_server_is_said_only_on_request(settings, monkeypatch, check_id):
+    for case, arrange, _ in CASES:
+        if case == check_id:
+            arrange(settings, monkeypatch)
+    assert not [message for message in checks.run_checks() if message.id == f"frontdesk.{check_id}"]
+
+
+# --- what is fine ---------------------------------------------------------------------------------------
+
+
+def test_subclasses_are_recognised(right, settings, monkeypatch):
+    from frontdesk import middleware as ours
+
+    here = "tests.requests.test_checks"
+    for name in ("SessionMiddleware", "AuthenticationMiddleware"):
+        own = type(f"Own{name}", (getattr(ours, name),), {})
+        monkeypatch.setattr(sys.modules[here], own.__name__, own, raising=False)
+    settings.MIDDLEWARE = [
+        f"{here}.OwnSessionMiddleware",
+        *settings.MIDDLEWARE[2:4],
+        f"{here}.OwnAuthenticationMiddleware",
+        *settings.MIDDLEWARE[5:],
+    ]
+    assert checks.run_checks(include_deployment_checks=False) == []
+
+
+def test_only_the_engine_with_djangos_middleware_is_fine(right, settings):
+    replaced = {SESSION: STOCK_SESSION, AUTHENTICATION: STOCK_AUTHENTICATION}
+    settings.MIDDLEWARE = [replaced.get(path, path) for path in settings.MIDDLEWARE]
+    assert checks.run_checks() == []
+
+
+def test_a_middleware_that_cannot_be_imported_is_left_to_django(right, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "no.such.Middleware"]
+    assert checks.run_checks() == []
+
+
+def test_function_middleware_is_left_alone(right, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.requests.site.plain"]
+    assert checks.run_checks() == []
+
+
+def test_the_admins_checks_pass(right):
+    assert checks.run_checks(tags=["admin"]) == []
+    call_command("check", "admin", fail_level="WARNING")
+
+
+# --- Django's default project ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def default_project(tmp_path_factory):
+    """What ``startproject`` makes; with frontdesk, by the five lines that switch a project over."""
+    folder = tmp_path_factory.mktemp("project")
+    run(folder, "-m", "django", "startproject", "hotel", ".")
+    stock = (folder / "hotel" / "settings.py").read_text("utf-8")
+    switched = stock.replace(STOCK_SESSION, SESSION).replace(STOCK_AUTHENTICATION, AUTHENTICATION)
+    switched += '\nINSTALLED_APPS += ["frontdesk"]\nSESSION_ENGINE = "frontdesk.engine"\n'
+    (folder / "hotel" / "switched.py").write_text(switched, "utf-8")
+    secure = switched + "SESSION_COOKIE_SECURE = True\n"
+    (folder / "hotel" / "secure.py").write_text(secure, "utf-8")
+    return folder
+
+
+def run(folder, *arguments):
+    command = [sys.executable, *arguments]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def check(project, settings, *arguments):
+    done = run(project, "manage.py", "check", f"--settings=hotel.{settings}", *arguments)
+    assert done.returncode == 0, done.stderr
+    said = re.findall(r"\((\w+\.[EW]\d+)\)", done.stdout + done.stderr)
+    assert said or "no issues" in done.stdout
+    return set(said)
+
+
+def test_the_default_project_has_no_warnings(default_project):
+    assert check(default_project, "switched") == set()
+
+
+def test_a_deployment_of_the_default_project_has_only_djangos_warnings_and_the_cookies(
+    default_project,
+):
+    stock = check(default_project, "settings", "--deploy")
+    assert check(default_project, "switched", "--deploy") - stock <= {
+        "frontdesk.W007",
+        "security.W010",  # Django's own, about the app, since it does not know the middleware
+    }
+
+
+def test_a_deployment_with_a_secure_cookie_has_only_djangos_warnings(default_project):
+    stock = check(default_project, "settings", "--deploy")
+    assert check(default_project, "secure", "--deploy") <= stock
