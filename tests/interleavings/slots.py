@@ -1,0 +1,166 @@
+"""Level two: the orders of the primitives of which the verbs of SlotStorage consist.
+
+A verb is a plain method, so each runs in a thread of its own that hands control back before each
+primitive. One thread runs at a time and only when it is told to: nothing depends on time. The retries of
+a verb follow somebody else's progress, so the orders are finite; ``BUDGET`` turns a mistake in that
+reasoning into a failure.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from frontdesk.storages.slots import SlotStorage
+
+BUDGET = 60_000
+"""Orders of one meeting; none of those in the tests comes near it."""
+
+
+class Dictionary(SlotStorage):
+    """Slots in a dictionary. A worker asks before each primitive; anybody else is let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slots: dict[str, bytes] = {}
+        self.worker = threading.local()
+
+    def _wait(self) -> None:
+        turn = getattr(self.worker, "turn", None)
+        if turn is not None:
+            turn()
+
+    def _load(self, name: str) -> tuple[bytes | None, Any]:
+        self._wait()
+        found = self.slots.get(name)
+        return found, found
+
+    def _load_many(self, names: Collection[str]) -> dict[str, bytes]:
+        self._wait()
+        return {name: self.slots[name] for name in names if name in self.slots}
+
+    def _store(self, name: str, token: Any, data: bytes, expires: int) -> bool:
+        self._wait()
+        if self.slots.get(name) != token:
+            return False
+        self.slots[name] = data
+        return True
+
+    def purge(self, now: int, limit: int) -> int:
+        return 0
+
+
+Verb = Callable[[Dictionary], Any]
+
+
+@dataclass
+class Run:
+    """One order: who was let on at each step, what each verb answered, and when."""
+
+    taken: list[int] = field(default_factory=list)
+    enabled: list[list[int]] = field(default_factory=list)
+    answers: dict[int, Any] = field(default_factory=dict)
+
+
+class Worker:
+    """A verb in a thread, which runs from one primitive to the next when told to."""
+
+    def __init__(self, storage: Dictionary, verb: Verb) -> None:
+        self.done = False
+        self.answer: Any = None
+        self._storage, self._verb = storage, verb
+        self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
+        self._leave = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        self._stopped.acquire()  # it stands before its first primitive
+
+    def step(self) -> None:
+        self._go.release()
+        self._stopped.acquire()
+
+    def leave(self) -> None:
+        """Let go of a worker that an order no longer needs."""
+        self._leave = True
+        if not self.done:
+            self.step()
+        self._thread.join()
+
+    def _turn(self) -> None:
+        self._stopped.release()
+        self._go.acquire()
+        if self._leave:
+            raise SystemExit
+
+    def _run(self) -> None:
+        self._storage.worker.turn = self._turn
+        try:
+            self.answer = self._verb(self._storage)
+        except SystemExit:
+            pass
+        except Exception as error:  # noqa: BLE001 (an exception is an outcome like any other)
+            self.answer = error
+        finally:
+            self.done = True
+            self._stopped.release()
+
+
+Watch = Callable[[Dictionary, Run], None]
+
+
+def orders(
+    furnish: Callable[[], Dictionary], verbs: Sequence[Verb], watch: Watch
+) -> Iterator[tuple[Dictionary, Run]]:
+    """Yield each order of the primitives of ``verbs``, after asking ``watch`` between all its steps."""
+    followed: list[int] | None = []
+    for _ in range(BUDGET):
+        storage, run = furnish(), Run()
+        _one_order(storage, verbs, followed, run, watch)
+        yield storage, run
+        followed = _next_order(run)
+        if followed is None:
+            return
+    raise AssertionError(f"more than {BUDGET} orders")
+
+
+def in_turn(
+    furnish: Callable[[], Dictionary], verbs: Sequence[Verb], order: Sequence[int]
+) -> tuple[Dictionary, dict[int, Any]]:
+    """Run the verbs one after another, each whole."""
+    storage = furnish()
+    answers = {}
+    for number in order:
+        try:
+            answers[number] = verbs[number](storage)
+        except Exception as error:  # noqa: BLE001
+            answers[number] = error
+    return storage, answers
+
+
+def _one_order(
+    storage: Dictionary, verbs: Sequence[Verb], followed: list[int], run: Run, watch: Watch
+) -> None:
+    workers = [Worker(storage, verb) for verb in verbs]
+    try:
+        while enabled := [number for number, worker in enumerate(workers) if not worker.done]:
+            depth = len(run.taken)
+            taken = followed[depth] if depth < len(followed) else enabled[0]
+            run.taken.append(taken)
+            run.enabled.append(enabled)
+            workers[taken].step()
+            if workers[taken].done:
+                run.answers[taken] = workers[taken].answer
+            watch(storage, run)
+    finally:
+        for worker in workers:
+            worker.leave()
+
+
+def _next_order(run: Run) -> list[int] | None:
+    for depth in range(len(run.taken) - 1, -1, -1):
+        place = run.enabled[depth].index(run.taken[depth]) + 1
+        if place < len(run.enabled[depth]):
+            return [*run.taken[:depth], run.enabled[depth][place]]
+    return None
