@@ -166,12 +166,11 @@ def _closed(
         # Not asked again: each time may take as long as the client's timeout.
         return unavailable(session.unavailable) if response.status_code == 500 else response
     try:
-        if settings.SESSION_SAVE_EVERY_REQUEST:
-            yield from session.opened()
-        if session.accessed:
+        if session.accessed or settings.SESSION_SAVE_EVERY_REQUEST:
+            cache = yield from session.opened()
             carriers.depends_on_cookie(response)
             yield from _carried_out(request, session, response)
-            if SESSION_KEY in (yield from session.opened()):
+            if SESSION_KEY in cache:
                 carriers.is_personal(response)
     except StorageUnavailable as error:
         return unavailable(error)
@@ -183,6 +182,7 @@ def _carried_out(request: HttpRequest, session: Session, response: HttpResponseB
     decision = policy.closing(
         Outcome(
             standing=session.standing,
+            overtaken=session.overtaken,
             modified=session.modified or settings.SESSION_SAVE_EVERY_REQUEST,
             empty=session.is_empty(),
             cookie_sent=carriers.key_in(request) is not None,

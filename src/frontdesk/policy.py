@@ -74,8 +74,7 @@ class Standing(Enum):
     UNREAD = auto()
     NEW = auto()  # no key came, or its session was flushed by this request
     LIVE = auto()
-    UNKNOWN = auto()  # malformed, never issued, expired, or ended long ago
-    LEFT_BEHIND = auto()  # ended a moment ago: an answer under way may carry the browser's next key
+    UNKNOWN = auto()  # malformed, never issued, expired, or ended
     INTERRUPTED = (
         auto()
     )  # was live when this request read it, and ended before this request could write
@@ -95,6 +94,7 @@ class Outcome:
     """What a request did with its session; all that :func:`closing` looks at."""
 
     standing: Standing
+    overtaken: bool  # the key had ended a moment before: the browser may have its next one by now
     modified: bool  # or SESSION_SAVE_EVERY_REQUEST
     empty: bool
     cookie_sent: bool
@@ -105,12 +105,14 @@ class Outcome:
 
 def closing(outcome: Outcome) -> Closing:
     """Decide, once, how the session of a request is closed."""
+    if outcome.overtaken:
+        return Closing.LEAVE
     if outcome.empty:
         dead = outcome.standing is Standing.NEW or (
             outcome.standing is Standing.UNKNOWN and outcome.quick
         )
         return Closing.CLEAR_COOKIE if dead and outcome.cookie_sent else Closing.LEAVE
-    if outcome.failed or outcome.standing in {Standing.LEFT_BEHIND, Standing.INTERRUPTED}:
+    if outcome.failed or outcome.standing is Standing.INTERRUPTED:
         return Closing.LEAVE
     if outcome.modified:
         return Closing.SAVE

@@ -42,7 +42,7 @@ MODIFY_TRIES = 1000
 OWN_KEYS = {SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, EXPIRY_KEY}
 """The keys by which Django knows who is signed in, and for how long."""
 
-UNSTORED = {Standing.NEW, Standing.UNKNOWN, Standing.LEFT_BEHIND}
+UNSTORED = {Standing.NEW, Standing.UNKNOWN}
 """Where a key that the session has was made by this request, and nothing is stored under it yet."""
 
 
@@ -62,6 +62,9 @@ class Session(SessionBase):
         self.record: Record | None = None
         """The record as this session last saw it in the storage."""
         self.unavailable: StorageUnavailable | None = None
+        self.overtaken = False
+        """Whether the key that came has ended a moment ago: the browser may have another by now."""
+        self._disowned: Digest | None = None
         self._stored: dict[str, bytes] = {}
         self._cleared = False
         self._signing_in = False
@@ -85,7 +88,7 @@ class Session(SessionBase):
         It has to be noted, as a sign-in of the same user changes no value, and yet is to get a new key
         and to start the absolute clock anew (OWASP ASVS 7.2.4).
         """
-        if self.standing is Standing.LEFT_BEHIND:
+        if self.overtaken:
             self._vanish(Standing.NEW, self._session_cache)
         elif self.standing is Standing.INTERRUPTED:
             self._vanish(Standing.NEW)
@@ -128,7 +131,7 @@ class Session(SessionBase):
         record = None if digest is None else (yield from self._find(digest))
         cache = None if record is None else self._decoded(record)
         if record is None or cache is None:
-            if self.standing not in {Standing.LEFT_BEHIND, Standing.NEW}:
+            if self.standing is not Standing.NEW:
                 self.standing = Standing.UNKNOWN
             self._session_key = None
             return {}
@@ -149,7 +152,7 @@ class Session(SessionBase):
             logger.error("%s It is treated as ended.", error)
             return None
         if isinstance(found, Ended):
-            self.standing = Standing.LEFT_BEHIND
+            self.overtaken = True
             return None
         if found is None or not policy.is_alive(found, options(), clock.now()):
             return None
@@ -313,7 +316,9 @@ class Session(SessionBase):
 
     def flushed(self) -> Flow[None]:
         self.clear()
-        yield from self.deleted()
+        digest = digest_of(self.session_key) or self._disowned
+        if digest is not None:
+            yield from self._ask("remove", [digest])
         self._vanish(Standing.NEW)
 
     def disowned(self) -> Flow[None]:
@@ -326,7 +331,9 @@ class Session(SessionBase):
         record, deadline = self.record, clock.now() + LEFT_BEHIND
         if record is not None and record.deadline > deadline:
             yield from self._ask("update", record.digest, Changes(deadline=deadline))
-        self._vanish(Standing.LEFT_BEHIND)
+        self._vanish(Standing.UNKNOWN)
+        self.overtaken = True
+        self._disowned = None if record is None else record.digest  # which a sign-out still ends
 
     # What the flows stand on.
 
@@ -337,7 +344,7 @@ class Session(SessionBase):
         self.record = None
         self.user = UNCHANGED
         self._stored = {}
-        self._cleared = self._signing_in = self._rotated = False
+        self.overtaken = self._cleared = self._signing_in = self._rotated = False
 
     def _remember(self, record: Record) -> None:
         """Note what the storage holds."""
