@@ -195,12 +195,19 @@ STRAGGLES = {
     "writes": lambda request: request.session.update({"cart": ["sofa"]}),
     "removes": lambda request: request.session.pop("cart", None),
     "clears": lambda request: request.session.clear(),
+    "rotates": lambda request: request.session.cycle_key(),
     "asks for the user": lambda request: request.user.is_authenticated,
     "reads and writes": lambda request: request.session.setdefault("cart", []).append("sofa"),
 }
 
 
-@pytest.mark.parametrize("task", STRAGGLES.values(), ids=STRAGGLES)
+SAVES = {
+    "saves": lambda request: request.session.save(),
+    "creates": lambda request: request.session.get("cart") or request.session.create(),
+}
+
+
+@pytest.mark.parametrize("task", [*STRAGGLES.values(), *SAVES.values()], ids=[*STRAGGLES, *SAVES])
 def test_a_straggler_neither_sets_nor_clears_the_cookie(straggler, task):
     assert cookie(straggler.do(task)) is None
 
