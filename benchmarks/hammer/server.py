@@ -1,0 +1,82 @@
+"""gunicorn with several worker processes, for as long as a ``with`` block lasts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.hammer.visitor import ask
+from tests import services
+
+START = 60
+"""Seconds that a server may take to make its tables and to answer."""
+
+
+class Served(NamedTuple):
+    """A running server."""
+
+    port: int
+    log: Path
+
+
+@contextmanager
+def serve(place: dict[str, Any], workers: int) -> Iterator[Served]:
+    """Serve the project of :mod:`benchmarks.hammer.site` from ``workers`` processes on a free port."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        process, port = _started(place, workers, log)
+        try:
+            yield Served(port, log)
+        finally:
+            _stop(process)
+
+
+def _started(place: dict[str, Any], workers: int, log: Path) -> tuple[subprocess.Popen[bytes], int]:
+    environment = services.child_environment(
+        DJANGO_SETTINGS_MODULE="benchmarks.hammer.settings", FRONTDESK_HAMMER=json.dumps(place)
+    )
+    command = [sys.executable, "-m", "gunicorn", "benchmarks.hammer.site", "--preload"]
+    command += ["--worker-class", "sync", "--workers", str(workers), "--log-level", "warning"]
+    command += ["--no-control-socket", "--graceful-timeout", "5", "--timeout", "60"]
+    for _ in range(3):
+        port = services.free_port()  # may be lost to somebody else, then gunicorn ends
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [*command, "--bind", f"127.0.0.1:{port}"],
+                env=environment,
+                stdout=file,
+                stderr=file,
+                process_group=0,
+            )
+        if _answers(process, port):
+            return process, port
+        _stop(process)
+        if b"in use" not in log.read_bytes():
+            break
+    raise RuntimeError(f"The server did not start:\n{log.read_text()[-3000:]}")
+
+
+def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+    deadline = time.monotonic() + START
+    while process.poll() is None and time.monotonic() < deadline:
+        if ask(port, "/ready/").status == 200:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the server; and its workers with it, should it not do so itself."""
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
