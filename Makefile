@@ -6,6 +6,7 @@
 PYTHON  ?= python3
 STORAGE ?= database
 PORT    ?= 8000
+SECONDS ?= 10
 ARGS    ?=
 
 VENV      ?= .venv
@@ -27,7 +28,7 @@ PIP_INSTALL = -m pip install --quiet --quiet --disable-pip-version-check --no-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test docs coverage lint types format lock clean
+.PHONY: help demo test docs coverage hammer comparison lint types format lock clean
 
 help:  ## list these commands
 	@echo "django-frontdesk: make COMMAND [PYTHON=python3.13]"
@@ -48,6 +49,12 @@ coverage: $(TEST_READY)  ## run the tests and show the lines they miss
 	@$(VENV)/bin/python -m coverage run -m pytest $(ARGS)
 	@$(VENV)/bin/python -m coverage combine --quiet
 	@$(VENV)/bin/python -m coverage report
+
+hammer: $(TEST_READY)  ## race processes over HTTP on every storage: make hammer [SECONDS=10] [ARGS="--storages file"]
+	@$(VENV)/bin/python -m benchmarks.hammer --seconds $(SECONDS) $(ARGS)
+
+comparison: $(TEST_READY)  ## try the same races on Django's engines and on the released peers
+	@$(VENV)/bin/python -m benchmarks.comparison $(ARGS)
 
 lint: $(LINT_READY)  ## check style and formatting
 	@$(VENV_LINT)/bin/ruff check .
