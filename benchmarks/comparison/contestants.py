@@ -19,6 +19,12 @@ class Contestant(NamedTuple):
     requirement: str = ""
     redis: bool = False
 
+    @property
+    def locks(self) -> bool:
+        """Whether a request may hold a lock of the store while it is paused: in SQLite and in files."""
+        without = ("backends.cache ", "redis_sessions", "CacheStorage", "MemoryStorage")
+        return not any(name in f"{self.engine} {self.settings}" for name in without)
+
 
 def frontdesk(name: str, storage: str, **options: Any) -> Contestant:
     """Return one of frontdesk's storages."""

@@ -13,9 +13,12 @@ from functools import wraps
 from importlib import import_module
 from typing import Any
 
-PATIENCE = 0.4
-"""Seconds that the other request may wait for a lock which the paused one holds. Then the pause is over,
-and it goes on after the lock is free: an order that the store does not allow is not forced."""
+LOCKED = 3.0
+"""Seconds after which the other request is taken to wait for a lock that the paused one holds. Then the
+pause is over, and it goes on when the lock is free: an order that the store does not allow is not forced."""
+
+STUCK = 60.0
+"""Seconds; without locks in the store, a request that takes so long is a fault of the comparison."""
 
 CALLS = (
     ("django.db.backends.utils", "CursorWrapper", ("execute", "executemany")),
@@ -34,8 +37,9 @@ FILE_EVENTS = {"open", "os.rename", "os.remove"}
 class Points:
     """Counts the accesses of the watched thread, and lets another request in before one of them."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, *, locks: bool) -> None:
         self._folder = folder
+        self._locks = locks
         self._watched = threading.local()
         for module, name, methods in CALLS:
             try:
@@ -67,7 +71,7 @@ class Points:
     def pausing(self, place: int, action: Callable[[], Any]):
         """Run ``action`` in another thread before access number ``place`` of this thread, or at the end
         if there are fewer; whoever runs this learns from the yielded watch how many there were."""
-        watch = Watch(place, action)
+        watch = Watch(place, action, locks=self._locks)
         self._watched.watch = watch
         try:
             yield watch
@@ -79,10 +83,11 @@ class Points:
 class Watch:
     """One paused request."""
 
-    def __init__(self, place: int, action: Callable[[], Any]) -> None:
+    def __init__(self, place: int, action: Callable[[], Any], *, locks: bool) -> None:
         self.count = 0
         self.busy = False
         self._place = place
+        self._locks = locks
         self._thread = threading.Thread(target=action)
 
     def reached(self) -> None:
@@ -90,7 +95,9 @@ class Watch:
         if self.count == self._place:
             self.busy = True  # the pause itself, which may touch the store's locks, is not counted
             self._thread.start()
-            self._thread.join(PATIENCE)
+            self._thread.join(LOCKED if self._locks else STUCK)
+            if self._thread.is_alive() and not self._locks:
+                raise TimeoutError("the other request does not end, although nothing holds it")
             self.busy = False
         self.count += 1
 

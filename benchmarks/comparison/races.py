@@ -174,7 +174,7 @@ def main(number: str, folder: str, redis: str, prefix: str) -> None:
 
     call_command("migrate", verbosity=0)
     get_user_model().objects.create_user("ada")
-    race = Race(Points(folder), Path(folder))
+    race = Race(Points(folder, locks=contestant.locks), Path(folder))
     came_back, statuses = revived(race)
     found = {
         "lost key": lost_key(race),

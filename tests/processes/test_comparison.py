@@ -26,7 +26,7 @@ def test_the_races_find_the_known_faults_of_the_cache_engine(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["frontdesk, cache (memory)", "frontdesk, file"])
+@pytest.mark.parametrize("name", ["frontdesk, cache (memory)", "frontdesk, memory"])
 def test_the_races_find_none_of_them_here(name, tmp_path):
     found = found_by(name, tmp_path)
     assert not is_broken(found)
