@@ -7,6 +7,7 @@ under ASGI, as the stock ones do, and neither does any work for a request that t
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
@@ -191,15 +192,14 @@ def _carried_out(request: HttpRequest, session: Session, response: HttpResponseB
             touch_due=record is not None and policy.touch_is_due(record, options(), clock.now()),
         )
     )
-    stored = False
     if decision is Closing.CLEAR_COOKIE:
         carriers.take_back(response)
-    elif decision is Closing.SAVE:
-        stored = yield from _saved(session)
     elif decision is Closing.TOUCH:
-        stored = yield from _touched(session)
-    if stored:
-        _hand_out(session, response)
+        yield from _touched(session)
+    elif decision is Closing.SAVE and (yield from _saved(session)):
+        news = session.session_key != carriers.key_in(request) or session.new_expiry
+        if news or settings.SESSION_SAVE_EVERY_REQUEST:
+            _hand_out(session, response)
 
 
 def _saved(session: Session) -> Flow[bool]:
@@ -215,11 +215,10 @@ def _saved(session: Session) -> Flow[bool]:
     return True
 
 
-def _touched(session: Session) -> Flow[bool]:
-    try:
-        return (yield from session.touched())
-    except StorageUnavailable:
-        return False  # the page needed only to read; when the person was last seen can wait
+def _touched(session: Session) -> Flow[None]:
+    # The page needed only to read; when the person was last seen can wait for the storage's return.
+    with suppress(StorageUnavailable):
+        yield from session.touched()
 
 
 def _hand_out(session: Session, response: HttpResponseBase) -> None:

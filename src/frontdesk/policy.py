@@ -64,8 +64,12 @@ def touch_is_due(record: Record, options: Options, now: int) -> bool:
 
 
 def cookie_age(record: Record, now: int) -> int:
-    """Return the seconds that the cookie may live in the browser: as long as the session, capped."""
-    return max(0, min((record.expires - now) // clock.SECOND, MAX_COOKIE_AGE))
+    """Return the seconds that the cookie may live in the browser: as long as the session can, capped.
+
+    Idleness is for the server to enforce. If the cookie had to follow it, each answer would have to set
+    the cookie anew, and one that comes late would put an old key back over a new one.
+    """
+    return max(0, min((record.deadline - now) // clock.SECOND, MAX_COOKIE_AGE))
 
 
 class Standing(Enum):

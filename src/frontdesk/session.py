@@ -64,6 +64,8 @@ class Session(SessionBase):
         self.unavailable: StorageUnavailable | None = None
         self.overtaken = False
         """Whether the key that came has ended a moment ago: the browser may have another by now."""
+        self.new_expiry = False
+        """Whether ``set_expiry()`` has changed what the cookie has to say."""
         self._disowned: Digest | None = None
         self._stored: dict[str, bytes] = {}
         self._cleared = False
@@ -218,6 +220,7 @@ class Session(SessionBase):
             self.standing = Standing.INTERRUPTED
             return False
         self._settle(merged(record, changes))
+        self.new_expiry |= EXPIRY_KEY in {*changes.values, *changes.removed}
         return True
 
     def _rotate(self, changes: Changes) -> Flow[bool]:

@@ -27,7 +27,7 @@ PAIRS: list[tuple[Names, bool]] = [
 ]
 
 CORE = ("save", "modify", "touch", "login", "logout", "change password", "end all")
-"""For the servers, where an order takes milliseconds; the rest of their pairs is marked slow."""
+"""For the servers, where an order takes milliseconds; the rest of their pairs is marked exhaustive."""
 
 CORE_PAIRS = [
     (pair, signed_in)
@@ -57,7 +57,7 @@ LONG_TRIPLES: list[tuple[Names, bool]] = [
     (("login", "change password", "ask for the user"), True),
     (("modify", "modify", "login"), False),
 ]
-"""Thousands of orders each, so they are marked slow."""
+"""Thousands of orders each, so they are marked exhaustive."""
 
 CORE_TRIPLES = [
     (triple, True) for triple in (("save", "modify", "login"), ("save", "logout", "end all"))

@@ -129,35 +129,16 @@ LONG = {
 }
 """Thousands of orders, at a thread each for every verb."""
 
-SETTLING = (
-    "The last step of rotate() loads the new session again and overwrites whatever it has become: "
-    "an end, an update, another rotation."
-)
-FOLLOWING = "remove_of_user() finds the old key rotated away and does not follow it, so the session lives on."
-KNOWN = {
-    "rotate/update of the new key": SETTLING,
-    "rotate/end of the new key": SETTLING,
-    "rotate/rotate of the new key": SETTLING,
-    "sign-in with rotation/end of all": SETTLING,
-    "rotate/end of all": f"{SETTLING} {FOLLOWING}",
-}
-"""Mistakes that this test has found in frontdesk; strict, so whoever mends one takes it out of here."""
-
 REFUSABLE = {"insert/end of all", "rotate/end of all", "sign-in with rotation/end of all"}
 """An end of all sessions takes the places of those that are announced and not there yet, so it may refuse
 a key to one that it need not have ended. The session then tries another key."""
 
 
-def meetings(names, known=()):
-    return list(_meetings(names, known))
-
-
-def _meetings(names, known):
-    for name in names:
-        marks = [pytest.mark.slow] if name in LONG else []
-        if name in known:
-            marks.append(pytest.mark.xfail(reason=KNOWN[name], strict=True, raises=AssertionError))
-        yield pytest.param(name, marks=marks)
+def meetings(names):
+    """Return the meetings of these names as parameters."""
+    return [
+        pytest.param(name, marks=[pytest.mark.exhaustive] if name in LONG else []) for name in names
+    ]
 
 
 def outcome(storage, answers):
@@ -172,7 +153,7 @@ def outcome(storage, answers):
     return repr((sorted(answers.items()), seen, listed))
 
 
-@pytest.mark.parametrize("name", meetings(MEETINGS, KNOWN))
+@pytest.mark.parametrize("name", meetings(MEETINGS))
 def test_two_verbs_are_as_if_one_came_first(name, request):
     furnish, *verbs = MEETINGS[name]
     sequential = {
@@ -212,7 +193,7 @@ ROTATIONS = [name for name in MEETINGS if name.startswith(("rotate/", "sign-in w
 ROTATIONS.remove("rotate/insert of the new key")  # which is another session
 
 
-@pytest.mark.parametrize("name", meetings(ROTATIONS, {"rotate/rotate of the new key"}))
+@pytest.mark.parametrize("name", meetings(ROTATIONS))
 def test_between_all_steps_a_reader_sees_one_key_of_a_session_until_it_ends(name):
     furnish, *verbs = MEETINGS[name]
     ends = "end" in re.split(r"\W+", name)
@@ -228,13 +209,7 @@ def test_between_all_steps_a_reader_sees_one_key_of_a_session_until_it_ends(name
 ENDS = [name for name in MEETINGS if "end" in name]
 
 
-@pytest.mark.parametrize(
-    "name",
-    meetings(
-        ENDS,
-        {"rotate/end of the new key", "rotate/end of all", "sign-in with rotation/end of all"},
-    ),
-)
+@pytest.mark.parametrize("name", meetings(ENDS))
 def test_what_has_been_ended_is_ended_at_every_later_step(name):
     furnish, *verbs = MEETINGS[name]
     gone = set()
@@ -250,7 +225,7 @@ def test_what_has_been_ended_is_ended_at_every_later_step(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["rotate/end", pytest.param("rotate/update", marks=pytest.mark.slow)]
+    "name", ["rotate/end", pytest.param("rotate/update", marks=pytest.mark.exhaustive)]
 )
 def test_a_reader_among_the_steps_sees_a_state_that_was_there(name):
     """A read consists of primitives too. What it returns was true at some moment while it ran."""

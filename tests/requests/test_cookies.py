@@ -100,15 +100,15 @@ def test_the_cookie_has_the_attributes_of_the_settings(browser, fancy, clock):
         "path": "/do/",
         "secure": True,
         "samesite": "Strict",
-        "max-age": 14 * 86_400,
+        "max-age": 30 * 86_400,
     }
 
 
-def test_the_cookie_is_set_as_django_sets_it_by_default(browser, clock):
+def test_the_cookie_has_djangos_attributes_by_default(browser, clock):
     """ASVS 3.3.2, 3.3.4."""
     given = attributes(cookie(browser.keep(cart=1)))
     assert given.pop("expires")
-    assert given == {"path": "/", "samesite": "Lax", "httponly": True, "max-age": 14 * 86_400}
+    assert given == {"path": "/", "samesite": "Lax", "httponly": True, "max-age": 30 * 86_400}
 
 
 def test_the_cookie_is_cleared_where_it_was_set(new_browser, user, fancy):

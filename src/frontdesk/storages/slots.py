@@ -105,18 +105,20 @@ class SlotStorage(Storage):
             _compare(record, changes)
             moved = replace(merged(record, changes), digest=new)
             self._announce(moved)
-            if not self._put(new, place, Live(moved, moved_from=old)):
+            unsettled = Live(moved, moved_from=old)
+            if not self._put(new, place, unsettled):
                 return False
             until = clock.now() + LEFT_BEHIND
             if self._put(old, token, Tombstone(until, moved_to=new)):
-                _, place = self._load(_session(new))
-                # Lost only if the new session was changed already, which has settled it as well.
-                self._put(new, place, Live(moved))
+                data, place = self._load(_session(new))
+                # Whoever has changed or ended it since the line above has settled it as well.
+                if data == encode(unsettled):
+                    self._put(new, place, Live(moved))
                 return True
         raise Contention(f"Session {old} was changed by others {TRIES} times in a row.")
 
     def remove(self, digests: Collection[Digest]) -> int:
-        return sum([self._end(digest) for digest in digests])
+        return sum([self._end(digest) is not None for digest in digests])
 
     def of_user(self, user_id: str) -> list[Record]:
         records = self._records(self._index(user_id)[0])
@@ -125,7 +127,8 @@ class SlotStorage(Storage):
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
         names = [digest for digest in self._index(user_id)[0] if digest not in keep]
-        return [digest for digest in names if self._end(digest, owner=user_id)]
+        ended = [self._end(digest, owner=user_id) for digest in names]
+        return [digest for digest in ended if digest is not None]
 
     def _slot(self, digest: Digest) -> tuple[Slot | None, Any]:
         data, token = self._load(_session(digest))
@@ -145,18 +148,24 @@ class SlotStorage(Storage):
         arrived = isinstance(origin, Tombstone) and origin.moved_to == slot.record.digest
         return slot.record if arrived else None
 
-    def _end(self, digest: Digest, owner: str | None = None) -> bool:
-        """Turn a live session into a tombstone; with ``owner``, only one of that user."""
+    def _end(self, digest: Digest, owner: str | None = None) -> Digest | None:
+        """Turn a live session into a tombstone and return its name, or ``None`` if there was none.
+
+        With ``owner``, end only one of that user, and end it also if it has just moved elsewhere or if
+        only its name is there yet: both mean that a sign-in of that user is under way.
+        """
         for _ in range(TRIES):
             slot, token = self._slot(digest)
+            if owner is not None and isinstance(slot, Tombstone) and slot.moved_to is not None:
+                digest = slot.moved_to
+                continue
             record = self._record(slot)
-            if record is None and not (slot is None and owner is not None):
-                return False
-            if record and owner is not None and record.user_id != owner:
-                return False
-            # With an owner, a name without a record is a sign-in under way: take its place.
+            unborn = slot is None and owner is not None
+            foreign = record is not None and owner not in {None, record.user_id}
+            if foreign or (record is None and not unborn):
+                return None
             if self._put(digest, token, Tombstone(clock.now() + LEFT_BEHIND)):
-                return record is not None
+                return None if record is None else digest
         raise Contention(f"Session {digest} was changed by others {TRIES} times in a row.")
 
     # The index of a user's sessions.
