@@ -49,7 +49,7 @@ def visited(
     request, response = world.request(key), HttpResponse()
     yield from view(world, request, report)
     yield from _closed(request, request.session, response)
-    world.answered(report, response)
+    world.answered(report, request.session, response)
     report.ended = world.steps
     if arriving:
         yield Call(world, "receive", (response,))

@@ -76,7 +76,7 @@ def nothing_lost(world: World) -> None:
 
     It follows the session from key to key. Only the end of the session ends it.
     """
-    kept = [report for report in world.reports if report.handed_out]
+    kept = [report for report in world.reports if report.stored]
     for report in kept:
         final = _final(world, report)
         if final is None:
@@ -98,8 +98,8 @@ def increments_sum_up(world: World) -> None:
     """
     sums: dict[Any, int] = {}
     for report in world.reports:
-        if report.adds and report.handed_out:
-            lineage = world.keys[digest_of_own(report.handed_out)].lineage
+        if report.adds and report.stored:
+            lineage = world.keys[digest_of_own(report.stored)].lineage
         elif report.adds and report.effective:
             lineage = world.keys[digest_of_own(report.key)].lineage
         else:
@@ -126,7 +126,7 @@ def badge_not_taken(world: World) -> None:
 def signed_in_is_signed_in(world: World) -> None:
     """Whose sign-in was stored is the user of that session at the end, unless it ended."""
     for report in world.reports:
-        if not report.signed_in or not report.handed_out:
+        if not report.signed_in or not report.stored:
             continue
         final = _final(world, report)
         if final is not None and world.name_of(final.get(SESSION_KEY)) != report.signed_in:
@@ -135,7 +135,7 @@ def signed_in_is_signed_in(world: World) -> None:
 
 def _final(world: World, report: Report) -> dict[str, Any] | None:
     """Return the values at the end of the session in which ``report`` was stored; ``None`` if it ended."""
-    lineage = world.keys[digest_of_own(report.handed_out)].lineage
+    lineage = world.keys[digest_of_own(report.stored)].lineage
     if world.ended(lineage):
         return None
     live = [

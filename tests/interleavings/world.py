@@ -17,6 +17,7 @@ from django.http.response import HttpResponse, HttpResponseBase
 from frontdesk.clock import SECOND
 from frontdesk.drive import Call, Flow
 from frontdesk.engine import SessionStore
+from frontdesk.policy import Standing
 from frontdesk.storages.base import UNCHANGED, Changes, Record, Storage
 from frontdesk.tokens import Digest, digest_of_own
 from tests.interleavings import oracles
@@ -64,7 +65,9 @@ class Report:
     adds: int = 0
     """Steps of the counter that modify() has returned for."""
     handed_out: str | None = None
-    """The key in the answer's cookie: the session was stored."""
+    """The key in the answer's cookie."""
+    stored: str | None = None
+    """The key under which was stored what it changed."""
     took_back: bool = False
     """The answer clears the cookie."""
     signed_in: str | None = None
@@ -168,12 +171,14 @@ class World:
         request._frontdesk_began = time.monotonic()
         return request
 
-    def answered(self, report: Report, response: HttpResponseBase) -> None:
-        """Note what an answer says to the browser."""
+    def answered(self, report: Report, session: Any, response: HttpResponseBase) -> None:
+        """Note what became of the session, and what an answer says to the browser."""
+        if session.modified and session.standing is Standing.LIVE:
+            report.stored = session.session_key
+            report.effective = True
         cookie = response.cookies.get(settings.SESSION_COOKIE_NAME)
         if cookie is not None and cookie.value:
             report.handed_out = cookie.value
-            report.effective = True
         report.took_back = cookie is not None and not cookie.value
 
     def received(self, response: HttpResponse) -> None:
