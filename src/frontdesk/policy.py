@@ -69,7 +69,8 @@ def cookie_age(record: Record, now: int) -> int:
     Idleness is for the server to enforce. If the cookie had to follow it, each answer would have to set
     the cookie anew, and one that comes late would put an old key back over a new one.
     """
-    return max(0, min((record.deadline - now) // clock.SECOND, MAX_COOKIE_AGE))
+    rounded_up = -((now - record.deadline) // clock.SECOND)
+    return max(0, min(rounded_up, MAX_COOKIE_AGE))
 
 
 class Standing(Enum):

@@ -90,14 +90,27 @@ def test_interrupted(browser, view, caplog):
 def test_activity(browser):
     with Clock() as clock:
         assert seen_as(browser) == "eve"
-        clock.advance(timedelta(seconds=30))
-        assert not browser.get("/").cookies
         clock.advance(timedelta(days=10))
-        assert browser.get("/").cookies["sessionid"]["max-age"] == 14 * 86_400
+        assert seen_as(browser) == "eve"
         clock.advance(timedelta(days=10))
         assert seen_as(browser) == "eve"
         clock.advance(timedelta(days=14, seconds=1))
         assert seen_as(browser) == ""
+
+
+@shows("The cookie is set when it has something new to say")
+def test_cookie_with_news(browser, user, view, settings):
+    def change(request):
+        request.session["visits"] = request.session.get("visits", 0) + 1
+        return HttpResponse()
+
+    view(change)
+    assert not browser.get("/").cookies
+    view(sign_in(user))
+    assert browser.get("/").cookies["sessionid"]["max-age"] == 30 * 86_400
+    settings.SESSION_SAVE_EVERY_REQUEST = True
+    view(change)
+    assert browser.get("/").cookies["sessionid"].value == key_of(browser)
 
 
 @shows("There is an absolute limit")
