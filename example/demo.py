@@ -10,6 +10,7 @@ import argparse
 import errno
 import ipaddress
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -105,6 +106,8 @@ def main(argv: list[str] | None = None) -> int:
     os.environ["DJANGO_SETTINGS_MODULE"] = "lobby.settings"
     os.environ["FRONTDESK_DEMO_STORAGE"] = options.storage
     os.environ["FRONTDESK_DEMO_DEBUG"] = "1"
+    # Started in the background, a program is made deaf to Ctrl-C; "kill -INT" should still close up.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Ctrl-C while the tables are made is no accident either.
     with suppress(KeyboardInterrupt):
         prepare(options.storage)
