@@ -167,6 +167,8 @@ def _closed(
         # Not asked again: each time may take as long as the client's timeout.
         return unavailable(session.unavailable) if response.status_code == 500 else response
     try:
+        if response.status_code >= 500:
+            yield from session.flushed_again()
         if session.accessed or settings.SESSION_SAVE_EVERY_REQUEST:
             cache = yield from session.opened()
             carriers.depends_on_cookie(response)

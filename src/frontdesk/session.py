@@ -67,6 +67,7 @@ class Session(SessionBase):
         self.new_expiry = False
         """Whether ``set_expiry()`` has changed what the cookie has to say."""
         self._disowned: Digest | None = None
+        self._flushed: Digest | None = None
         self._stored: dict[str, bytes] = {}
         self._cleared = False
         self._signing_in = False
@@ -322,7 +323,13 @@ class Session(SessionBase):
         digest = digest_of(self.session_key) or self._disowned
         if digest is not None:
             yield from self._ask("remove", [digest])
+            self._flushed = digest
         self._vanish(Standing.NEW)
+
+    def flushed_again(self) -> Flow[None]:
+        """End once more what ``flush()`` has ended: a view that failed may have taken that back."""
+        if self._flushed is not None:
+            yield from self._ask("remove", [self._flushed])
 
     def disowned(self) -> Flow[None]:
         """Treat the session as ended, since its user's password is no longer the one it was made with.
