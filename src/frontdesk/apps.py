@@ -9,7 +9,6 @@ class FrontdeskConfig(AppConfig):
 
     name = "frontdesk"
     verbose_name = _("Front desk")
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         from frontdesk import checks  # noqa: F401 (registers; models must be loaded first)

@@ -1,12 +1,9 @@
 """How a session key travels between a browser and the desk: in a cookie."""
 
-import time
-
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control, patch_vary_headers
-from django.utils.http import http_date
 
 
 def key_in(request: HttpRequest) -> str | None:
@@ -23,7 +20,6 @@ def hand_out(response: HttpResponseBase, key: str, max_age: int | None) -> None:
         settings.SESSION_COOKIE_NAME,
         key,
         max_age=max_age,
-        expires=None if max_age is None else http_date(time.time() + max_age),
         domain=settings.SESSION_COOKIE_DOMAIN,
         path=settings.SESSION_COOKIE_PATH,
         secure=settings.SESSION_COOKIE_SECURE,

@@ -26,8 +26,19 @@ AUTHENTICATION = "frontdesk.middleware.AuthenticationMiddleware"
 
 @register(Tags.security)
 def check_engine(**_: Any) -> list[CheckMessage]:
-    """E001: the middleware without the engine keeps none of the promises."""
-    if not _places(SessionMiddleware) or _is_ours(settings.SESSION_ENGINE):
+    """E001: the middleware without the engine. W013: the engine without the middleware."""
+    ours, replaced = _is_ours(settings.SESSION_ENGINE), bool(_places(SessionMiddleware))
+    if ours and not replaced and _places(DjangoSession):
+        return [
+            checks.Warning(
+                "SESSION_ENGINE is frontdesk's, but the session middleware is Django's: a session that "
+                "ends during a request is a 400, an outage is a 500, and a late answer can sign people "
+                "out.",
+                hint=f"Replace it in MIDDLEWARE by {SESSION!r}.",
+                id="frontdesk.W013",
+            )
+        ]
+    if ours or not replaced:
         return []
     return [
         Error(

@@ -1,4 +1,4 @@
-"""The only place that asks what time it is.
+"""What time it is, for all that a session's life depends on.
 
 Instants and durations are whole microseconds, instants since 1970-01-01 UTC. Whole numbers have no time
 zone to get wrong under ``USE_TZ = False``, compare and merge in every storage, and survive JSON exactly.

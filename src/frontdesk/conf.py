@@ -1,4 +1,4 @@
-"""Every setting of frontdesk, once: its name, type, default and help.
+"""Every setting of frontdesk, once: its name, default, what it may be, and help.
 
 Checks, documentation and defaults all come from the table below. Nothing is read at import, and what
 was read is dropped when a test overrides a setting.

@@ -1,4 +1,4 @@
-"""``SESSION_ENGINE = "frontdesk.engine"``: the session's methods, each one line, in either colour."""
+"""``SESSION_ENGINE = "frontdesk.engine"``: the session's methods, which drive its flows in either colour."""
 
 from collections.abc import Callable
 from typing import Any
@@ -62,7 +62,8 @@ class SessionStore(Session):
         should do nothing but compute. It gets ``default`` where there is no value. Of a session that has
         meanwhile ended, only this request sees the new value.
 
-        Raises :exc:`~frontdesk.errors.Contention` after a thousand lost tries.
+        Raises :exc:`~frontdesk.errors.Contention` after a thousand lost tries, ``StorageUnavailable``,
+        and ``ValueError`` for the keys by which Django knows who is signed in.
         """
         return run(self.modified_by(key, function, default))
 
@@ -98,5 +99,5 @@ class SessionStore(Session):
 def _purged() -> Flow[None]:
     """Remove all that has expired, in batches."""
     storage = get_storage()
-    while (yield Call(storage, "purge", (clock.now(), PURGE_BATCH))) >= PURGE_BATCH:
+    while (yield Call(storage, "purge", (clock.now(), PURGE_BATCH))):
         pass

@@ -3,7 +3,7 @@
 FrontdeskError
 ├── StorageUnavailable     the storage cannot answer now; the visitor keeps the cookie, gets a 503
 ├── Conflict               a conditional update met a newer version; read again and retry
-├── Contention             an atomic modification lost every one of its bounded tries
+├── Contention             others were faster each of many times, so that a change could not be made
 ├── UndecodableRecord      what is stored under a digest cannot be read; treated as ended, and logged
 └── InvalidSetting         a value in settings.FRONTDESK is wrong (an ImproperlyConfigured)
 
@@ -26,7 +26,7 @@ class Conflict(FrontdeskError):
 
 
 class Contention(FrontdeskError):
-    """Too many others changed the session while ``modify()`` was trying."""
+    """Others changed the session each time that ``modify()`` or a storage tried to."""
 
 
 class UndecodableRecord(FrontdeskError):

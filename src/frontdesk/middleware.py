@@ -14,7 +14,6 @@ from typing import Any, cast
 import django
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY
 from django.contrib.auth import middleware as django_auth
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
@@ -122,7 +121,7 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
         if not _is_guarded(view):
             return None
         try:
-            await request.auser()
+            request.__dict__["_cached_user"] = await request.auser()
         except StorageUnavailable as error:
             return unavailable(error)
         return None
@@ -141,10 +140,10 @@ def _user(request: HttpRequest) -> User:
 
 async def _auser(request: HttpRequest) -> User:
     kept = request.__dict__
-    if "_cached_user" not in kept:
+    if "_acached_user" not in kept:  # apart from the other, as login() and logout() replace but one
         session = cast(Session, request.session)
-        kept["_cached_user"] = await arun(user_of(session)) or AnonymousUser()
-    return cast(User, kept["_cached_user"])
+        kept["_acached_user"] = await arun(user_of(session)) or AnonymousUser()
+    return cast(User, kept["_acached_user"])
 
 
 def _is_guarded(view: Any) -> bool:
@@ -165,19 +164,27 @@ def _closed(
     """Close ``session`` and return what to answer."""
     if session.unavailable:
         # Not asked again: each time may take as long as the client's timeout.
-        return unavailable(session.unavailable) if response.status_code == 500 else response
+        if response.status_code == 500:
+            return unavailable(session.unavailable)
+        _told_to_caches(session, response)
+        return response
     try:
-        if response.status_code >= 500:
+        if response.status_code >= 400:
             yield from session.flushed_again()
         if session.accessed or settings.SESSION_SAVE_EVERY_REQUEST:
-            cache = yield from session.opened()
-            carriers.depends_on_cookie(response)
+            yield from session.opened()
+            _told_to_caches(session, response)
             yield from _carried_out(request, session, response)
-            if SESSION_KEY in cache:
-                carriers.is_personal(response)
     except StorageUnavailable as error:
         return unavailable(error)
     return response
+
+
+def _told_to_caches(session: Session, response: HttpResponseBase) -> None:
+    if session.accessed:
+        carriers.depends_on_cookie(response)
+        if session.is_signed_in():
+            carriers.is_personal(response)
 
 
 def _carried_out(request: HttpRequest, session: Session, response: HttpResponseBase) -> Flow[None]:

@@ -77,12 +77,13 @@ class Standing(Enum):
     """What the storage said about the key that came with the request."""
 
     UNREAD = auto()
-    NEW = auto()  # no key came, or its session was flushed by this request
+    NEW = auto()
+    """No key came, or its session was flushed by this request."""
     LIVE = auto()
-    UNKNOWN = auto()  # malformed, never issued, expired, or ended
-    INTERRUPTED = (
-        auto()
-    )  # was live when this request read it, and ended before this request could write
+    UNKNOWN = auto()
+    """Malformed, never issued, expired, or ended."""
+    INTERRUPTED = auto()
+    """Live when this request read it, and ended before this request could write."""
 
 
 class Closing(Enum):

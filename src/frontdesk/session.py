@@ -39,8 +39,11 @@ KEY_TRIES = 10
 MODIFY_TRIES = 1000
 """Each failure means that somebody else succeeded, so a modification is late only while others are not."""
 
-OWN_KEYS = {SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, EXPIRY_KEY}
-"""The keys by which Django knows who is signed in, and for how long."""
+SIGN_IN_KEYS = {SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY}
+"""The keys by which Django knows who is signed in."""
+
+OWN_KEYS = {*SIGN_IN_KEYS, EXPIRY_KEY}
+"""The keys that are Django's, not the project's."""
 
 UNSTORED = {Standing.NEW, Standing.UNKNOWN}
 """Where a key that the session has was made by this request, and nothing is stored under it yet."""
@@ -134,7 +137,10 @@ class Session(SessionBase):
         record = None if digest is None else (yield from self._find(digest))
         cache = None if record is None else self._decoded(record)
         if record is None or cache is None:
-            if self.standing is not Standing.NEW:
+            if self.standing is Standing.LIVE:
+                # Ended since it was read. What was read is not to be stored again under another key.
+                self._vanish(Standing.INTERRUPTED)
+            elif self.standing is not Standing.NEW:
                 self.standing = Standing.UNKNOWN
             self._session_key = None
             return {}
@@ -181,7 +187,12 @@ class Session(SessionBase):
 
     def created(self) -> Flow[None]:
         """Store the dictionary as a new session, under a new key."""
-        yield from self.opened(no_load=True)
+        cache = yield from self.opened(no_load=True)
+        if self.standing is Standing.INTERRUPTED:
+            self._vanish(Standing.NEW)
+        elif self.standing is Standing.LIVE:
+            # A copy in which nobody is signed in: only login() signs in, and starts the limits anew.
+            self._vanish(Standing.NEW, {key: cache[key] for key in cache.keys() - SIGN_IN_KEYS})
         self._session_key = None
         yield from self._inserted()
 
@@ -207,9 +218,16 @@ class Session(SessionBase):
 
     def _update(self) -> Flow[bool]:
         changes = self._changes()
-        if changes.authenticated is not None and not self._rotated:
-            return (yield from self._rotate(changes))
-        return (yield from self._apply(changes))
+        if changes.authenticated is None or self._rotated:
+            return (yield from self._apply(changes))
+        explicit, cache = self._signing_in, self._session_cache
+        if (yield from self._rotate(changes)):
+            return True
+        if explicit:
+            # The session has ended, but its user has just signed in again: that is a session of its own.
+            self._vanish(Standing.NEW, {key: cache[key] for key in SIGN_IN_KEYS if key in cache})
+            yield from self._inserted()
+        return explicit
 
     def touched(self) -> Flow[bool]:
         """Record that the session was used now, and nothing else; ``False`` when it has ended."""
@@ -263,6 +281,8 @@ class Session(SessionBase):
     def _base(self, key: str, default: Any) -> Any:
         """Return what a modification starts from: this request's own unsaved value, or the stored one."""
         stored = self._live.values.get(key)
+        if self._cleared or (key in self._stored and key not in self._session_cache):
+            stored = None  # taken away by this request
         if key in self._session_cache:
             own = self._session_cache[key]
             if values.encode({key: own}, self.serializer())[key] != self._stored.get(key):
@@ -307,11 +327,15 @@ class Session(SessionBase):
             self._session_key = new_key()
 
     def existing(self, session_key: str | None) -> Flow[bool]:
+        """Return whether a session of this key could be used now."""
         digest = digest_of(session_key)
         if digest is None:
             return False
-        found = yield from self._ask("read", digest)
-        return isinstance(found, Record)
+        try:
+            found = yield from self._ask("read", digest)
+        except UndecodableRecord:
+            return False
+        return isinstance(found, Record) and policy.is_alive(found, options(), clock.now())
 
     def deleted(self, session_key: str | None = None) -> Flow[None]:
         digest = digest_of(self.session_key if session_key is None else session_key)
@@ -377,9 +401,18 @@ class Session(SessionBase):
         client = None if self.meta is None else client_of(self.meta)
         return Present(clock.now(), options(), client)
 
-    def _activity(self, *, signing_in: bool = False) -> dict[str, Any]:
+    def is_signed_in(self) -> bool:
+        """Whether a user is signed in, as far as this request has looked. Reads nothing."""
+        return SESSION_KEY in getattr(self, "_session_cache", ())
+
+    def _activity(self, *, signing_in: bool = False, new_expiry: bool = False) -> dict[str, Any]:
         expiry = self._session_cache.get(EXPIRY_KEY)
-        return difference.activity(self._live, expiry, self._present(), signing_in=signing_in)
+        found = difference.activity(self._live, expiry, self._present(), signing_in=signing_in)
+        soon = clock.now() + LEFT_BEHIND
+        if not (signing_in or new_expiry) and self._live.deadline <= soon:
+            # About to end for good, and it may be because it was disowned: that is not put off.
+            found.pop("deadline", None)
+        return found
 
     def _changes(self) -> Changes:
         """Return all that this request changed; ``authenticated`` is in it if a user was signed in."""
@@ -389,4 +422,6 @@ class Session(SessionBase):
         )
         another = changed["user_id"] is not UNCHANGED
         signing_in = SESSION_KEY in cache and (self._signing_in or another)
-        return Changes(**changed, **self._activity(signing_in=signing_in))
+        new_expiry = EXPIRY_KEY in {*changed["values"], *changed["removed"]}
+        times = self._activity(signing_in=signing_in, new_expiry=new_expiry)
+        return Changes(**changed, **times)

@@ -1,4 +1,4 @@
-"""The API for applications: what a view may want to know of sessions, and do to them."""
+"""The API for applications: what a view may want to know of the session that it runs in."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,22 +49,21 @@ def _current(request: HttpRequest) -> Flow[SessionInfo | None]:
 
 
 def _info(record: Record) -> SessionInfo:
-    seen = record.last_seen
+    now = clock.now()
     # What this request will record when it ends, so that a page shows what holds once it is read.
-    if policy.touch_is_due(record, options(), clock.now()):
-        seen = clock.now()
+    seen = now if policy.touch_is_due(record, options(), now) else record.last_seen
     return SessionInfo(
         id=record.digest,
         user_id=record.user_id,
         created=clock.to_datetime(record.created),
         authenticated=_moment(record.authenticated),
         last_seen=clock.to_datetime(seen),
-        idle_until=None if record.idle >= FOREVER else clock.to_datetime(seen + record.idle),
-        ends_at=None if record.deadline >= FOREVER else clock.to_datetime(record.deadline),
+        idle_until=_moment(seen + record.idle),
+        ends_at=_moment(record.deadline),
         ip=record.ip,
         user_agent=record.user_agent,
     )
 
 
 def _moment(instant: int | None) -> datetime | None:
-    return None if instant is None else clock.to_datetime(instant)
+    return None if instant is None or instant >= FOREVER else clock.to_datetime(instant)

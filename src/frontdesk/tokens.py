@@ -7,7 +7,7 @@ from typing import NewType
 
 from django.utils.crypto import get_random_string
 
-# Django's own shape, so that a live cookie survives the switch in both directions. Lower case, because
+# Django's own shape, so that what expects a session key finds one. Lower case, because
 # file systems and database collations may fold case. 36 ** 32 is 165 bits (OWASP ASVS 7.2.3 asks 128).
 KEY_ALPHABET = string.ascii_lowercase + string.digits
 KEY_LENGTH = 32

@@ -3,6 +3,7 @@
 import asyncio
 
 from frontdesk.errors import StorageUnavailable
+from frontdesk.storages.base import Storage
 from frontdesk.storages.memory import MemoryStorage
 
 VERBS = ("read", "insert", "update", "rotate", "remove", "of_user", "remove_of_user", "purge")
@@ -21,6 +22,8 @@ class Blocking(MemoryStorage):
 
     The twins are the ones that the contract supplies: a hop to a thread.
     """
+
+    _hop = Storage._hop
 
 
 def _failing(verb):
@@ -46,4 +49,3 @@ def _refusing(verb):
 for name in VERBS:
     setattr(Flaky, name, _failing(name))
     setattr(Blocking, name, _refusing(name))
-    setattr(Blocking, f"a{name}", getattr(MemoryStorage.__mro__[1], f"a{name}"))

@@ -88,6 +88,7 @@ CASES = [
     ("E002", middleware(SESSION, STOCK_AUTHENTICATION, AUTHENTICATION), "remove Django's own"),
     ("W003", middleware(SESSION, STOCK_AUTHENTICATION), "Use both"),
     ("W003", middleware(STOCK_SESSION, AUTHENTICATION), "Use both"),
+    ("W013", middleware(STOCK_SESSION, STOCK_AUTHENTICATION), f"by {SESSION!r}"),
     ("E004", frontdesk_setting(IDLE_TIMOUT=1), "Did you mean 'IDLE_TIMEOUT'?"),
     ("E004", frontdesk_setting(XYZZY=1), "The keys are: STORAGE, IDLE_TIMEOUT"),
     ("E005", frontdesk_setting(IDLE_TIMEOUT=60), "positive datetime.timedelta"),
@@ -183,10 +184,10 @@ def test_subclasses_are_recognised(right, settings, monkeypatch):
     assert run_checks() == []
 
 
-def test_only_the_engine_with_djangos_middleware_is_fine(right, settings):
+def test_only_the_engine_with_djangos_middleware_is_no_error(right, settings):
     replaced = {SESSION: STOCK_SESSION, AUTHENTICATION: STOCK_AUTHENTICATION}
     settings.MIDDLEWARE = [replaced.get(path, path) for path in settings.MIDDLEWARE]
-    assert run_checks() == []
+    assert [message.id for message in run_checks()] == ["frontdesk.W013"]
 
 
 def test_a_middleware_that_cannot_be_imported_is_left_to_django(right, settings):

@@ -7,8 +7,10 @@ import logging
 
 import pytest
 from django.contrib import auth
+from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpResponse
 
+from frontdesk.engine import SessionStore
 from frontdesk.storages import get_storage
 from frontdesk.tokens import digest_of
 from tests.requests.browsers import clears, cookie
@@ -383,3 +385,71 @@ def test_what_is_kept_while_the_key_is_rotated_elsewhere_is_left_behind(browser,
     assert response.status_code == 202
     assert cookie(response) is None
     assert browser.kept() == {"cart": 1}
+
+
+def test_what_was_read_before_an_end_is_not_stored_again_after_a_second_look(
+    member, storage_setting
+):
+    """load() found the session gone, and the next save() put what had been read under a new key."""
+    session = SessionStore(member.key)
+    session["secret"] = "of the old session"
+    SessionStore(member.key).delete()
+    assert session.load() == {}
+    with pytest.raises(UpdateError):
+        session.save()
+    assert session.session_key is None
+
+
+def test_a_disowned_session_ends_though_others_use_it(member, user, clock, storage_setting):
+    """A page that reads the session and not the user wrote the old limit back."""
+    key = member.key
+    user.set_password("another one")
+    user.save()
+    assert member.who() == ""
+    member.key = key
+    clock.move(seconds=20)
+    SessionStore(key).modify("visits", lambda visits: visits + 1, default=0)
+    clock.move(seconds=11)
+    assert not SessionStore().exists(key)
+
+
+def test_creating_a_session_from_a_live_one_signs_nobody_in(member, storage_setting):
+    session = SessionStore(member.key)
+    session["cart"] = 1
+    session.create()
+    assert dict(SessionStore(session.session_key).items()) == {"cart": 1}
+
+
+def test_creating_a_session_from_one_that_has_ended_brings_nothing_back(member, storage_setting):
+    session = SessionStore(member.key)
+    session["cart"] = 1
+    SessionStore(member.key).delete()
+    with pytest.raises(UpdateError):
+        session.save()
+    session.create()
+    assert dict(SessionStore(session.session_key).items()) == {}
+
+
+@pytest.mark.parametrize(
+    "take_away", [lambda session: session.clear(), lambda session: session.pop("cart")]
+)
+def test_modify_starts_anew_from_what_this_request_took_away(db, storage_setting, take_away):
+    stored = SessionStore()
+    stored["cart"] = ["lamp"]
+    stored.save()
+    session = SessionStore(stored.session_key)
+    take_away(session)
+    assert session.modify("cart", lambda cart: [*cart, "sofa"], default=[]) == ["sofa"]
+
+
+def test_signing_in_again_while_signed_out_elsewhere_is_a_sign_in(member, tab, user, new_browser):
+    elsewhere = tab(member)
+
+    def task(request):
+        request.session["secret"] = "of the old session"
+        sign_out(elsewhere)
+        auth.login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+
+    member.do(task)
+    assert member.who() == "ada"
+    assert member.kept() == {}

@@ -70,7 +70,16 @@ ONE_COLOUR = {
     # Flows have no colour: run() and arun() give them one.
     **dict.fromkeys(
         [
-            *("created", "cycled", "deleted", "disowned", "existing", "flushed", "loaded"),
+            *(
+                "created",
+                "cycled",
+                "deleted",
+                "disowned",
+                "existing",
+                "flushed",
+                "flushed_again",
+                "loaded",
+            ),
             *("modified_by", "opened", "saved", "touched"),
         ],
         "a flow",

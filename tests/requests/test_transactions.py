@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib import auth
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import StreamingHttpResponse
 from django.test import RequestFactory
@@ -52,6 +53,18 @@ def test_a_sign_out_stays_one_if_the_view_is_rolled_back(atomic, failing, storag
     response = failing.do(then_fail(auth.logout))
     assert response.status_code == 500
     assert clears(response)
+    assert not SessionStore().exists(key)
+
+
+def test_a_sign_out_stays_one_if_the_view_refuses_afterwards(atomic, failing, storage_setting):
+    """A 403 rolls the transaction back like a 500."""
+    key = failing.key
+
+    def refuse(request):
+        auth.logout(request)
+        raise PermissionDenied
+
+    assert failing.do(refuse).status_code == 403
     assert not SessionStore().exists(key)
 
 

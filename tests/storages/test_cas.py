@@ -337,7 +337,7 @@ def test_a_damaged_index_keeps_nobody_from_signing_in():
         assert record in storage.of_user("1")
 
 
-def test_a_damaged_record_hides_no_other_of_its_user(caplog):
+def test_a_damaged_record_hides_no_other_of_its_user_from_lists_and_ends(caplog):
     with places.cache_storage(places.LOCMEM) as storage:
         damaged, record = a_record(user_id="1"), a_record(user_id="1")
         storage.insert(damaged)
@@ -346,6 +346,7 @@ def test_a_damaged_record_hides_no_other_of_its_user(caplog):
         way = for_cache(caches[places.ALIAS])
         way.store(key, way.load(key)[1], b"damaged", HOUR)
         assert storage.of_user("1") == [record]
+        assert storage.remove_of_user("1") == [record.digest]
     assert damaged.digest in caplog.text
 
 

@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any
 
+from django.apps import apps
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
@@ -17,6 +18,8 @@ def get_storage() -> Storage:
 
     Raises :exc:`~frontdesk.errors.InvalidSetting` when it cannot be made.
     """
+    if not apps.is_installed("frontdesk"):
+        raise InvalidSetting('SESSION_ENGINE is frontdesk\'s; add "frontdesk" to INSTALLED_APPS.')
     options = conf.options()
     path = options.storage_backend
     try:
@@ -35,7 +38,7 @@ def get_storage() -> Storage:
 
 
 def _forget(*, setting: str, **_: Any) -> None:
-    if setting in {"FRONTDESK", "CACHES", "DATABASES", "AUTH_USER_MODEL"}:
+    if setting in {"FRONTDESK", "CACHES", "DATABASES", "DATABASE_ROUTERS", "AUTH_USER_MODEL"}:
         get_storage.cache_clear()
 
 

@@ -15,6 +15,7 @@ from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage
 
 from frontdesk.clock import SECOND
+from frontdesk.errors import Conflict
 from frontdesk.outage import Incident
 from frontdesk.tokens import Digest
 
@@ -111,6 +112,14 @@ def merged(record: Record, changes: Changes) -> Record:
     )
 
 
+def require_version(record: Record, changes: Changes) -> None:
+    """Raise ``Conflict`` if ``changes`` were made for another version of ``record``."""
+    if changes.expected_version not in {None, record.version}:
+        raise Conflict(
+            f"Session {record.digest} is at version {record.version}, not {changes.expected_version}."
+        )
+
+
 class Storage(ABC):
     """Where sessions live.
 
@@ -140,7 +149,8 @@ class Storage(ABC):
     def update(self, digest: Digest, changes: Changes) -> bool:
         """Merge ``changes`` into what is there now. ``False`` when it is gone; never creates.
 
-        Raises ``Conflict`` when ``changes.expected_version`` is given and is not the version there.
+        Raises ``Conflict`` when ``changes.expected_version`` is given and is not the version there,
+        ``Contention`` when others were faster each of many times.
         """
 
     @abstractmethod

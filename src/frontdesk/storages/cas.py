@@ -21,6 +21,7 @@ from django.core.cache.backends.redis import RedisCache
 from django.db import (
     IntegrityError,
     InterfaceError,
+    InternalError,
     OperationalError,
     connections,
     router,
@@ -167,7 +168,7 @@ class Redis(CompareAndSet):
 class Database(CompareAndSet):
     """The cache's table, with the stored text as the token: ``UPDATE ... WHERE value = what was read``."""
 
-    faults = (OperationalError, InterfaceError)
+    faults = (OperationalError, InterfaceError, InternalError)
 
     def load(self, key: str) -> tuple[bytes | None, Any]:
         with self._cursor() as (cursor, table):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.checks import CheckMessage, Error
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from frontdesk import clock
@@ -149,8 +149,10 @@ def _available() -> Iterator[BaseDatabaseWrapper]:
     """Give this thread's connection, and turn its faults into ours."""
     try:
         yield connection_for_sessions()
-    except (OperationalError, InterfaceError) as error:
-        raise StorageUnavailable(f"the database of the sessions: {error}") from error
+    except (OperationalError, InterfaceError, InternalError) as error:
+        # The last one is PostgreSQL's word for a server that has just become a replica.
+        hint = ". Has manage.py migrate been run?" if "no such table" in str(error) else ""
+        raise StorageUnavailable(f"the database of the sessions: {error}{hint}") from error
 
 
 def _execute(connection: BaseDatabaseWrapper, statement: Statement) -> int:

@@ -77,8 +77,7 @@ class FileStorage(SlotStorage):
             if self._load(name)[0] != token:
                 return False
             draft = self._root / "new" / shard
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
+            with open(draft, "wb", opener=_private) as file:
                 file.write(data)
             moment = min(expires, _YEAR_2200) * 1000
             os.utime(draft, ns=(moment, moment))

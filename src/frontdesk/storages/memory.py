@@ -3,10 +3,18 @@
 import threading
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
 from frontdesk import clock
-from frontdesk.errors import Conflict
-from frontdesk.storages.base import LEFT_BEHIND, Changes, Ended, Record, Storage, merged
+from frontdesk.storages.base import (
+    LEFT_BEHIND,
+    Changes,
+    Ended,
+    Record,
+    Storage,
+    merged,
+    require_version,
+)
 from frontdesk.tokens import Digest
 
 
@@ -26,8 +34,8 @@ class MemoryStorage(Storage):
         found = self._slots.get(digest)
         if not isinstance(found, Record) or found.expires <= clock.now():
             return None
-        if changes and changes.expected_version not in {None, found.version}:
-            raise Conflict(f"version {found.version} is not {changes.expected_version}")
+        if changes:
+            require_version(found, changes)
         return found
 
     def _end(self, digest: Digest) -> bool:
@@ -95,28 +103,5 @@ class MemoryStorage(Storage):
                 del self._slots[digest]
             return len(expired)
 
-    # Nothing here waits for anything, so the event loop may run it as it is.
-
-    async def aread(self, digest: Digest) -> Record | Ended | None:
-        return self.read(digest)
-
-    async def ainsert(self, record: Record) -> bool:
-        return self.insert(record)
-
-    async def aupdate(self, digest: Digest, changes: Changes) -> bool:
-        return self.update(digest, changes)
-
-    async def arotate(self, old: Digest, new: Digest, changes: Changes) -> bool:
-        return self.rotate(old, new, changes)
-
-    async def aremove(self, digests: Collection[Digest]) -> int:
-        return self.remove(digests)
-
-    async def aof_user(self, user_id: str) -> list[Record]:
-        return self.of_user(user_id)
-
-    async def aremove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
-        return self.remove_of_user(user_id, keep)
-
-    async def apurge(self, now: int, limit: int) -> int:
-        return self.purge(now, limit)
+    async def _hop(self, verb: str, *args: Any) -> Any:
+        return getattr(self, verb)(*args)  # nothing here waits, so the event loop may run it

@@ -21,9 +21,8 @@ from dataclasses import replace
 from typing import Any
 
 from frontdesk import clock
-from frontdesk.errors import Conflict, Contention, UndecodableRecord
+from frontdesk.errors import Contention, UndecodableRecord
 from frontdesk.storages.base import (
-    FOREVER,
     LEFT_BEHIND,
     UNCHANGED,
     Changes,
@@ -31,6 +30,7 @@ from frontdesk.storages.base import (
     Record,
     Storage,
     merged,
+    require_version,
 )
 from frontdesk.storages.codec import Live, Slot, Tombstone, decode, encode
 from frontdesk.tokens import Digest
@@ -87,7 +87,7 @@ class SlotStorage(Storage):
             record = self._record(slot)
             if record is None:
                 return False
-            _compare(record, changes)
+            require_version(record, changes)
             after = merged(record, changes)
             if changes.user_id is not UNCHANGED or changes.deadline is not None:
                 self._announce(after)
@@ -102,7 +102,7 @@ class SlotStorage(Storage):
             there, place = self._load(_session(new))
             if record is None or (there is not None and attempt == 0):
                 return False
-            _compare(record, changes)
+            require_version(record, changes)
             moved = replace(merged(record, changes), digest=new)
             self._announce(moved)
             unsettled = Live(moved, moved_from=old)
@@ -121,12 +121,12 @@ class SlotStorage(Storage):
         return sum([self._end(digest) is not None for digest in digests])
 
     def of_user(self, user_id: str) -> list[Record]:
-        records = self._records(self._index(user_id)[0])
+        records = self._records(self._index(user_id))
         owned = [record for record in records if record.user_id == user_id]
         return sorted(owned, key=lambda record: record.last_seen, reverse=True)
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
-        names = [digest for digest in self._index(user_id)[0] if digest not in keep]
+        names = [digest for digest in self._index(user_id) if digest not in keep]
         ended = [self._end(digest, owner=user_id) for digest in names]
         return [digest for digest in ended if digest is not None]
 
@@ -155,7 +155,10 @@ class SlotStorage(Storage):
         only its name is there yet: both mean that a sign-in of that user is under way.
         """
         for _ in range(TRIES):
-            slot, token = self._slot(digest)
+            try:
+                slot, token = self._slot(digest)
+            except UndecodableRecord:
+                return None  # it answers nobody, and must not keep the others from being ended
             if owner is not None and isinstance(slot, Tombstone) and slot.moved_to is not None:
                 digest = slot.moved_to
                 continue
@@ -170,24 +173,8 @@ class SlotStorage(Storage):
 
     # The index of a user's sessions.
 
-    def _index(self, user_id: str) -> tuple[Index, Any]:
-        data, token = self._load(_user(user_id))
-        if data is None:
-            return {}, token
-        try:
-            return {Digest(name): (added, ends) for name, added, ends in json.loads(data)}, token
-        except (ValueError, TypeError) as error:
-            raise UndecodableRecord(
-                f"The index of a user's sessions is damaged: {error}"
-            ) from error
-
-    def _index_or_anew(self, user_id: str) -> tuple[Index, Any]:
-        try:
-            return self._index(user_id)
-        except UndecodableRecord as error:
-            # Listing and ending say so, as they would miss sessions; but nobody is to be locked out.
-            logger.error("%s It is begun anew: older sessions of that user are not in it.", error)
-            return {}, self._load(_user(user_id))[1]
+    def _index(self, user_id: str) -> Index:
+        return _entries(self._load(_user(user_id))[0])
 
     def _announce(self, record: Record) -> None:
         """Enter ``record`` into its user's index, unless it is there."""
@@ -195,7 +182,13 @@ class SlotStorage(Storage):
             return
         name = _user(record.user_id)
         for _ in range(TRIES):
-            index, token = self._index_or_anew(record.user_id)
+            data, token = self._load(name)
+            try:
+                index = _entries(data)
+            except UndecodableRecord as error:
+                # Listing and ending say so, as they would miss sessions; but nobody is locked out.
+                logger.error("%s It is begun anew, without that user's older sessions.", error)
+                index = {}
             now = clock.now()
             added, ends = index.get(record.digest, (now, 0))
             if ends == record.deadline:
@@ -206,7 +199,7 @@ class SlotStorage(Storage):
             index[record.digest] = (added, record.deadline)
             rows = [(digest, *entry) for digest, entry in index.items()]
             last = max(entry[1] for entry in index.values())
-            if self._store(name, token, json.dumps(rows).encode("ascii"), min(last, FOREVER)):
+            if self._store(name, token, json.dumps(rows).encode("ascii"), last):
                 return
         raise Contention(f"The index of a user's sessions was changed {TRIES} times in a row.")
 
@@ -220,8 +213,10 @@ class SlotStorage(Storage):
     def _records(self, digests: Iterable[Digest]) -> list[Record]:
         """Return the live records among these, in the round trips of one ``_load_many``."""
         names = {_session(digest): digest for digest in digests}
+        if not names:
+            return []
         records = []
-        for name, data in self._load_many(names).items() if names else ():
+        for name, data in self._load_many(names).items():
             try:
                 record = self._record(decode(names[name], data))
             except UndecodableRecord as error:
@@ -233,6 +228,15 @@ class SlotStorage(Storage):
         return records
 
 
+def _entries(data: bytes | None) -> Index:
+    if data is None:
+        return {}
+    try:
+        return {Digest(name): (added, ends) for name, added, ends in json.loads(data)}
+    except (ValueError, TypeError) as error:
+        raise UndecodableRecord(f"The index of a user's sessions is damaged: {error}") from error
+
+
 def _session(digest: Digest) -> str:
     return f"s-{digest}"
 
@@ -240,8 +244,3 @@ def _session(digest: Digest) -> str:
 def _user(user_id: str) -> str:
     # Whatever text a project takes for a user's key, half a surrogate pair included.
     return f"u-{hashlib.sha256(user_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
-
-
-def _compare(record: Record, changes: Changes) -> None:
-    if changes.expected_version not in {None, record.version}:
-        raise Conflict(f"version {record.version} is not {changes.expected_version}")
