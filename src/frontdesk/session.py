@@ -218,16 +218,9 @@ class Session(SessionBase):
 
     def _update(self) -> Flow[bool]:
         changes = self._changes()
-        if changes.authenticated is None or self._rotated:
-            return (yield from self._apply(changes))
-        explicit, cache = self._signing_in, self._session_cache
-        if (yield from self._rotate(changes)):
-            return True
-        if explicit:
-            # The session has ended, but its user has just signed in again: that is a session of its own.
-            self._vanish(Standing.NEW, {key: cache[key] for key in SIGN_IN_KEYS if key in cache})
-            yield from self._inserted()
-        return explicit
+        if changes.authenticated is not None and not self._rotated:
+            return (yield from self._rotate(changes))
+        return (yield from self._apply(changes))
 
     def touched(self) -> Flow[bool]:
         """Record that the session was used now, and nothing else; ``False`` when it has ended."""

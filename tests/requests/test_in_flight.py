@@ -440,16 +440,3 @@ def test_modify_starts_anew_from_what_this_request_took_away(db, storage_setting
     session = SessionStore(stored.session_key)
     take_away(session)
     assert session.modify("cart", lambda cart: [*cart, "sofa"], default=[]) == ["sofa"]
-
-
-def test_signing_in_again_while_signed_out_elsewhere_is_a_sign_in(member, tab, user, new_browser):
-    elsewhere = tab(member)
-
-    def task(request):
-        request.session["secret"] = "of the old session"
-        sign_out(elsewhere)
-        auth.login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-
-    member.do(task)
-    assert member.who() == "ada"
-    assert member.kept() == {}
