@@ -121,7 +121,7 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
         if not _is_guarded(view):
             return None
         try:
-            request.__dict__["_cached_user"] = await request.auser()
+            await request.auser()
         except StorageUnavailable as error:
             return unavailable(error)
         return None
@@ -143,6 +143,8 @@ async def _auser(request: HttpRequest) -> User:
     if "_acached_user" not in kept:  # apart from the other, as login() and logout() replace but one
         session = cast(Session, request.session)
         kept["_acached_user"] = await arun(user_of(session)) or AnonymousUser()
+        # What is known needs no second look, so async views may hand request.user to a template.
+        kept.setdefault("_cached_user", kept["_acached_user"])
     return cast(User, kept["_acached_user"])
 
 
