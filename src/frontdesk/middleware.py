@@ -185,7 +185,7 @@ def _closed(
 def _told_to_caches(session: Session, response: HttpResponseBase) -> None:
     if session.accessed:
         carriers.depends_on_cookie(response)
-        if session.is_signed_in():
+        if session.signed_in:
             carriers.is_personal(response)
 
 

@@ -394,7 +394,8 @@ class Session(SessionBase):
         client = None if self.meta is None else client_of(self.meta)
         return Present(clock.now(), options(), client)
 
-    def is_signed_in(self) -> bool:
+    @property
+    def signed_in(self) -> bool:
         """Whether a user is signed in, as far as this request has looked. Reads nothing."""
         return SESSION_KEY in getattr(self, "_session_cache", ())
 
