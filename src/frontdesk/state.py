@@ -1,0 +1,158 @@
+"""What a session holds and knows: Django's dictionary, and how it stands to what is stored. No I/O.
+
+See :mod:`frontdesk.session` for the operations that read and write it.
+"""
+
+import logging
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import SessionBase
+
+from frontdesk import clock, difference, values
+from frontdesk.client import client_of
+from frontdesk.conf import options
+from frontdesk.difference import EXPIRY_KEY, Present
+from frontdesk.errors import StorageUnavailable, UndecodableRecord
+from frontdesk.policy import Standing
+from frontdesk.storages import get_storage
+from frontdesk.storages.base import LEFT_BEHIND, UNCHANGED, Changes, Record
+from frontdesk.tokens import Digest
+
+logger = logging.getLogger("frontdesk")
+
+
+class SessionState(SessionBase):
+    """Django's dictionary on a record."""
+
+    def __init__(self, session_key: str | None = None) -> None:
+        super().__init__(session_key)
+        self.storage = get_storage()
+        self.meta: Mapping[str, Any] | None = None
+        """The ``META`` of the request, if there is one, which tells where it comes from."""
+        self.standing = Standing.UNREAD if self.session_key else Standing.NEW
+        self.with_user = False
+        """Whether a read should bring the user along; the authentication middleware asks for it."""
+        self.user: Any = UNCHANGED
+        """The user that the read brought along, if it did."""
+        self.record: Record | None = None
+        """The record as this session last saw it in the storage."""
+        self.unavailable: StorageUnavailable | None = None
+        self.overtaken = False
+        """Whether the key that came has ended a moment ago: the browser may have another by now."""
+        self.new_expiry = False
+        """Whether ``set_expiry()`` has changed what the cookie has to say."""
+        self._disowned: Digest | None = None
+        self._flushed: Digest | None = None
+        self._stored: dict[str, bytes] = {}
+        self._cleared = False
+        self._signing_in = False
+        self._rotated = False
+
+    # Django's dictionary, with the few places where it must tell us something.
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key == SESSION_KEY:
+            self.keys()  # reads it: what it turns out to be decides what a sign-in does
+            self._sign_in()
+        super().__setitem__(key, value)
+
+    def clear(self) -> None:
+        super().clear()
+        self._cleared = True
+
+    def _sign_in(self) -> None:
+        """Note that a user is being signed in: only ``login()`` writes the user's id.
+
+        It has to be noted, as a sign-in of the same user changes no value, and yet is to get a new key
+        and to start the absolute clock anew (OWASP ASVS 7.2.4).
+        """
+        if self.overtaken:
+            self._vanish(Standing.NEW, self._session_cache)
+        elif self.standing is Standing.INTERRUPTED:
+            self._vanish(Standing.NEW)
+        self.user = UNCHANGED
+        self._signing_in = True
+
+    def get_session_cookie_age(self) -> int:
+        return options().idle_timeout // clock.SECOND
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether a user is signed in, as far as this request has looked. Reads nothing."""
+        return SESSION_KEY in getattr(self, "_session_cache", ())
+
+    # What the storage holds, as far as this request knows.
+
+    @property
+    def _live(self) -> Record:
+        if self.record is None:
+            raise RuntimeError("A session that is not stored was used as if it were.")
+        return self.record
+
+    def _vanish(self, standing: Standing, cache: dict[str, Any] | None = None) -> None:
+        self._session_cache = {} if cache is None else cache
+        self._session_key = None
+        self.standing = standing
+        self.record = None
+        self.user = UNCHANGED
+        self._stored = {}
+        self.overtaken = self._cleared = self._signing_in = self._rotated = False
+
+    def _remember(self, record: Record) -> None:
+        """Note what the storage holds."""
+        self.record = record
+        self.standing = Standing.LIVE
+        self._stored = dict(record.values)
+
+    def _settle(self, record: Record) -> None:
+        """Note what the storage holds, after a write that left nothing to be written."""
+        self._remember(record)
+        self._cleared = self._signing_in = self._rotated = False
+
+    def _decoded(self, record: Record) -> dict[str, Any] | None:
+        try:
+            return values.decode(record.values, self.serializer())
+        except UndecodableRecord as error:
+            logger.error("%s Session %s is treated as ended.", error, record.digest)
+            return None
+
+    def _base(self, key: str, default: Any) -> Any:
+        """Return what a modification starts from: this request's own unsaved value, or the stored one."""
+        stored = self._live.values.get(key)
+        if self._cleared or (key in self._stored and key not in self._session_cache):
+            stored = None  # taken away by this request
+        if key in self._session_cache:
+            own = self._session_cache[key]
+            if values.encode({key: own}, self.serializer())[key] != self._stored.get(key):
+                return deepcopy(own)
+        return deepcopy(default) if stored is None else self.serializer().loads(stored)
+
+    # What this request changed.
+
+    def _changes(self) -> Changes:
+        """Return all that this request changed; ``authenticated`` is in it if a user was signed in."""
+        cache = self._session_cache
+        changed = difference.changed_values(
+            self._stored, cache, self.serializer(), cleared=self._cleared
+        )
+        another = changed["user_id"] is not UNCHANGED
+        signing_in = SESSION_KEY in cache and (self._signing_in or another)
+        new_expiry = EXPIRY_KEY in {*changed["values"], *changed["removed"]}
+        times = self._activity(signing_in=signing_in, new_expiry=new_expiry)
+        return Changes(**changed, **times)
+
+    def _activity(self, *, signing_in: bool = False, new_expiry: bool = False) -> dict[str, Any]:
+        expiry = self._session_cache.get(EXPIRY_KEY)
+        found = difference.activity(self._live, expiry, self._present(), signing_in=signing_in)
+        soon = clock.now() + LEFT_BEHIND
+        if not (signing_in or new_expiry) and self._live.deadline <= soon:
+            # About to end for good, and it may be because it was disowned: that is not put off.
+            found.pop("deadline", None)
+        return found
+
+    def _present(self) -> Present:
+        client = None if self.meta is None else client_of(self.meta)
+        return Present(clock.now(), options(), client)
