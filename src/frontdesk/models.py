@@ -36,6 +36,8 @@ class Session(models.Model):
     # min(last_seen + idle, deadline), kept for the index that purging walks.
     expires = models.BigIntegerField(_("expires"), db_index=True)
     ended = models.BooleanField(_("ended"), default=False)
+    # Where it went, in the memory of one that has got a new key.
+    moved_to = models.CharField(_("moved to"), max_length=64, blank=True, default="")
     ip = models.CharField(_("address"), max_length=45)
     user_agent = models.CharField(_("browser"), max_length=255)
     version = models.BigIntegerField(_("version"), default=1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import SESSION_KEY
 
-from frontdesk.storages.base import Record
+from frontdesk.storages.record import Record
 from frontdesk.tokens import digest_of_own
 from tests.interleavings.explorer import Violation
 

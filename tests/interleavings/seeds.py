@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from frontdesk import clock
 from frontdesk.drive import Call, Flow
-from frontdesk.storages.base import UNCHANGED, Changes, Ended, Record, merged
 from frontdesk.storages.memory import MemoryStorage
+from frontdesk.storages.record import UNCHANGED, Changes, Ended, Record, merged
 from frontdesk.tokens import Digest
 
 

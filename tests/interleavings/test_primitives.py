@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from frontdesk import clock
-from frontdesk.storages.base import FOREVER, Changes, Ended, Record
+from frontdesk.storages.record import FOREVER, Changes, Ended, Record
 from frontdesk.tokens import Digest
 from tests.interleavings import slots
 

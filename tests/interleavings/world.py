@@ -18,7 +18,8 @@ from frontdesk.clock import SECOND
 from frontdesk.drive import Call, Flow
 from frontdesk.engine import SessionStore
 from frontdesk.policy import Standing
-from frontdesk.storages.base import UNCHANGED, Changes, Record, Storage
+from frontdesk.storages.base import Storage
+from frontdesk.storages.record import UNCHANGED, Changes, Record
 from frontdesk.tokens import Digest, digest_of_own
 from tests.interleavings import oracles
 from tests.interleavings.explorer import watched

@@ -15,8 +15,8 @@ from benchmarks.hammer import places
 from benchmarks.hammer.server import serve
 from benchmarks.hammer.visitor import Browser, ask
 from frontdesk import clock
-from frontdesk.storages.base import Changes, Record
 from frontdesk.storages.file import FileStorage
+from frontdesk.storages.record import Changes, Record
 from frontdesk.testing.conformance.ground import a_record
 from tests import services
 from tests.processes import servers
@@ -33,7 +33,7 @@ PATIENCE = 10
 # those of one write, and there are many sessions, rotations and removals on the way.
 WRITE = """
 import itertools, secrets, sys
-from frontdesk.storages.base import Changes
+from frontdesk.storages.record import Changes
 from frontdesk.storages.file import FileStorage
 from frontdesk.testing.conformance.ground import a_record
 
@@ -92,7 +92,7 @@ def test_writers_that_are_killed_leave_records_of_one_write_and_no_growing_litte
     storage.remove_of_user("7")
     assert storage.of_user("7") == []
     far = clock.now() + 400 * clock.DAY
-    while storage.purge(far, 1000):
+    while storage.purge(far, 1000).removed:
         pass
     assert [path for folder in "su" for path in (place / folder).glob("*/*")] == []
 

@@ -6,7 +6,17 @@ from frontdesk.errors import StorageUnavailable
 from frontdesk.storages.base import Storage
 from frontdesk.storages.memory import MemoryStorage
 
-VERBS = ("read", "insert", "update", "rotate", "remove", "of_user", "remove_of_user", "purge")
+VERBS = (
+    "read",
+    "insert",
+    "update",
+    "rotate",
+    "remove",
+    "of_user",
+    "remove_of_user",
+    "remove_beyond",
+    "purge",
+)
 
 
 class Flaky(MemoryStorage):

@@ -11,9 +11,9 @@ from django.db import OperationalError, connections
 
 from frontdesk import clock
 from frontdesk.errors import InvalidSetting, StorageUnavailable
-from frontdesk.storages.base import Changes, Ended
 from frontdesk.storages.cache import CacheStorage
 from frontdesk.storages.cas import for_cache
+from frontdesk.storages.record import Changes, Ended
 from frontdesk.testing.conformance.ground import a_record, fresh_digest
 from tests import services
 from tests.storages import places
@@ -136,7 +136,7 @@ class Races:
             record = a_record()
             storage.insert(record)
             end = partial(storage.remove, [record.digest])
-            assert at_once(alias, partial(change, record.digest), end) == [None, 1]
+            assert at_once(alias, partial(change, record.digest), end) == [None, [record.digest]]
             assert isinstance(storage.read(record.digest), Ended)
 
     def test_of_several_rotations_at_once_one_wins(self, alias):

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frontdesk.errors import UndecodableRecord
-from frontdesk.storages.base import FOREVER, Record
 from frontdesk.storages.codec import FORMAT, Live, Tombstone, decode, encode
+from frontdesk.storages.record import FOREVER, Record
 from frontdesk.testing.conformance.ground import a_record, fresh_digest
 
 ANY_TEXT = st.text(st.characters(), max_size=20)

@@ -18,6 +18,8 @@ PURGES = dict.fromkeys(
         "test_purge_takes_what_has_expired",
         "test_purge_takes_old_memories_of_ended_sessions",
         "test_purge_takes_no_more_than_its_limit",
+        "test_purge_tells_whose_session_had_gone_unseen",
+        "test_purge_tells_whose_deadline_had_come",
     ),
     OWN_CLOCK,
 )

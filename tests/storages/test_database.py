@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from frontdesk import clock
 from frontdesk.errors import InvalidSetting, StorageUnavailable, UndecodableRecord
 from frontdesk.models import Session
-from frontdesk.storages.base import UNCHANGED, Changes, Ended
 from frontdesk.storages.database import DatabaseStorage
+from frontdesk.storages.record import UNCHANGED, Changes, Ended
 from frontdesk.storages.sql import Sql
 from frontdesk.testing.conformance.ground import a_record, fresh_digest
 from tests import services
@@ -100,7 +100,7 @@ def test_a_damaged_row_can_be_ended(storage, database):
     record = a_record()
     storage.insert(record)
     _damage(database, record.digest, "[]")
-    assert storage.remove([record.digest]) == 1
+    assert storage.remove([record.digest]) == [record.digest]
     assert isinstance(storage.read(record.digest), Ended)
 
 
@@ -225,8 +225,26 @@ class TestStatements:
         calls = statements(storage.rotate, record.digest, fresh_digest(), Changes())
         assert calls == ["UPDATE", "INSERT"]
 
-    def test_remove_is_one_however_many(self, storage, record, statements):
-        assert statements(storage.remove, [record.digest, fresh_digest()]) == ["UPDATE"]
+    def test_remove_is_one(self, storage, record, statements):
+        assert statements(storage.remove, [record.digest]) == ["UPDATE"]
+
+    def test_remove_for_a_user_is_one(self, storage, record, statements):
+        assert statements(storage.remove, [record.digest], "7") == ["UPDATE"]
+
+    def test_remove_looks_once_where_those_are_that_are_not_there(
+        self, storage, record, statements
+    ):
+        gone = [fresh_digest(), fresh_digest()]
+        assert statements(storage.remove, gone)[-1] == "SELECT"
+
+    def test_remove_beyond_a_limit_is_two_however_many(self, storage, record, statements):
+        for _ in range(20):
+            storage.insert(a_record(user_id="7"))
+        calls = statements(storage.remove_beyond, "7", 3)
+        assert len([call for call in calls if call in {"SELECT", "UPDATE"}]) <= 3
+
+    def test_a_scan_is_one_for_each_handful(self, storage, record, statements):
+        assert statements(lambda: list(storage.scan())) == ["SELECT", "SELECT"]
 
     def test_remove_of_nothing_is_none(self, storage, record, statements):
         assert statements(storage.remove, []) == []

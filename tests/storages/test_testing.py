@@ -98,7 +98,7 @@ def test_the_documented_example_runs_in_both_colours_without_pytest_asyncio(tmp_
 
 def test_a_suite_without_a_storage_says_what_to_write(tmp_path):
     test = "from frontdesk.testing import StorageConformance\nclass TestIt(StorageConformance): ..."
-    done = pytest_on(tmp_path, test, "-k", "test_removing_nothing_is_zero")
+    done = pytest_on(tmp_path, test, "-k", "test_removing_nothing_ends_nothing")
     assert done.returncode == 1
     assert "TestIt must define a fixture named 'storage'" in done.stdout
 
@@ -107,13 +107,13 @@ def test_a_broken_storage_fails_and_the_assertion_shows_both_sides(tmp_path):
     broken = example().replace(
         "return ShelfStorage(PATH=tmp_path)\n\n",
         "storage = ShelfStorage(PATH=tmp_path)\n"
-        "        storage.remove = lambda digests: 9\n"
+        "        storage.remove = lambda digests: [9]\n"
         "        return storage\n\n",
         1,
     )
-    done = pytest_on(tmp_path, broken, "-k", "test_removing_nothing_is_zero and sync")
+    done = pytest_on(tmp_path, broken, "-k", "test_removing_nothing_ends_nothing and sync")
     assert done.returncode == 1
-    assert "assert 9 == 0" in done.stdout
+    assert "assert [9] == []" in done.stdout
 
 
 @pytest.mark.parametrize("missing", ["pytest", "hypothesis"])

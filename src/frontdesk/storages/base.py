@@ -1,4 +1,4 @@
-"""The contract of a storage: records by digest, eight verbs, each atomic by itself.
+"""The contract of a storage: records by digest, nine verbs, each atomic by itself.
 
 A storage knows no request, no cookie and no policy. It never swallows an error: a fault of the system is
 :exc:`~frontdesk.errors.StorageUnavailable`, and what is there but cannot be read is
@@ -6,118 +6,20 @@ A storage knows no request, no cookie and no policy. It never swallows an error:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final, Protocol, runtime_checkable
 
 from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage
 
 from frontdesk.clock import SECOND
-from frontdesk.errors import Conflict
 from frontdesk.outage import Incident
+from frontdesk.storages.record import Changes, Ended, Purged, Record
 from frontdesk.tokens import Digest
-
-FOREVER: Final = 2**62
-"""The deadline of a session that has none; far enough, and small enough to add an idle limit to."""
 
 LEFT_BEHIND: Final = 30 * SECOND
 """How long a storage remembers that a session has ended. Requests that left the browser before it took
 a new key arrive within this time; they find out that they were overtaken, and touch nothing."""
-
-
-class Unchanged(Enum):
-    """The type of :data:`UNCHANGED`."""
-
-    UNCHANGED = "unchanged"
-
-
-UNCHANGED: Final = Unchanged.UNCHANGED
-"""Says that a change leaves the user alone, since ``None`` says that there is no user."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One session, as a storage keeps it. Instants and durations are microseconds, see ``clock``."""
-
-    digest: Digest
-    values: Mapping[str, bytes]
-    user_id: str | None = None
-    created: int
-    authenticated: int | None = None
-    last_seen: int
-    idle: int
-    """How long it may go unseen."""
-    deadline: int
-    """When it ends for good."""
-    ip: str = ""
-    user_agent: str = ""
-    version: int = 1
-    """Grows with every change."""
-
-    @property
-    def expires(self) -> int:
-        """When it ends, unless it is seen before."""
-        return min(self.last_seen + self.idle, self.deadline)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What :meth:`Storage.read` finds for ``LEFT_BEHIND`` after a session was removed or rotated."""
-
-    digest: Digest
-    until: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """What one request changed. What is not named here stays as it is *then*, not as it was read."""
-
-    values: Mapping[str, bytes] = field(default_factory=dict)
-    removed: Collection[str] = ()
-    cleared: bool = False
-    """All values go first, those that others have added meanwhile included."""
-    last_seen: int | None = None
-    """Never moves backwards: the later one of this and the stored one holds."""
-    idle: int | None = None
-    deadline: int | None = None
-    user_id: str | Unchanged | None = UNCHANGED
-    authenticated: int | None = None
-    ip: str | None = None
-    user_agent: str | None = None
-    expected_version: int | None = None
-    """When given, and the record is at another one, :exc:`~frontdesk.errors.Conflict` is raised."""
-
-
-def merged(record: Record, changes: Changes) -> Record:
-    """Return ``record`` with ``changes`` applied: the meaning of ``update``, for any storage to use."""
-    values = {} if changes.cleared else dict(record.values)
-    for key in changes.removed:
-        values.pop(key, None)
-    values.update(changes.values)
-    given = {
-        name: value
-        for name in ("idle", "deadline", "authenticated", "ip", "user_agent")
-        if (value := getattr(changes, name)) is not None
-    }
-    if changes.user_id is not UNCHANGED:
-        given["user_id"] = changes.user_id
-    return replace(
-        record,
-        values=values,
-        last_seen=max(record.last_seen, changes.last_seen or 0),
-        version=record.version + 1,
-        **given,
-    )
-
-
-def require_version(record: Record, changes: Changes) -> None:
-    """Raise ``Conflict`` if ``changes`` were made for another version of ``record``."""
-    if changes.expected_version not in {None, record.version}:
-        raise Conflict(
-            f"Session {record.digest} is at version {record.version}, not {changes.expected_version}."
-        )
 
 
 class Storage(ABC):
@@ -161,8 +63,13 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def remove(self, digests: Collection[Digest]) -> int:
-        """End these sessions and return how many were live. They never answer again."""
+    def remove(self, digests: Collection[Digest], user_id: str | None = None) -> list[Digest]:
+        """End these sessions and return those that were live. They never answer again.
+
+        One that was rotated within ``LEFT_BEHIND`` is ended under the name that it has now, which is
+        the one that is returned, if it still belongs to whom it belonged when it moved, be that nobody.
+        With ``user_id``, only sessions of that user are ended.
+        """
 
     @abstractmethod
     def of_user(self, user_id: str) -> list[Record]:
@@ -173,8 +80,22 @@ class Storage(ABC):
         """End every session of a user but those to ``keep``; return those that were ended."""
 
     @abstractmethod
-    def purge(self, now: int, limit: int) -> int:
-        """Delete up to ``limit`` records that have expired by ``now``; return how many went."""
+    def remove_beyond(
+        self, user_id: str, limit: int, among: Collection[Digest] | None = None
+    ) -> list[Digest]:
+        """End the sessions of a user that are more than ``limit``; return those that were ended.
+
+        Those that were seen longest ago go; with ``among``, only if they are in it. Calls for the same
+        user take effect one after the other, so that those who arrive at once are counted one by one.
+        """
+
+    @abstractmethod
+    def purge(self, now: int, limit: int) -> Purged:
+        """Delete up to ``limit`` records that have expired by ``now``."""
+
+    def after_commit(self, function: Callable[[], None]) -> None:
+        """Call ``function`` once what this thread has just done here can no longer be rolled back."""
+        function()
 
     @property
     def shared(self) -> bool:
@@ -206,9 +127,11 @@ class Storage(ABC):
         """See :meth:`rotate`."""
         return await self._hop("rotate", old, new, changes)  # type: ignore[no-any-return]
 
-    async def aremove(self, digests: Collection[Digest]) -> int:
+    async def aremove(
+        self, digests: Collection[Digest], user_id: str | None = None
+    ) -> list[Digest]:
         """See :meth:`remove`."""
-        return await self._hop("remove", digests)  # type: ignore[no-any-return]
+        return await self._hop("remove", digests, user_id)  # type: ignore[no-any-return]
 
     async def aof_user(self, user_id: str) -> list[Record]:
         """See :meth:`of_user`."""
@@ -218,7 +141,13 @@ class Storage(ABC):
         """See :meth:`remove_of_user`."""
         return await self._hop("remove_of_user", user_id, keep)  # type: ignore[no-any-return]
 
-    async def apurge(self, now: int, limit: int) -> int:
+    async def aremove_beyond(
+        self, user_id: str, limit: int, among: Collection[Digest] | None = None
+    ) -> list[Digest]:
+        """See :meth:`remove_beyond`."""
+        return await self._hop("remove_beyond", user_id, limit, among)  # type: ignore[no-any-return]
+
+    async def apurge(self, now: int, limit: int) -> Purged:
         """See :meth:`purge`."""
         return await self._hop("purge", now, limit)  # type: ignore[no-any-return]
 
@@ -235,3 +164,15 @@ class ReadsUser(Protocol):
 
     async def aread_with_user(self, digest: Digest) -> tuple[Record | Ended | None, Any]:
         """See :meth:`read_with_user`."""
+
+
+@runtime_checkable
+class Scans(Protocol):
+    """An optional ability: going through all sessions, for staff. Caches cannot."""
+
+    def scan(self, after: str = "") -> Iterator[Record]:
+        """Go through the live records whose digests come after ``after``, in their order.
+
+        A few at a time, so that memory does not grow with their number. One that begins or moves
+        meanwhile may be missed.
+        """

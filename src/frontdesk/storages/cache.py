@@ -12,6 +12,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from frontdesk import clock
 from frontdesk.errors import InvalidSetting
 from frontdesk.storages.cas import CompareAndSet, for_cache
+from frontdesk.storages.record import Purged
 from frontdesk.storages.slots import SlotStorage
 
 LONGEST = 5 * 365 * 86_400
@@ -66,10 +67,11 @@ class CacheStorage(SlotStorage):
         with way.guarded():
             return way.store(cache.make_and_validate_key(PREFIX + name), token, data, timeout)
 
-    def purge(self, now: int, limit: int) -> int:
+    def purge(self, now: int, limit: int) -> Purged:
         _, way = self._ways()
         with way.guarded():
-            return way.purge(limit)
+            # What the cache has dropped by itself was never seen to expire, so nothing is said of it.
+            return Purged(way.purge(limit), ())
 
     @property
     def shared(self) -> bool:

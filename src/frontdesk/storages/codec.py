@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from frontdesk.errors import UndecodableRecord
-from frontdesk.storages.base import Record
+from frontdesk.storages.record import Record
 from frontdesk.tokens import Digest
 
 FORMAT = 1
 
 _MAYBE_TEXT = (str, type(None))
 _MAYBE_INT = (int, type(None))
-_TOMBSTONE: tuple[Any, ...] = (int, _MAYBE_TEXT)
+_TOMBSTONE: tuple[Any, ...] = (int, _MAYBE_TEXT, _MAYBE_TEXT)
 _RECORD: tuple[Any, ...] = (
     dict,
     _MAYBE_TEXT,
@@ -50,6 +50,8 @@ class Tombstone:
 
     until: int
     moved_to: Digest | None = None
+    user_id: str | None = None
+    """Whose it was when it moved."""
 
 
 Slot = Live | Tombstone
@@ -58,7 +60,7 @@ Slot = Live | Tombstone
 def encode(slot: Slot) -> bytes:
     """Return ``slot`` as bytes."""
     if isinstance(slot, Tombstone):
-        body: list[Any] = [FORMAT, slot.until, slot.moved_to]
+        body: list[Any] = [FORMAT, slot.until, slot.moved_to, slot.user_id]
     else:
         record = slot.record
         body = [

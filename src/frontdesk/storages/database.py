@@ -1,7 +1,7 @@
 """Sessions in the project's database, through the ORM's connection. The default storage."""
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,12 +12,16 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from frontdesk import clock
 from frontdesk.errors import Conflict, InvalidSetting, StorageUnavailable, UndecodableRecord
 from frontdesk.models import Session
-from frontdesk.storages.base import LEFT_BEHIND, UNCHANGED, Changes, Ended, Record, Storage
+from frontdesk.storages.base import LEFT_BEHIND, Storage
 from frontdesk.storages.reading import Reader, as_record, connection_for_sessions
-from frontdesk.storages.sql import Sql, Statement
+from frontdesk.storages.record import UNCHANGED, Changes, Ended, Expired, Purged, Record, beyond
+from frontdesk.storages.sql import Sql, Statement, marks, owner_as_text
 from frontdesk.tokens import Digest
 
 logger = logging.getLogger("frontdesk")
+
+SCANNED = 500
+"""Rows that are in memory at once while all sessions are gone through."""
 
 
 class DatabaseStorage(Storage):
@@ -56,20 +60,33 @@ class DatabaseStorage(Storage):
                 with transaction.atomic(using=connection.alias):
                     if _execute(connection, sql.update(old, changes, now, new)) == 0:
                         return _gone(connection, old, changes)
-                    _execute(connection, sql.tombstone(old, now, now + LEFT_BEHIND))
+                    same_user = changes.user_id is UNCHANGED
+                    until = now + LEFT_BEHIND
+                    _execute(connection, sql.tombstone(old, new, now, until, same_user=same_user))
             except IntegrityError:
                 return False
             return True
 
-    def remove(self, digests: Collection[Digest]) -> int:
+    def remove(self, digests: Collection[Digest], user_id: str | None = None) -> list[Digest]:
         if not digests:
-            return 0
-        now = clock.now()
-        marks = ", ".join(["%s"] * len(digests))
+            return []
         with _available() as connection:
             sql = self._for(connection)
-            condition = f"digest IN ({marks})"
-            return _execute(connection, sql.end(condition, list(digests), now, now + LEFT_BEHIND))
+            owned = "" if user_id is None else " AND user_id = %s"
+            owner = [] if user_id is None else [sql.user(user_id)]
+            names = list(dict.fromkeys(digests))
+            ended = self._end(connection, f"digest IN ({marks(names)}){owned}", names, owner)
+            gone = [name for name in names if name not in ended]
+            while gone:
+                moved = _rows(connection, sql.moved(gone, clock.now()))
+                gone = []
+                for there, whose in moved:
+                    same = " AND user_id IS NULL" if whose is None else " AND user_id = %s"
+                    condition = f"digest = %s{owned}{same}"
+                    params = [*owner, *([] if whose is None else [whose])]
+                    ended += self._end(connection, condition, [Digest(there)], params)
+                    gone += [] if there in ended else [Digest(there)]
+        return ended
 
     def of_user(self, user_id: str) -> list[Record]:
         with _available() as connection:
@@ -82,31 +99,85 @@ class DatabaseStorage(Storage):
             return list(_readable(owned.order_by("-last_seen")))
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
-        now = clock.now()
         with _available() as connection:
+            user = self._for(connection).user(user_id)
+            if user is None:
+                return []
+            kept = f" AND digest NOT IN ({marks(keep)})" if keep else ""
+            return self._end(connection, f"user_id = %s{kept}", (), [user, *keep])
+
+    def remove_beyond(
+        self, user_id: str, limit: int, among: Collection[Digest] | None = None
+    ) -> list[Digest]:
+        with _available() as connection, transaction.atomic(using=connection.alias):
             sql = self._for(connection)
             user = sql.user(user_id)
             if user is None:
                 return []
-            condition, params = "user_id = %s", [user]
-            if keep:
-                condition += f" AND digest NOT IN ({', '.join(['%s'] * len(keep))})"
-                params += keep
-            until = now + LEFT_BEHIND
-            if sql.dialect.returning:
-                statement, params = sql.end(condition, params, now, until)
-                return _digests(connection, (f"{statement} RETURNING digest", params))
-            with transaction.atomic(using=connection.alias):
-                ended = _digests(connection, sql.lock(condition, params, now))
-                _execute(connection, sql.end(condition, params, now, until))
-                return ended
+            rows = _rows(connection, sql.lock("user_id = %s", [user], clock.now()))
+            names = beyond({Digest(digest): seen for digest, seen in rows}, limit, among)
+            if not names:
+                return []
+            return self._end(connection, f"digest IN ({marks(names)})", names)
 
-    def purge(self, now: int, limit: int) -> int:
+    def purge(self, now: int, limit: int) -> Purged:
         with _available() as connection:
-            expired = Session.objects.using(connection.alias).filter(expires__lte=now)
-            digests = list(expired.values_list("pk", flat=True)[:limit])
+            over = Session.objects.using(connection.alias).filter(expires__lte=now)
+            rows = list(
+                over.values_list("pk", "user_id", "last_seen", "idle", "deadline", "ended")[:limit]
+            )
+            if not rows:
+                return Purged(0, ())
+            pks = [row[0] for row in rows]
             # Asked again, as a session may have been renewed between the two.
-            return expired.filter(pk__in=digests).delete()[0] if digests else 0
+            removed, _ = over.filter(pk__in=pks).delete()
+            renewed: set[str] = set()
+            if removed < len(rows):
+                there = Session.objects.using(connection.alias).filter(pk__in=pks)
+                renewed = set(there.values_list("pk", flat=True))
+        return Purged(
+            removed,
+            [
+                Expired(Digest(pk), owner_as_text(user), seen + idle <= end)
+                for pk, user, seen, idle, end, ended in rows
+                if not ended and pk not in renewed
+            ],
+        )
+
+    def scan(self, after: str = "") -> Iterator[Record]:
+        """See :class:`~frontdesk.storages.base.Scans`."""
+        while True:
+            with _available() as connection:
+                live = Session.objects.using(connection.alias).filter(
+                    digest__gt=after, ended=False, expires__gt=clock.now()
+                )
+                rows = list(live.order_by("digest")[:SCANNED])
+            if not rows:
+                return
+            yield from _readable(rows)
+            after = rows[-1].digest
+
+    def after_commit(self, function: Callable[[], None]) -> None:
+        transaction.on_commit(function, using=connection_for_sessions().alias)
+
+    def _end(
+        self,
+        connection: BaseDatabaseWrapper,
+        condition: str,
+        names: Collection[Digest],
+        params: Collection[Any] = (),
+    ) -> list[Digest]:
+        """End what is live and meets ``condition``, which takes ``names`` and then ``params``."""
+        sql, now, params = self._for(connection), clock.now(), [*names, *params]
+        statement, all_params = sql.end(condition, params, now, now + LEFT_BEHIND)
+        if sql.dialect.returning:
+            return _digests(connection, (f"{statement} RETURNING digest", all_params))
+        if len(names) == 1:
+            return list(names) if _execute(connection, (statement, all_params)) else []
+        with transaction.atomic(using=connection.alias):
+            ended = _digests(connection, sql.lock(condition, params, now))
+            _execute(connection, (statement, all_params))
+            return ended
 
     def check(self) -> list[CheckMessage]:
         try:
@@ -161,10 +232,14 @@ def _execute(connection: BaseDatabaseWrapper, statement: Statement) -> int:
         return int(cursor.rowcount)
 
 
-def _digests(connection: BaseDatabaseWrapper, statement: Statement) -> list[Digest]:
+def _rows(connection: BaseDatabaseWrapper, statement: Statement) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(*statement)
-        return [Digest(digest) for (digest,) in cursor.fetchall()]
+        return list(cursor.fetchall())
+
+
+def _digests(connection: BaseDatabaseWrapper, statement: Statement) -> list[Digest]:
+    return [Digest(row[0]) for row in _rows(connection, statement)]
 
 
 def _gone(connection: BaseDatabaseWrapper, digest: Digest, changes: Changes) -> bool:

@@ -14,14 +14,18 @@ The rules of this file:
 
 import os
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 
 from django.core.files import locks
 
 from frontdesk import clock
-from frontdesk.errors import InvalidSetting, StorageUnavailable
+from frontdesk.errors import InvalidSetting, StorageUnavailable, UndecodableRecord
+from frontdesk.storages.codec import Live, decode
+from frontdesk.storages.record import Expired, Purged, Record, expired
 from frontdesk.storages.slots import SlotStorage
+from frontdesk.tokens import Digest
 
 _YEAR_2200 = 7_258_118_400 * clock.SECOND
 """File systems end at different years; this one is within all of them."""
@@ -85,30 +89,42 @@ class FileStorage(SlotStorage):
             draft.replace(path)
         return True
 
-    def purge(self, now: int, limit: int) -> int:
-        gone = 0
+    def purge(self, now: int, limit: int) -> Purged:
+        removed, over = 0, []
         try:
-            for path in self._files():
-                if gone >= limit:
+            for path in chain(self._files("s"), self._files("u")):
+                if removed >= limit:
                     break
-                if _expired(path, now):
-                    gone += self._unlinked(path, now)
+                if _expired(path, now) and (data := self._unlinked(path, now)) is not None:
+                    removed += 1
+                    if path.parent.parent.name == "s":
+                        over += _session_in(path, data)
         except OSError as error:
             raise StorageUnavailable(f"the session files cannot be listed: {error}") from error
-        return gone
+        return Purged(removed, over)
 
-    def _unlinked(self, path: Path, now: int) -> bool:
+    def _unlinked(self, path: Path, now: int) -> bytes | None:
+        """Delete a file that has expired and return what was in it."""
         with self._locked(path.name[:2]):
             # Looked at again, as it may have been renewed while the lock was waited for.
             if not _expired(path, now):
-                return False
+                return None
+            data = path.read_bytes()
             path.unlink()
-            return True
+            return data
 
-    def _files(self) -> Iterator[Path]:
-        for folder in ("s", "u"):
-            for shard in sorted((self._root / folder).iterdir()):
-                yield from shard.iterdir()
+    def scan(self, after: str = "") -> Iterator[Record]:
+        """See :class:`~frontdesk.storages.base.Scans`."""
+        try:
+            for path in self._files("s", after):
+                yield from self._records([Digest(path.name)])
+        except OSError as error:
+            raise StorageUnavailable(f"the session files cannot be listed: {error}") from error
+
+    def _files(self, folder: str, after: str = "") -> Iterator[Path]:
+        for shard in sorted((self._root / folder).iterdir()):
+            if shard.name >= after[:2]:
+                yield from sorted(path for path in shard.iterdir() if path.name > after)
 
     def _path(self, name: str) -> Path:
         return self._root / name[0] / name[2:4] / name[2:]
@@ -128,6 +144,15 @@ class FileStorage(SlotStorage):
                     locks.unlock(file)
         except OSError as error:
             raise StorageUnavailable(f"a session file cannot be written: {error}") from error
+
+
+def _session_in(path: Path, data: bytes) -> list[Expired]:
+    """Return the session that a file held; none if it was the memory of one, or damaged."""
+    with suppress(UndecodableRecord):
+        slot = decode(Digest(path.name), data)
+        if isinstance(slot, Live) and slot.moved_from is None:
+            return [expired(slot.record)]
+    return []
 
 
 def _private(path: str, flags: int) -> int:

@@ -1,17 +1,19 @@
 """The reference implementation: a dictionary and a lock. For tests and demos; one process only."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
 from frontdesk import clock
-from frontdesk.storages.base import (
-    LEFT_BEHIND,
+from frontdesk.storages.base import LEFT_BEHIND, Storage
+from frontdesk.storages.record import (
     Changes,
     Ended,
+    Purged,
     Record,
-    Storage,
+    beyond,
+    expired,
     merged,
     require_version,
 )
@@ -24,7 +26,9 @@ class MemoryStorage(Storage):
     def __init__(self) -> None:
         super().__init__()
         self._slots: dict[Digest, Record | Ended] = {}
-        self._lock = threading.Lock()
+        self._moved: dict[Digest, tuple[Digest, str | None]] = {}
+        """Where those that were rotated have gone, and whose they were then."""
+        self._lock = threading.RLock()
 
     @property
     def shared(self) -> bool:
@@ -43,6 +47,21 @@ class MemoryStorage(Storage):
             return False
         self._slots[digest] = Ended(digest, clock.now() + LEFT_BEHIND)
         return True
+
+    def _now_at(self, digest: Digest) -> Digest:
+        """Return the name that a session has now that was rotated and still is the same user's."""
+        found = self.read(digest)
+        while isinstance(found, Ended) and digest in self._moved:
+            there, user_id = self._moved[digest]
+            found = self.read(there)
+            if isinstance(found, Record) and found.user_id != user_id:
+                break
+            digest = there
+        return digest
+
+    def _of_user(self, user_id: str) -> list[Record]:
+        live = (record for digest in self._slots if (record := self._live(digest)))
+        return [record for record in live if record.user_id == user_id]
 
     def read(self, digest: Digest) -> Record | Ended | None:
         with self._lock:
@@ -69,39 +88,53 @@ class MemoryStorage(Storage):
             if record is None or new in self._slots:
                 return False
             self._slots[new] = replace(merged(record, changes), digest=new)
+            self._moved[old] = new, record.user_id
             return self._end(old)
 
-    def remove(self, digests: Collection[Digest]) -> int:
+    def remove(self, digests: Collection[Digest], user_id: str | None = None) -> list[Digest]:
         with self._lock:
-            return sum([self._end(digest) for digest in digests])
+            named = dict.fromkeys(self._now_at(digest) for digest in digests)
+            if user_id is not None:
+                own = {record.digest for record in self._of_user(user_id)}
+                named = dict.fromkeys(digest for digest in named if digest in own)
+            return [digest for digest in named if self._end(digest)]
 
     def of_user(self, user_id: str) -> list[Record]:
         with self._lock:
-            live = [record for digest in self._slots if (record := self._live(digest))]
-        owned = [record for record in live if record.user_id == user_id]
+            owned = self._of_user(user_id)
         return sorted(owned, key=lambda record: record.last_seen, reverse=True)
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
         with self._lock:
-            owned = [
-                digest
-                for digest in self._slots
-                if digest not in keep
-                and (record := self._live(digest))
-                and record.user_id == user_id
-            ]
-            return [digest for digest in owned if self._end(digest)]
+            owned = [record.digest for record in self._of_user(user_id)]
+            return [digest for digest in owned if digest not in keep and self._end(digest)]
 
-    def purge(self, now: int, limit: int) -> int:
+    def remove_beyond(
+        self, user_id: str, limit: int, among: Collection[Digest] | None = None
+    ) -> list[Digest]:
         with self._lock:
-            expired = [
-                digest
-                for digest, found in self._slots.items()
+            seen = {record.digest: record.last_seen for record in self._of_user(user_id)}
+            return [digest for digest in beyond(seen, limit, among) if self._end(digest)]
+
+    def purge(self, now: int, limit: int) -> Purged:
+        with self._lock:
+            over = [
+                found
+                for found in self._slots.values()
                 if (found.until if isinstance(found, Ended) else found.expires) <= now
             ][:limit]
-            for digest in expired:
-                del self._slots[digest]
-            return len(expired)
+            for found in over:
+                del self._slots[found.digest]
+                self._moved.pop(found.digest, None)
+        return Purged(len(over), [expired(found) for found in over if isinstance(found, Record)])
+
+    def scan(self, after: str = "") -> Iterator[Record]:
+        """See :class:`~frontdesk.storages.base.Scans`."""
+        with self._lock:
+            names = sorted(digest for digest in self._slots if digest > after)
+        for digest in names:
+            if record := self._live(digest):
+                yield record
 
     async def _hop(self, verb: str, *args: Any) -> Any:
         return getattr(self, verb)(*args)  # nothing here waits, so the event loop may run it

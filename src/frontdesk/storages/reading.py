@@ -13,8 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from frontdesk.errors import UndecodableRecord
 from frontdesk.models import Session
-from frontdesk.storages.base import UNCHANGED, Record
-from frontdesk.storages.sql import user_as_text
+from frontdesk.storages.record import UNCHANGED, Record
+from frontdesk.storages.sql import owner_as_text
 from frontdesk.storages.text import key_from_text, value_from_text
 from frontdesk.tokens import Digest
 
@@ -89,7 +89,7 @@ def as_record(session: Session) -> Record:
     return Record(
         digest=Digest(session.digest),
         values=values,
-        user_id=None if session.user_id is None else user_as_text(session.user_id),
+        user_id=owner_as_text(session.user_id),
         created=session.created,
         authenticated=session.authenticated,
         last_seen=session.last_seen,

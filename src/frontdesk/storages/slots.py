@@ -18,21 +18,22 @@ import logging
 from abc import abstractmethod
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from frontdesk import clock
 from frontdesk.errors import Contention, UndecodableRecord
-from frontdesk.storages.base import (
-    LEFT_BEHIND,
+from frontdesk.storages.base import LEFT_BEHIND, Storage
+from frontdesk.storages.codec import Live, Slot, Tombstone, decode, encode
+from frontdesk.storages.record import (
     UNCHANGED,
     Changes,
     Ended,
     Record,
-    Storage,
+    beyond,
     merged,
     require_version,
 )
-from frontdesk.storages.codec import Live, Slot, Tombstone, decode, encode
 from frontdesk.tokens import Digest
 
 logger = logging.getLogger("frontdesk")
@@ -46,6 +47,19 @@ UNBORN = 60 * clock.SECOND
 
 CROWD = 64
 """An index of more names than this is rid of the dead ones whenever a name is added."""
+
+
+class Anybody(Enum):
+    """The type of :data:`ANYBODY`."""
+
+    ANYBODY = "anybody"
+
+
+ANYBODY: Final = Anybody.ANYBODY
+"""Says that it does not matter whose a session is, since ``None`` says that it is nobody's."""
+
+CONDEMNED = 0
+"""Stands for when a session was added, in the entry of one that is being ended to make room."""
 
 Index = dict[Digest, tuple[int, int]]
 """The sessions of a user: digest -> (when it was added, when it ends for good)."""
@@ -109,7 +123,7 @@ class SlotStorage(Storage):
             if not self._put(new, place, unsettled):
                 return False
             until = clock.now() + LEFT_BEHIND
-            if self._put(old, token, Tombstone(until, moved_to=new)):
+            if self._put(old, token, Tombstone(until, new, record.user_id)):
                 data, place = self._load(_session(new))
                 # Whoever has changed or ended it since the line above has settled it as well.
                 if data == encode(unsettled):
@@ -117,8 +131,9 @@ class SlotStorage(Storage):
                 return True
         raise Contention(f"Session {old} was changed by others {TRIES} times in a row.")
 
-    def remove(self, digests: Collection[Digest]) -> int:
-        return sum([self._end(digest) is not None for digest in digests])
+    def remove(self, digests: Collection[Digest], user_id: str | None = None) -> list[Digest]:
+        owner = ANYBODY if user_id is None else user_id
+        return self._ended([self._end(digest, owner) for digest in digests])
 
     def of_user(self, user_id: str) -> list[Record]:
         records = self._records(self._index(user_id))
@@ -127,8 +142,30 @@ class SlotStorage(Storage):
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
         names = [digest for digest in self._index(user_id) if digest not in keep]
-        ended = [self._end(digest, owner=user_id) for digest in names]
-        return [digest for digest in ended if digest is not None]
+        return self._ended([self._end(digest, user_id, unborn=True) for digest in names])
+
+    def remove_beyond(
+        self, user_id: str, limit: int, among: Collection[Digest] | None = None
+    ) -> list[Digest]:
+        name = _user(user_id)
+        for _ in range(TRIES):
+            data, token = self._load(name)
+            index = _entries(data)
+            condemned = [digest for digest, entry in index.items() if entry[0] == CONDEMNED]
+            seen = {
+                record.digest: record.last_seen
+                for record in self._records(index.keys() - condemned)
+                if record.user_id == user_id
+            }
+            chosen = beyond(seen, limit, among)
+            index |= {digest: (CONDEMNED, index[digest][1]) for digest in chosen}
+            # Whoever comes next does not count them any more, and ends them if this process dies here.
+            if not chosen or self._store_index(name, token, index):
+                return self._ended([self._end(d, user_id) for d in [*condemned, *chosen]])
+        raise Contention(f"The index of a user's sessions was changed {TRIES} times in a row.")
+
+    def _ended(self, names: Iterable[Digest | None]) -> list[Digest]:
+        return [name for name in names if name is not None]
 
     def _slot(self, digest: Digest) -> tuple[Slot | None, Any]:
         data, token = self._load(_session(digest))
@@ -148,24 +185,25 @@ class SlotStorage(Storage):
         arrived = isinstance(origin, Tombstone) and origin.moved_to == slot.record.digest
         return slot.record if arrived else None
 
-    def _end(self, digest: Digest, owner: str | None = None) -> Digest | None:
-        """Turn a live session into a tombstone and return its name, or ``None`` if there was none.
+    def _end(
+        self, digest: Digest, owner: str | Anybody | None, *, unborn: bool = False
+    ) -> Digest | None:
+        """Turn a live session of ``owner`` into a tombstone and return its name, or ``None``.
 
-        With ``owner``, end only one of that user, and end it also if it has just moved elsewhere or if
-        only its name is there yet: both mean that a sign-in of that user is under way.
+        If it has just moved elsewhere, end it there. With ``unborn``, end it also if only its name is
+        there yet: a sign-in of its user is under way.
         """
         for _ in range(TRIES):
             try:
                 slot, token = self._slot(digest)
             except UndecodableRecord:
                 return None  # it answers nobody, and must not keep the others from being ended
-            if owner is not None and isinstance(slot, Tombstone) and slot.moved_to is not None:
-                digest = slot.moved_to
+            if isinstance(slot, Tombstone) and slot.moved_to and slot.until > clock.now():
+                digest, owner = slot.moved_to, slot.user_id if owner is ANYBODY else owner
                 continue
             record = self._record(slot)
-            unborn = slot is None and owner is not None
-            foreign = record is not None and owner not in {None, record.user_id}
-            if foreign or (record is None and not unborn):
+            foreign = record is not None and owner not in {ANYBODY, record.user_id}
+            if foreign or (record is None and not (unborn and slot is None)):
                 return None
             if self._put(digest, token, Tombstone(clock.now() + LEFT_BEHIND)):
                 return None if record is None else digest
@@ -197,11 +235,14 @@ class SlotStorage(Storage):
             if len(index) > CROWD:
                 index = self._without_the_dead(index)
             index[record.digest] = (added, record.deadline)
-            rows = [(digest, *entry) for digest, entry in index.items()]
-            last = max(entry[1] for entry in index.values())
-            if self._store(name, token, json.dumps(rows).encode("ascii"), last):
+            if self._store_index(name, token, index):
                 return
         raise Contention(f"The index of a user's sessions was changed {TRIES} times in a row.")
+
+    def _store_index(self, name: str, token: Any, index: Index) -> bool:
+        rows = [(digest, *entry) for digest, entry in index.items()]
+        last = max(entry[1] for entry in index.values())
+        return self._store(name, token, json.dumps(rows).encode("ascii"), last)
 
     def _without_the_dead(self, index: Index) -> Index:
         live = {record.digest for record in self._records(index)}

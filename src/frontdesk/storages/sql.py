@@ -5,7 +5,7 @@ Each change is one statement. The database merges the changed keys into what is 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.db.models.constants import OnConflict
 
 from frontdesk.errors import InvalidSetting
 from frontdesk.models import Session
-from frontdesk.storages.base import UNCHANGED, Changes, Record
+from frontdesk.storages.record import UNCHANGED, Changes, Record
 from frontdesk.storages.text import key_as_text, value_as_text
 from frontdesk.tokens import Digest
 
@@ -33,6 +33,7 @@ COLUMNS = (
     "deadline",
     "expires",
     "ended",
+    "moved_to",
     "ip",
     "user_agent",
     "version",
@@ -53,12 +54,14 @@ class Dialect:
     returning: bool = True
     one_patch: bool = True
     """Whether a patch may remove one key and do anything else."""
+    row_locks: bool = True
+    """Whether there is SELECT ... FOR UPDATE."""
 
 
 DIALECTS = {
     # The values are strings, so the only nulls to strip are those of the patch: the removed keys.
     "postgresql": Dialect("jsonb_strip_nulls({} || %s::jsonb)", "%s::jsonb"),
-    "sqlite": Dialect("json_patch({}, %s)", "%s", greatest="MAX", least="MIN"),
+    "sqlite": Dialect("json_patch({}, %s)", "%s", greatest="MAX", least="MIN", row_locks=False),
     # MariaDB 10.11 gets some patches wrong that remove a key beside another change: of
     # JSON_MERGE_PATCH('{"a":"3","b":"3","h":"1"}', '{"b":null,"a":null}') it leaves b in place.
     "mysql": Dialect("JSON_MERGE_PATCH({}, %s)", "%s", returning=False, one_patch=False),
@@ -80,12 +83,16 @@ class Sql:
         self._user = Session._meta.get_field("user")
         self._connection = connection
         ignore = OnConflict.IGNORE
-        marks = [self.dialect.document if column == "data" else "%s" for column in COLUMNS]
+        places = [self.dialect.document if column == "data" else "%s" for column in COLUMNS]
         suffix = connection.ops.on_conflict_suffix_sql((), ignore, (), ())
-        self._insert = (
+        insert = (
             f"{connection.ops.insert_statement(on_conflict=ignore)} {self.table} "
-            f"({', '.join(COLUMNS)}) VALUES ({', '.join(marks)}) {suffix}"
+            f"({', '.join(COLUMNS)})"
         )
+        self._insert = f"{insert} VALUES ({', '.join(places)}) {suffix}"
+        places[COLUMNS.index("user_id")] = "user_id"
+        source = f"FROM {self.table} WHERE digest = %s"
+        self._insert_moved = f"{insert} SELECT {', '.join(places)} {source} {suffix}"
 
     def user(self, user_id: str | None) -> Any:
         """Return ``user_id`` as the database keeps it; ``None`` for what can't be a user's key."""
@@ -106,14 +113,36 @@ class Sql:
             "data": _document(record.values),
             "user_id": self.user(record.user_id),
             "ended": False,
+            "moved_to": "",
         }
         return self._insert, [
             own[column] if column in own else getattr(record, column) for column in COLUMNS
         ]
 
-    def tombstone(self, digest: Digest, now: int, until: int) -> Statement:
-        """Insert the memory of a session that went from ``digest`` to another one."""
-        return self._insert, [digest, "{}", None, now, None, now, 0, until, until, True, "", "", 1]
+    def tombstone(
+        self, digest: Digest, moved_to: Digest, now: int, until: int, *, same_user: bool
+    ) -> Statement:
+        """Insert the memory of a session that is ``moved_to`` another digest, with whose it is there.
+
+        Unless it is the ``same_user``'s, where it went is left out: nobody is to follow it.
+        """
+        own = {
+            **dict.fromkeys(COLUMNS, 0),
+            "digest": digest,
+            "data": "{}",
+            "created": now,
+            "last_seen": now,
+            "deadline": until,
+            "expires": until,
+            "ended": True,
+            "moved_to": moved_to if same_user else "",
+            "authenticated": None,
+            "ip": "",
+            "user_agent": "",
+            "version": 1,
+        }
+        params = [own[column] for column in COLUMNS if column != "user_id"]
+        return self._insert_moved, [*params, moved_to]
 
     def update(
         self, digest: Digest, changes: Changes, now: int, new: Digest | None = None
@@ -191,11 +220,32 @@ class Sql:
         return statement, [True, "{}", until, *params, now]
 
     def lock(self, condition: str, params: list[Any], now: int) -> Statement:
-        """Select, and hold, the digests that ``end`` would end: for databases that don't return them."""
-        return (
-            f"SELECT digest FROM {self.table} WHERE {condition} AND {LIVE} FOR UPDATE",  # noqa: S608
-            [*params, now],
-        )
+        """Select, and hold until the transaction ends, what ``end`` would end.
+
+        Gives digests and when they were last seen.
+        """
+        where = f"WHERE {condition} AND {LIVE}"
+        if self.dialect.row_locks:
+            statement = (
+                f"SELECT digest, last_seen FROM {self.table} {where} ORDER BY digest FOR UPDATE"  # noqa: S608
+            )
+        else:
+            # A write that changes nothing holds the whole database. A SELECT would hold nothing, and
+            # the UPDATE after it would fail if somebody else had written in between.
+            statement = (
+                f"UPDATE {self.table} SET version = version {where} RETURNING digest, last_seen"  # noqa: S608
+            )
+        return statement, [*params, now]
+
+    def moved(self, digests: Collection[Digest], now: int) -> Statement:
+        """Select where those of ``digests`` are that were rotated a moment ago, and whose they were."""
+        where = f"WHERE digest IN ({marks(digests)}) AND moved_to <> '' AND expires > %s"
+        return f"SELECT moved_to, user_id FROM {self.table} {where}", [*digests, now]  # noqa: S608
+
+
+def marks(values: Collection[Any]) -> str:
+    """Return a placeholder for each of ``values``."""
+    return ", ".join(["%s"] * len(values))
 
 
 def _document(values: Mapping[str, Any]) -> str:
@@ -205,6 +255,11 @@ def _document(values: Mapping[str, Any]) -> str:
             for key, value in values.items()
         }
     )
+
+
+def owner_as_text(user_id: Any) -> str | None:
+    """Return the user of a row as a record names it."""
+    return None if user_id is None else user_as_text(user_id)
 
 
 def user_as_text(user_id: Any) -> str:

@@ -16,6 +16,7 @@ pytest.register_assert_rewrite(
         for part in (
             "examples",
             "ground",
+            "crowds",
             "endings",
             "limits",
             "model",
@@ -27,6 +28,7 @@ pytest.register_assert_rewrite(
     )
 )
 
+from frontdesk.testing.conformance.crowds import Crowds  # noqa: E402
 from frontdesk.testing.conformance.endings import Endings  # noqa: E402
 from frontdesk.testing.conformance.limits import Limits  # noqa: E402
 from frontdesk.testing.conformance.model import Model  # noqa: E402
@@ -38,7 +40,7 @@ from frontdesk.testing.conformance.values import Values  # noqa: E402
 __all__ = ["StorageConformance"]
 
 
-class StorageConformance(Updates, Values, Limits, Rotation, Endings, Users, Model):
+class StorageConformance(Updates, Values, Limits, Rotation, Endings, Users, Crowds, Model):
     """One test per fact of the contract in :mod:`frontdesk.storages.base`, each in both colours.
 
     Subclass it in a test module of yours, and supply two fixtures. That is all::

@@ -11,7 +11,8 @@ from asgiref.sync import async_to_sync
 
 from frontdesk import clock as real_clock
 from frontdesk.clock import DAY, SECOND
-from frontdesk.storages.base import Ended, Record, Storage
+from frontdesk.storages.base import Storage
+from frontdesk.storages.record import Ended, Record
 from frontdesk.testing.clock import Clock
 from frontdesk.tokens import Digest
 
@@ -19,6 +20,21 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 
 _numbers = itertools.count(1)
+
+ODD = {
+    "empty": "",
+    "no-key": "not-a-key",
+    "very-long": "9" * 5000,
+    "long-number": "9" * 30,
+    "negative": "-1",
+    "letters": "é座🎈",
+    "nul": "1\x00",
+    "surrogate": "\ud800",
+    "other-digits": "\u0661",  # ARABIC-INDIC DIGIT ONE, of which int() makes 1
+    "padded": " 1",
+    "underscore": "0_1",
+}
+"""User ids that nobody has. Those that int() takes for 1 are not user 1's either."""
 
 
 class Caller:

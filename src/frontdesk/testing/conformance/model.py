@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from frontdesk.errors import Conflict
-from frontdesk.storages.base import UNCHANGED, Changes
 from frontdesk.storages.memory import MemoryStorage
+from frontdesk.storages.record import UNCHANGED, Changes
 from frontdesk.testing.clock import Clock
 from frontdesk.testing.conformance.examples import for_any
 from frontdesk.testing.conformance.ground import (
@@ -60,12 +60,15 @@ def _step(name: str, **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[S
 
 
 # No purge: what it takes, and when, is left to storages whose place has a clock of its own.
+_among = st.none() | st.sets(_session, max_size=2)
 _steps = st.lists(
     st.one_of(
         _step("insert", session=_session, record=_record),
         _step("update", session=_session, changes=_changes),
         _step("rotate", session=_session, new=_session, changes=_changes),
         _step("remove", sessions=st.lists(_session, max_size=3)),
+        _step("remove_for", user=_user, sessions=st.lists(_session, max_size=3)),
+        _step("remove_beyond", user=_user, limit=st.integers(0, 2), among=_among),
         _step("remove_of_user", user=_user, keep=st.sets(_session, max_size=2)),
         _step("of_user", user=_user),
         _step("advance", minutes=st.integers(-20, 60)),
@@ -110,6 +113,13 @@ class Run:
 
     def remove(self, sessions: list[int]) -> None:
         self.both("remove", [self.digests[session] for session in sessions])
+
+    def remove_for(self, user: int, sessions: list[int]) -> None:
+        self.both("remove", [self.digests[session] for session in sessions], self.users[user])
+
+    def remove_beyond(self, user: int, limit: int, among: set[int] | None) -> None:
+        names = None if among is None else [self.digests[session] for session in among]
+        self.both("remove_beyond", self.users[user], limit, names)
 
     def remove_of_user(self, user: int, keep: set[int]) -> None:
         self.both("remove_of_user", self.users[user], [self.digests[session] for session in keep])
@@ -168,4 +178,4 @@ def _outcome(do: Callable[..., Any], verb: str, *args: Any) -> Any:
     if verb == "of_user":
         assert found == sorted(found, key=lambda record: record.last_seen, reverse=True)
         return sorted(found, key=lambda record: str(record.digest))
-    return sorted(found) if verb == "remove_of_user" else found
+    return sorted(found) if verb.startswith("remove") else found

@@ -8,7 +8,8 @@ import pytest
 
 from frontdesk.clock import SECOND
 from frontdesk.errors import Conflict
-from frontdesk.storages.base import LEFT_BEHIND, Changes, Ended
+from frontdesk.storages.base import LEFT_BEHIND
+from frontdesk.storages.record import Changes, Ended
 from frontdesk.testing.clock import Clock
 from frontdesk.testing.conformance.ground import Caller, Ground, fresh_digest, insert, is_ended
 
@@ -79,7 +80,7 @@ class Rotation(Ground):
         do("rotate", record.digest, new, Changes())
         assert do("update", new, Changes(values={"cart": b"[2]"})) is True
         assert do("read", new).values == {"cart": b"[2]"}
-        assert do("remove", [new]) == 1
+        assert do("remove", [new]) == [new]
         assert is_ended(do, new)
 
     def test_a_session_can_be_rotated_again_and_again(self, do: Caller) -> None:
@@ -131,6 +132,52 @@ class Rotation(Ground):
         do("rotate", record.digest, taken.digest, Changes())
         assert do("rotate", record.digest, new, Changes()) is True
         assert do("read", new).values == record.values
+
+    def test_who_ends_a_session_that_has_just_moved_ends_it_where_it_is(self, do: Caller) -> None:
+        record = insert(do)
+        digests = [record.digest, *(fresh_digest() for _ in range(3))]
+        for old, new in itertools.pairwise(digests):
+            do("rotate", old, new, Changes())
+        assert do("remove", [record.digest]) == [digests[-1]]
+        assert is_ended(do, digests[-1])
+
+    def test_a_user_s_session_that_has_just_moved_is_ended_where_it_is(self, do: Caller) -> None:
+        record, new = insert(do, user_id=self.user_id(1)), fresh_digest()
+        do("rotate", record.digest, new, Changes())
+        assert do("remove", [record.digest], self.user_id(1)) == [new]
+        assert is_ended(do, new)
+
+    @pytest.mark.parametrize("late", [False, True], ids=["while it moves", "after it has moved"])
+    def test_a_session_in_which_somebody_signed_in_is_not_ended_under_its_former_name(
+        self, do: Caller, late: bool
+    ) -> None:
+        record, new = insert(do), fresh_digest()
+        signed_in = Changes(user_id=self.user_id(1))
+        do("rotate", record.digest, new, Changes() if late else signed_in)
+        if late:
+            do("update", new, signed_in)
+        assert do("remove", [record.digest]) == []
+        assert do("read", new).user_id == self.user_id(1)
+
+    def test_who_ends_both_names_of_a_session_ends_it_once(self, do: Caller) -> None:
+        record, new = insert(do), fresh_digest()
+        do("rotate", record.digest, new, Changes())
+        assert do("remove", [record.digest, new]) == [new]
+
+    def test_a_session_that_moved_long_ago_is_not_followed(self, do: Caller, clock: Clock) -> None:
+        record, new = insert(do), fresh_digest()
+        do("rotate", record.digest, new, Changes())
+        clock.advance(LEFT_BEHIND // SECOND)
+        assert do("remove", [record.digest]) == []
+        assert do("read", new).values == record.values
+
+    def test_a_session_that_moved_to_somebody_else_is_not_ended_for_its_former_user(
+        self, do: Caller
+    ) -> None:
+        record, new = insert(do, user_id=self.user_id(1)), fresh_digest()
+        do("rotate", record.digest, new, Changes(user_id=self.user_id(2)))
+        assert do("remove", [record.digest], self.user_id(1)) == []
+        assert do("read", new).user_id == self.user_id(2)
 
     def test_rotation_for_another_version_conflicts_and_changes_nothing(self, do: Caller) -> None:
         record = insert(do, version=3)

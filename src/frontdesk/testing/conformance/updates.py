@@ -7,7 +7,8 @@ import pytest
 
 from frontdesk.clock import SECOND
 from frontdesk.errors import Conflict
-from frontdesk.storages.base import LEFT_BEHIND, Changes, Storage
+from frontdesk.storages.base import LEFT_BEHIND, Storage
+from frontdesk.storages.record import Changes
 from frontdesk.testing.clock import Clock
 from frontdesk.testing.conformance.ground import (
     HOUR,

@@ -3,31 +3,17 @@
 import pytest
 
 from frontdesk.clock import SECOND
-from frontdesk.storages.base import Changes, Record
+from frontdesk.storages.record import Changes, Record
 from frontdesk.testing.clock import Clock
 from frontdesk.testing.conformance.ground import (
     MINUTE,
+    ODD,
     Caller,
     Ground,
     fresh_digest,
     insert,
     is_ended,
 )
-
-ODD = {
-    "empty": "",
-    "no-key": "not-a-key",
-    "very-long": "9" * 5000,
-    "long-number": "9" * 30,
-    "negative": "-1",
-    "letters": "é座🎈",
-    "nul": "1\x00",
-    "surrogate": "\ud800",
-    "other-digits": "\u0661",  # ARABIC-INDIC DIGIT ONE, of which int() makes 1
-    "padded": " 1",
-    "underscore": "0_1",
-}
-"""User ids that nobody has. Those that int() takes for 1 are not user 1's either."""
 
 
 class Users(Ground):

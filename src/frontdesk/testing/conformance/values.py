@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import strategies as st
 
-from frontdesk.storages.base import Changes
+from frontdesk.storages.record import Changes
 from frontdesk.testing.conformance.examples import for_any
 from frontdesk.testing.conformance.ground import Caller, Ground, insert
 
