@@ -11,4 +11,16 @@ class FrontdeskConfig(AppConfig):
     verbose_name = _("Front desk")
 
     def ready(self) -> None:
-        from frontdesk import checks  # noqa: F401 (registers; models must be loaded first)
+        # The app registry must be loaded first. Importing the checks registers them.
+        from django.contrib.auth import get_user_model
+        from django.contrib.auth.signals import user_logged_in
+        from django.db.models.signals import post_delete
+
+        from frontdesk import checks  # noqa: F401
+        from frontdesk.admission import hold_to_limit
+        from frontdesk.departures import user_deleted
+
+        user_logged_in.connect(hold_to_limit, dispatch_uid="frontdesk.admission")
+        post_delete.connect(
+            user_deleted, sender=get_user_model(), dispatch_uid="frontdesk.departures"
+        )

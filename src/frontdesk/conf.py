@@ -69,6 +69,27 @@ def _one_of(*choices: str) -> Callable[[Any], str | None]:
     return lambda value: None if value in choices else wanted
 
 
+def _duration_or_off(value: Any) -> str | None:
+    return (
+        None if value is None else _duration(value) and f"{_duration(value)}, or None to keep none"
+    )
+
+
+def is_limit(value: Any) -> bool:
+    """Whether ``value`` says how many sessions a user may have, or with ``None`` that it does not matter."""
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0)
+
+
+def _limit(value: Any) -> str | None:
+    if callable(value) or is_limit(value):
+        return None
+    return "a whole number, 1 or more, a function of the user that returns one or None, or None"
+
+
+def _boolean(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "True or False"
+
+
 SETTINGS = (
     Setting(
         "STORAGE",
@@ -106,6 +127,42 @@ SETTINGS = (
         _one_of("full", "masked", "off"),
         "What is kept of address and browser: all, a shortened address and the browser's family, nothing.",
     ),
+    Setting(
+        "REAUTH_AGE",
+        lambda: timedelta(minutes=15),
+        _duration,
+        "How old a sign-in may be before ending sessions, and other delicate views, ask for the password.",
+    ),
+    Setting(
+        "MAX_SESSIONS_PER_USER",
+        lambda: None,
+        _limit,
+        "How many sessions a user may have at once: a number, or a function of the user; None for no limit.",
+    ),
+    Setting(
+        "AT_MAX_SESSIONS",
+        lambda: "end_oldest",
+        _one_of("end_oldest", "refuse"),
+        "What a sign-in does at that limit: it ends the least recently active session, or it is refused.",
+    ),
+    Setting(
+        "HISTORY_RETENTION",
+        lambda: timedelta(days=90),
+        _duration_or_off,
+        "How long sign-ins, failed tries, re-entries and endings are remembered; None to keep none.",
+    ),
+    Setting(
+        "NEW_DEVICE_MAIL",
+        lambda: False,
+        _boolean,
+        "Whether a sign-in from a device that the person has not used before sends them a mail.",
+    ),
+    Setting(
+        "ADMIN_SHOWS_DATA",
+        lambda: False,
+        _boolean,
+        "Whether staff see the values of a session in the admin. Keys are never shown.",
+    ),
 )
 
 
@@ -120,6 +177,12 @@ class Options:
     activity_interval: int
     trusted_proxy_count: int
     client_info: str
+    reauth_age: int
+    max_sessions_per_user: int | Callable[[Any], int | None] | None
+    at_max_sessions: str
+    history_retention: int | None
+    new_device_mail: bool
+    admin_shows_data: bool
 
 
 def given() -> Mapping[str, Any]:
@@ -161,7 +224,7 @@ def options() -> Options:
     if wrong := problems():
         raise InvalidSetting(" ".join(wrong))
     value = {setting.name: given().get(setting.name, setting.default()) for setting in SETTINGS}
-    absolute = value["ABSOLUTE_TIMEOUT"]
+    absolute, retention = value["ABSOLUTE_TIMEOUT"], value["HISTORY_RETENTION"]
     return Options(
         storage_backend=value["STORAGE"]["BACKEND"],
         storage_options=value["STORAGE"].get("OPTIONS", {}),
@@ -170,6 +233,12 @@ def options() -> Options:
         activity_interval=clock.from_timedelta(value["ACTIVITY_INTERVAL"]),
         trusted_proxy_count=value["TRUSTED_PROXY_COUNT"],
         client_info=value["CLIENT_INFO"],
+        reauth_age=clock.from_timedelta(value["REAUTH_AGE"]),
+        max_sessions_per_user=value["MAX_SESSIONS_PER_USER"],
+        at_max_sessions=value["AT_MAX_SESSIONS"],
+        history_retention=None if retention is None else clock.from_timedelta(retention),
+        new_device_mail=value["NEW_DEVICE_MAIL"],
+        admin_shows_data=value["ADMIN_SHOWS_DATA"],
     )
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth import SESSION_KEY
 from frontdesk import policy, values
 from frontdesk.client import NOBODY, Client
 from frontdesk.conf import Options
-from frontdesk.storages.base import UNCHANGED, Record
+from frontdesk.storages.record import UNCHANGED, Record
 from frontdesk.tokens import Digest
 from frontdesk.values import Serializer
 

@@ -6,14 +6,16 @@ from typing import Any
 from django.contrib.auth import SESSION_KEY
 
 from frontdesk import clock
-from frontdesk.drive import Call, Flow, arun, run
-from frontdesk.session import Session
+from frontdesk.asking import asked
+from frontdesk.drive import Flow, arun, run
+from frontdesk.modifying import ModifiableSession
+from frontdesk.signals import Reason, session_ended, told
 from frontdesk.storages import get_storage
 
 PURGE_BATCH = 1000
 
 
-class SessionStore(Session):
+class SessionStore(ModifiableSession):
     """A session. See https://docs.djangoproject.com/en/stable/topics/http/sessions/ for its methods."""
 
     def load(self) -> dict[str, Any]:
@@ -98,6 +100,17 @@ class SessionStore(Session):
 
 def _purged() -> Flow[None]:
     """Remove all that has expired, in batches."""
-    storage = get_storage()
-    while (yield Call(storage, "purge", (clock.now(), PURGE_BATCH))):
+    while (yield from purged(PURGE_BATCH)):
         pass
+
+
+def purged(limit: int) -> Flow[int]:
+    """Remove up to ``limit`` of what has expired; return how many rows, files or entries went."""
+    storage = get_storage()
+    done = yield from asked(storage, "purge", clock.now(), limit)
+    for over in done.expired:
+        reason = Reason.IDLE if over.idle else Reason.ABSOLUTE
+        yield from told(
+            storage, session_ended, session_id=over.digest, user_id=over.user_id, reason=reason
+        )
+    return int(done.removed)

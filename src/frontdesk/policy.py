@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from frontdesk import clock
 from frontdesk.conf import Options
-from frontdesk.storages.base import FOREVER, Record
+from frontdesk.storages.record import FOREVER, Record
 
 MAX_COOKIE_AGE = 400 * 86_400
 """Seconds; browsers cap a cookie's age there (RFC 6265bis section 4.1.2.2)."""

@@ -4,29 +4,23 @@ See :mod:`frontdesk.drive` for flows, and :mod:`frontdesk.engine` for the method
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 
-from frontdesk import clock, difference, policy, values
+from frontdesk import clock, difference, policy
+from frontdesk.asking import asked
 from frontdesk.conf import options
 from frontdesk.difference import EXPIRY_KEY
-from frontdesk.drive import Call, Flow
-from frontdesk.errors import Conflict, Contention, StorageUnavailable, UndecodableRecord
+from frontdesk.drive import Flow
+from frontdesk.errors import StorageUnavailable, UndecodableRecord
 from frontdesk.policy import Standing
+from frontdesk.signals import Reason, session_ended, session_rotated, session_started, told
 from frontdesk.state import SessionState
-from frontdesk.storages.base import (
-    LEFT_BEHIND,
-    Changes,
-    Ended,
-    ReadsUser,
-    Record,
-    merged,
-)
+from frontdesk.storages.base import LEFT_BEHIND, ReadsUser
+from frontdesk.storages.record import Changes, Ended, Record, merged
 from frontdesk.tokens import Digest, digest_of, digest_of_own, new_key
 
 logger = logging.getLogger("frontdesk")
@@ -34,14 +28,8 @@ logger = logging.getLogger("frontdesk")
 KEY_TRIES = 10
 """A second one is needed when somebody ended all sessions of the user in this very moment."""
 
-MODIFY_TRIES = 1000
-"""Each failure means that somebody else succeeded, so a modification is late only while others are not."""
-
 SIGN_IN_KEYS = {SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY}
 """The keys by which Django knows who is signed in."""
-
-OWN_KEYS = {*SIGN_IN_KEYS, EXPIRY_KEY}
-"""The keys that are Django's, not the project's."""
 
 UNSTORED = {Standing.NEW, Standing.UNKNOWN}
 """Where a key that the session has was made by this request, and nothing is stored under it yet."""
@@ -51,17 +39,13 @@ class Session(SessionState):
     """A session without a colour."""
 
     def _ask(self, verb: str, *args: Any) -> Flow[Any]:
-        """Call a verb of the storage, and keep the book of its outages."""
+        """Call a verb of the storage, and note if it cannot answer."""
+        self.unavailable = None
         try:
-            answer = yield Call(self.storage, verb, args)
+            return (yield from asked(self.storage, verb, *args))
         except StorageUnavailable as error:
             self.unavailable = error
-            self.storage.incident.failed(error)
             raise
-        self.unavailable = None
-        if self.storage.incident.open:
-            self.storage.incident.answered()
-        return answer
 
     def opened(self, no_load: bool = False) -> Flow[dict[str, Any]]:
         """Return the dictionary, loading it at the first touch."""
@@ -105,7 +89,7 @@ class Session(SessionState):
             logger.error("%s It is treated as ended.", error)
             return None
         if isinstance(found, Ended):
-            self.overtaken = True
+            self._overtaken_as(digest)
             return None
         if found is None or not policy.is_alive(found, options(), clock.now()):
             return None
@@ -151,6 +135,14 @@ class Session(SessionState):
         if not (yield from self._ask("insert", record)):
             return False
         self._settle(record)
+        yield from told(
+            self.storage,
+            session_started,
+            session_id=digest,
+            user_id=record.user_id,
+            ip=record.ip,
+            user_agent=record.user_agent,
+        )
         return True
 
     def _update(self) -> Flow[bool]:
@@ -180,50 +172,14 @@ class Session(SessionState):
             return False
         self._session_key = key
         self._settle(replace(merged(record, changes), digest=digest))
-        return True
-
-    def modified_by(self, key: str, function: Callable[[Any], Any], default: Any) -> Flow[Any]:
-        """Replace the value of ``key`` by what ``function`` makes of it, losing nobody's step."""
-        if key in OWN_KEYS:
-            raise ValueError(f"{key!r} is Django's own; use login(), logout() or set_expiry().")
-        cache = yield from self.opened()
-        self.modified = True
-        if self.standing is not Standing.LIVE:  # nobody else can see it yet
-            cache[key] = function(cache.get(key, deepcopy(default)))
-            return cache[key]
-        for _ in range(MODIFY_TRIES):
-            value = function(self._base(key, default))
-            encoded = values.encode({key: value}, self.serializer())
-            try:
-                applied = yield from self._written(encoded)
-            except Conflict:
-                applied = yield from self._reread()
-                if applied:
-                    continue
-            if not applied:
-                self.standing = Standing.INTERRUPTED
-            cache[key] = value
-            return value
-        raise Contention(
-            f"{key!r} was changed by others {MODIFY_TRIES} times while modify() tried to."
+        yield from told(
+            self.storage,
+            session_rotated,
+            session_id=digest,
+            old_id=record.digest,
+            user_id=self._live.user_id,
         )
-
-    def _written(self, encoded: Mapping[str, bytes]) -> Flow[bool]:
-        """Write these values if nothing has changed in the session since its record was read."""
-        record = self._live
-        changes = Changes(values=encoded, expected_version=record.version, **self._activity())
-        if not (yield from self._ask("update", record.digest, changes)):
-            return False
-        self.record = merged(record, changes)
-        self._stored.update(encoded)
         return True
-
-    def _reread(self) -> Flow[bool]:
-        """Read the record anew, and leave the dictionary as it is."""
-        found = yield from self._ask("read", self._live.digest)
-        if isinstance(found, Record):
-            self.record = found
-        return isinstance(found, Record)
 
     def cycled(self) -> Flow[None]:
         cache = yield from self.opened()
@@ -259,20 +215,27 @@ class Session(SessionState):
     def deleted(self, session_key: str | None = None) -> Flow[None]:
         digest = digest_of(self.session_key if session_key is None else session_key)
         if digest is not None:
-            yield from self._ask("remove", [digest])
+            yield from self._ended(digest, None, Reason.REVOKED)
 
     def flushed(self) -> Flow[None]:
         self.clear()
-        digest = digest_of(self.session_key) or self._disowned
+        digest = digest_of(self.session_key) or self._former
         if digest is not None:
-            yield from self._ask("remove", [digest])
-            self._flushed = digest
+            user_id = None if self.record is None else self.record.user_id
+            self._flushed = digest, user_id
+            yield from self._ended(digest, user_id, Reason.LOGOUT)
         self._vanish(Standing.NEW)
 
     def flushed_again(self) -> Flow[None]:
         """End once more what ``flush()`` has ended: a view that failed may have taken that back."""
         if self._flushed is not None:
-            yield from self._ask("remove", [self._flushed])
+            yield from self._ended(*self._flushed, Reason.LOGOUT)
+
+    def _ended(self, digest: Digest, user_id: str | None, reason: Reason) -> Flow[None]:
+        for name in (yield from self._ask("remove", [digest])):
+            yield from told(
+                self.storage, session_ended, session_id=name, user_id=user_id, reason=reason
+            )
 
     def disowned(self) -> Flow[None]:
         """Treat the session as ended, since its user's password is no longer the one it was made with.
@@ -285,5 +248,4 @@ class Session(SessionState):
         if record is not None and record.deadline > deadline:
             yield from self._ask("update", record.digest, Changes(deadline=deadline))
         self._vanish(Standing.UNKNOWN)
-        self.overtaken = True
-        self._disowned = None if record is None else record.digest  # which a sign-out still ends
+        self._overtaken_as(None if record is None else record.digest)

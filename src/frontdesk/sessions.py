@@ -1,16 +1,28 @@
-"""The API for applications: what a view may want to know of the session that it runs in."""
+"""The API for applications: who is in, and taking a badge back.
 
-from dataclasses import dataclass
+Each function has a twin that starts with ``a``. They raise :exc:`~frontdesk.errors.StorageUnavailable`
+when the storage cannot answer, which the middleware turns into a 503.
+"""
+
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from frontdesk import clock, policy
+from frontdesk.asking import asked
 from frontdesk.conf import options
 from frontdesk.drive import Flow, arun, run
 from frontdesk.session import Session
-from frontdesk.storages.base import FOREVER, Record
+from frontdesk.signals import Reason, session_ended, told
+from frontdesk.storages import get_storage
+from frontdesk.storages.record import FOREVER, Record
 from frontdesk.tokens import Digest
+
+_is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +33,7 @@ class SessionInfo:
     user_id: str | None
     created: datetime
     authenticated: datetime | None
+    """When the user last signed in or entered the password again."""
     last_seen: datetime
     idle_until: datetime | None
     """When it ends if it is not used before; ``None`` if only ``ends_at`` counts."""
@@ -28,6 +41,15 @@ class SessionInfo:
     """When it ends for good; ``None`` if nothing but idleness ends it."""
     ip: str
     user_agent: str
+
+    def is_current(self, request: HttpRequest) -> bool:
+        """Whether this is the session of ``request``, as far as that has read it."""
+        session = request.session
+        return (
+            isinstance(session, Session)
+            and session.record is not None
+            and session.record.digest == self.id
+        )
 
 
 def current(request: HttpRequest) -> SessionInfo | None:
@@ -40,25 +62,132 @@ async def acurrent(request: HttpRequest) -> SessionInfo | None:
     return await arun(_current(request))
 
 
+def for_user(user: AbstractBaseUser) -> list[SessionInfo]:
+    """Return the live sessions of ``user``, newest activity first: one query on the database storage."""
+    return run(_for_user(user))
+
+
+async def afor_user(user: AbstractBaseUser) -> list[SessionInfo]:
+    """See :func:`for_user`."""
+    return await arun(_for_user(user))
+
+
+def count(user: AbstractBaseUser) -> int:
+    """Return how many live sessions ``user`` has."""
+    return len(for_user(user))
+
+
+async def acount(user: AbstractBaseUser) -> int:
+    """See :func:`count`."""
+    return len(await afor_user(user))
+
+
+def end(user: AbstractBaseUser, session_id: str, *, reason: Reason = Reason.REVOKED) -> bool:
+    """End one session of ``user``; ``False`` if ``user`` has no live one of this id.
+
+    Any text may be given as an id, and nobody else's session is ever ended (OWASP ASVS 8.2.2). One that
+    has got a new key within half a minute is ended too, as it is the same session.
+    """
+    return bool(run(_end(user, session_id, reason)))
+
+
+async def aend(user: AbstractBaseUser, session_id: str, *, reason: Reason = Reason.REVOKED) -> bool:
+    """See :func:`end`."""
+    return bool(await arun(_end(user, session_id, reason)))
+
+
+def end_others(request: HttpRequest, *, reason: Reason = Reason.REVOKED) -> int:
+    """End all sessions of the user of ``request`` but this one; return how many: one statement."""
+    return run(_end_others(request, reason))
+
+
+async def aend_others(request: HttpRequest, *, reason: Reason = Reason.REVOKED) -> int:
+    """See :func:`end_others`."""
+    return await arun(_end_others(request, reason))
+
+
+def end_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> int:
+    """End all sessions of ``user``; return how many (OWASP ASVS 7.4.5)."""
+    return run(end_all_of(user_id_of(user), reason))
+
+
+async def aend_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> int:
+    """See :func:`end_all`."""
+    return await arun(end_all_of(user_id_of(user), reason))
+
+
+def user_id_of(user: AbstractBaseUser) -> str:
+    """Return the user's key as sessions name it. Raises ``ValueError`` for one who is not stored."""
+    if user.pk is None:
+        raise ValueError(f"{user!r} is not a stored user, so there are no sessions to speak of.")
+    return str(user._meta.pk.value_to_string(user))
+
+
+def end_all_of(user_id: str, reason: Reason, keep: tuple[Digest, ...] = ()) -> Flow[int]:
+    """End all sessions of a user but those to ``keep``, and tell."""
+    storage = get_storage()
+    ended = yield from asked(storage, "remove_of_user", user_id, keep)
+    yield from told_ends(ended, user_id, reason)
+    return len(ended)
+
+
 def _current(request: HttpRequest) -> Flow[SessionInfo | None]:
     session = request.session
     if not isinstance(session, Session):
         return None
     yield from session.opened()
-    return None if session.record is None else _info(session.record)
-
-
-def _info(record: Record) -> SessionInfo:
-    now = clock.now()
+    if session.record is None:
+        return None
+    record, now = session.record, clock.now()
     # What this request will record when it ends, so that a page shows what holds once it is read.
-    seen = now if policy.touch_is_due(record, options(), now) else record.last_seen
+    if policy.touch_is_due(record, options(), now):
+        record = replace(record, last_seen=now)
+    return info_of(record)
+
+
+def _for_user(user: AbstractBaseUser) -> Flow[list[SessionInfo]]:
+    records = yield from asked(get_storage(), "of_user", user_id_of(user))
+    now = clock.now()
+    return [info_of(record) for record in records if policy.is_alive(record, options(), now)]
+
+
+def _end(user: AbstractBaseUser, session_id: str, reason: Reason) -> Flow[list[Digest]]:
+    if not _is_digest(session_id):
+        return []
+    user_id = user_id_of(user)
+    ended = yield from asked(get_storage(), "remove", [Digest(session_id)], user_id)
+    yield from told_ends(ended, user_id, reason)
+    return list(ended)
+
+
+def _end_others(request: HttpRequest, reason: Reason) -> Flow[int]:
+    session = request.session
+    if not isinstance(session, Session):
+        return 0
+    values = yield from session.opened()
+    if SESSION_KEY not in values:
+        return 0
+    keep = () if session.record is None else (session.record.digest,)
+    return (yield from end_all_of(str(values[SESSION_KEY]), reason, keep))
+
+
+def told_ends(digests: list[Digest], user_id: str, reason: Reason) -> Flow[None]:
+    """Tell that these sessions of a user have ended."""
+    for digest in digests:
+        yield from told(
+            get_storage(), session_ended, session_id=digest, user_id=user_id, reason=reason
+        )
+
+
+def info_of(record: Record) -> SessionInfo:
+    """Return ``record`` without its data."""
     return SessionInfo(
         id=record.digest,
         user_id=record.user_id,
         created=clock.to_datetime(record.created),
         authenticated=_moment(record.authenticated),
-        last_seen=clock.to_datetime(seen),
-        idle_until=_moment(seen + record.idle),
+        last_seen=clock.to_datetime(record.last_seen),
+        idle_until=_moment(record.last_seen + record.idle),
         ends_at=_moment(record.deadline),
         ip=record.ip,
         user_agent=record.user_agent,

@@ -5,7 +5,6 @@ See :mod:`frontdesk.session` for the operations that read and write it.
 
 import logging
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -18,7 +17,8 @@ from frontdesk.difference import EXPIRY_KEY, Present
 from frontdesk.errors import StorageUnavailable, UndecodableRecord
 from frontdesk.policy import Standing
 from frontdesk.storages import get_storage
-from frontdesk.storages.base import LEFT_BEHIND, UNCHANGED, Changes, Record
+from frontdesk.storages.base import LEFT_BEHIND
+from frontdesk.storages.record import UNCHANGED, Changes, Record
 from frontdesk.tokens import Digest
 
 logger = logging.getLogger("frontdesk")
@@ -44,8 +44,10 @@ class SessionState(SessionBase):
         """Whether the key that came has ended a moment ago: the browser may have another by now."""
         self.new_expiry = False
         """Whether ``set_expiry()`` has changed what the cookie has to say."""
-        self._disowned: Digest | None = None
-        self._flushed: Digest | None = None
+        self._former: Digest | None = None
+        """The session of the key that came, if it is not this one any more; a sign-out still ends it."""
+        self._flushed: tuple[Digest, str | None] | None = None
+        """What this request has signed out, and whose it was."""
         self._stored: dict[str, bytes] = {}
         self._cleared = False
         self._signing_in = False
@@ -76,6 +78,14 @@ class SessionState(SessionBase):
         self.user = UNCHANGED
         self._signing_in = True
 
+    def renew_sign_in(self) -> None:
+        """Note that the user of this session, which was read, has just shown again who they are.
+
+        When it is saved it gets a new key, and both clocks begin anew (NIST SP 800-63B-4 section 5.2,
+        OWASP ASVS 7.2.4).
+        """
+        self._signing_in = self.modified = True
+
     def get_session_cookie_age(self) -> int:
         return options().idle_timeout // clock.SECOND
 
@@ -87,10 +97,18 @@ class SessionState(SessionBase):
     # What the storage holds, as far as this request knows.
 
     @property
+    def live_digest(self) -> Digest:
+        """The id of a session that is stored. Raises ``RuntimeError`` for one that is not."""
+        return self._live.digest
+
+    @property
     def _live(self) -> Record:
         if self.record is None:
             raise RuntimeError("A session that is not stored was used as if it were.")
         return self.record
+
+    def _overtaken_as(self, digest: Digest | None) -> None:
+        self.overtaken, self._former = True, digest
 
     def _vanish(self, standing: Standing, cache: dict[str, Any] | None = None) -> None:
         self._session_cache = {} if cache is None else cache
@@ -118,17 +136,6 @@ class SessionState(SessionBase):
         except UndecodableRecord as error:
             logger.error("%s Session %s is treated as ended.", error, record.digest)
             return None
-
-    def _base(self, key: str, default: Any) -> Any:
-        """Return what a modification starts from: this request's own unsaved value, or the stored one."""
-        stored = self._live.values.get(key)
-        if self._cleared or (key in self._stored and key not in self._session_cache):
-            stored = None  # taken away by this request
-        if key in self._session_cache:
-            own = self._session_cache[key]
-            if values.encode({key: own}, self.serializer())[key] != self._stored.get(key):
-                return deepcopy(own)
-        return deepcopy(default) if stored is None else self.serializer().loads(stored)
 
     # What this request changed.
 

@@ -17,7 +17,7 @@ from django.utils.crypto import constant_time_compare
 
 from frontdesk.drive import Call, Flow
 from frontdesk.session import Session
-from frontdesk.storages.base import UNCHANGED
+from frontdesk.storages.record import UNCHANGED
 
 
 def user_of(session: Session) -> Flow[AbstractBaseUser | None]:

@@ -23,6 +23,12 @@ DEFAULTS = {
     "activity_interval": 60 * SECOND,
     "trusted_proxy_count": 0,
     "client_info": "full",
+    "reauth_age": 15 * 60 * SECOND,
+    "max_sessions_per_user": None,
+    "at_max_sessions": "end_oldest",
+    "history_retention": 90 * DAY,
+    "new_device_mail": False,
+    "admin_shows_data": False,
 }
 
 

@@ -1,0 +1,63 @@
+"""What the front desk tells to whoever listens: a session has begun, has a new key, or has ended.
+
+Each is sent once what it tells can no longer be rolled back, and an error of a receiver is logged, not
+raised. The ``sender`` is the class of the storage. Arguments, all of them text or ``None``:
+
+``session_started``
+    ``session_id``, ``user_id``, ``ip``, ``user_agent``. Anonymous sessions are told too.
+``session_rotated``
+    ``session_id`` (the one that it has now), ``old_id``, ``user_id``.
+``session_ended``
+    ``session_id``, ``user_id``, ``reason`` (a :class:`Reason`). A session whose time is over is told when
+    the clean-up finds it; a cache that drops it by itself tells nobody.
+
+Source: https://docs.djangoproject.com/en/stable/topics/signals/
+"""
+
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from django.dispatch import Signal
+
+from frontdesk.drive import Call, Flow
+from frontdesk.storages.base import Storage
+
+session_started = Signal()
+session_rotated = Signal()
+session_ended = Signal()
+
+
+class Reason(StrEnum):
+    """Why a session ended."""
+
+    LOGOUT = "logout"
+    REVOKED = "revoked"
+    REVOKED_BY_STAFF = "revoked_by_staff"
+    PASSWORD_CHANGE = "password_change"  # noqa: S105 (a word, not a password)
+    IDLE = "idle"
+    ABSOLUTE = "absolute"
+    LIMIT = "limit"
+    USER_GONE = "user_gone"
+
+
+def told(storage: Storage, signal: Signal, **facts: Any) -> Flow[None]:
+    """Send ``signal``. Costs nothing, not even a thread hop, while nobody listens."""
+    if signal.has_listeners(type(storage)):
+        yield Call(_messenger, "send", (storage, signal, facts))
+
+
+class _Messenger:
+    def send(self, storage: Storage, signal: Signal, facts: dict[str, Any]) -> None:
+        storage.after_commit(partial(_send, signal, type(storage), facts))
+
+    async def asend(self, storage: Storage, signal: Signal, facts: dict[str, Any]) -> None:
+        # No transaction spans an await, so what is told has been committed.
+        await signal.asend_robust(type(storage), **facts)
+
+
+_messenger = _Messenger()
+
+
+def _send(signal: Signal, sender: type[Storage], facts: dict[str, Any]) -> None:
+    signal.send_robust(sender, **facts)
