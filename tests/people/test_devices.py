@@ -52,6 +52,7 @@ NOTHING = [
     "a",
     "Mozilla/5.0",
     "\N{BOMB}" * 9,
+    "\N{BOMB}/1",
     "/",
     "/1",
     "\x00\x1b[2J\n",

@@ -64,6 +64,11 @@ def test_a_session_cannot_have_anything_imported(backends):
     assert methods_of(session("no.such.module.Backend")) == ("Backend",)
 
 
+@pytest.mark.parametrize("backend", ["", ".", "a.<b>", "a.b c", "x" * 81, None, 5, ["a"]])
+def test_what_is_no_backend_is_no_method(backend):
+    assert methods_of(session(backend)) == ()
+
+
 def test_nobody_signed_in_by_nothing():
     assert methods_of({}) == ()
 

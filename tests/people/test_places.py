@@ -106,10 +106,11 @@ def test_a_database_of_countries_gives_countries(settings, tmp_path):
     assert places.place_of(BERLIN) == "Germany"
 
 
-def test_a_database_of_ipv4_has_no_place_for_ipv6(settings, tmp_path):
+def test_a_database_of_ipv4_has_no_place_for_ipv6_and_does_not_complain(settings, tmp_path, caplog):
     some = {"81.2.69.0/24": NETWORKS["81.2.69.0/24"]}
     settings.GEOIP_PATH = write(tmp_path / "4.mmdb", networks=some, version=4)
     assert (places.place_of(BERLIN), places.place_of(BERLIN_V6)) == ("Berlin, Germany", "")
+    assert not caplog.records
 
 
 def test_a_directory_is_looked_into(settings, city):
