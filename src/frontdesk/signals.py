@@ -11,6 +11,12 @@ raised. The ``sender`` is the class of the storage. Arguments, all of them text 
     ``session_id``, ``user_id``, ``reason`` (a :class:`Reason`). A session whose time is over is told when
     the clean-up finds it; a cache that drops it by itself tells nobody.
 
+One signal is of the other kind, that of Django's ``user_logged_in``: it is sent at once, within the
+request, its ``sender`` is the class of the user, and an error of a receiver is the view's.
+
+``user_reauthenticated``
+    ``request``, ``user``. Somebody who was signed in has entered their password again.
+
 Source: https://docs.djangoproject.com/en/stable/topics/signals/
 """
 
@@ -26,6 +32,7 @@ from frontdesk.storages.base import Storage
 session_started = Signal()
 session_rotated = Signal()
 session_ended = Signal()
+user_reauthenticated = Signal()
 
 
 class Reason(StrEnum):

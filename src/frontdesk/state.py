@@ -86,6 +86,11 @@ class SessionState(SessionBase):
         """
         self._signing_in = self.modified = True
 
+    @property
+    def signing_in(self) -> bool:
+        """Whether a user was signed in, or showed again who they are, and that is still to be saved."""
+        return self._signing_in
+
     def get_session_cookie_age(self) -> int:
         return options().idle_timeout // clock.SECOND
 
