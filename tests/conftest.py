@@ -1,4 +1,4 @@
-"""Fixtures for every test, the `needs` marker, and the list of services at the end of a run."""
+"""Fixtures for every test, the `needs` marker, and what a run tells at its end."""
 
 from __future__ import annotations
 
@@ -61,6 +61,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    _tell_services(terminalreporter)
+    _tell_orders(terminalreporter)
+
+
+def _tell_services(terminalreporter: pytest.TerminalReporter) -> None:
     if not services.used and not services.skipped:
         return
     terminalreporter.section("services")
@@ -68,6 +73,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"used     {name}")
     for name, reason in sorted(services.skipped.items()):
         terminalreporter.line(f"skipped  {name}: {reason}")
+
+
+def _tell_orders(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many orders tests/interleavings went through; each of its tests reports a number.
+
+    Here, since with pytest-xdist the process that sums up collects nothing and so loads no conftest.py
+    but this one.
+    """
+    counted: dict[str, int] = {}
+    for outcome in ("passed", "failed", "xfailed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "orders":
+                    house, orders = value
+                    counted[house] = counted.get(house, 0) + orders
+    if counted:
+        terminalreporter.section("orders explored")
+        for house, orders in counted.items():
+            terminalreporter.line(f"{orders:>8}  {house}")
+        terminalreporter.line(f"{sum(counted.values()):>8}  in total")
 
 
 # --- databases ----------------------------------------------------------------------------------
