@@ -35,13 +35,12 @@ def others_stay(request: HttpRequest, user: AbstractBaseUser) -> Iterator[None]:
 def _others_of(session: Session, user: AbstractBaseUser) -> Flow[list[Record]]:
     """Return the other sessions that are signed in with the password that ``user`` has now."""
     yield from session.opened()
-    own = session.record and session.record.digest
     good = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
     records = yield from asked(session.storage, "of_user", user_id_of(user))
     return [
         record
         for record in records
-        if record.digest != own
+        if record.digest != session.session_id
         and any(constant_time_compare(_hash_in(session, record), each) for each in good)
     ]
 

@@ -7,6 +7,7 @@ A storage knows no request, no cookie and no policy. It never swallows an error:
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
+from functools import cache
 from typing import Any, Final, Protocol, runtime_checkable
 
 from asgiref.sync import sync_to_async
@@ -164,6 +165,12 @@ class ReadsUser(Protocol):
 
     async def aread_with_user(self, digest: Digest) -> tuple[Record | Ended | None, Any]:
         """See :meth:`read_with_user`."""
+
+
+@cache
+def reads_user(kind: type[Storage]) -> bool:
+    """Whether storages of this kind are :class:`ReadsUser`; found once, as each request asks."""
+    return issubclass(kind, ReadsUser)
 
 
 @runtime_checkable
