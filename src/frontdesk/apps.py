@@ -14,26 +14,15 @@ class FrontdeskConfig(AppConfig):
     def ready(self) -> None:
         # The app registry must be loaded first. Importing the checks registers them.
         from django.contrib.auth import get_user_model
-        from django.contrib.auth.signals import user_logged_in, user_login_failed
+        from django.contrib.auth.signals import user_logged_in
         from django.db.models.signals import post_delete
 
-        from frontdesk import checks, recording, signals  # noqa: F401
+        from frontdesk import checks, recording  # noqa: F401
         from frontdesk.admission import hold_to_limit
         from frontdesk.departures import user_deleted
 
         user_logged_in.connect(hold_to_limit, dispatch_uid="frontdesk.admission")
-        recorded = {
-            user_logged_in: recording.signed_in,
-            user_login_failed: recording.failed,
-            signals.user_reauthenticated: recording.reauthenticated,
-            signals.sessions_ended: recording.ended,
-            signals.expired_cleared: recording.expired_cleared,
-        }
-        for signal, receiver in recorded.items():
-            signal.connect(receiver, dispatch_uid="frontdesk.recording")
-        post_delete.connect(
-            recording.user_deleted, sender=get_user_model(), dispatch_uid="frontdesk.recording"
-        )
+        recording.listen()  # after the limit, which may refuse a sign-in
         post_delete.connect(
             user_deleted, sender=get_user_model(), dispatch_uid="frontdesk.departures"
         )

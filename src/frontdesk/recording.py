@@ -10,7 +10,9 @@ from typing import Any
 
 from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db import transaction
+from django.db.models.signals import post_delete
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
@@ -21,10 +23,28 @@ from frontdesk.methods import methods_of
 from frontdesk.models.history import HistoryEntry, What
 from frontdesk.session import Session
 from frontdesk.sessions import user_id_of
-from frontdesk.signals import End, Reason
+from frontdesk.signals import (
+    End,
+    Reason,
+    expired_cleared,
+    sessions_ended,
+    user_reauthenticated,
+)
+
+UID = "frontdesk.recording"
 
 METHODS = 3
 """So many are kept; each has at most 80 characters, and nobody signs in with more factors than there are."""
+
+
+def listen() -> None:
+    """Connect the receivers below."""
+    user_logged_in.connect(signed_in, dispatch_uid=UID)
+    user_login_failed.connect(failed, dispatch_uid=UID)
+    user_reauthenticated.connect(reauthenticated, dispatch_uid=UID)
+    sessions_ended.connect(ended, dispatch_uid=UID)
+    expired_cleared.connect(purged_too, dispatch_uid=UID)
+    post_delete.connect(user_deleted, sender=get_user_model(), dispatch_uid=UID)
 
 
 def signed_in(request: Any, user: AbstractBaseUser, **_kwargs: Any) -> None:
@@ -128,7 +148,7 @@ def _forget(user_id: Any, name: object) -> None:
         history.forgotten(user_id, name)
 
 
-def expired_cleared(**_kwargs: Any) -> None:
+def purged_too(**_kwargs: Any) -> None:
     """Receive :data:`frontdesk.signals.expired_cleared`: ``clearsessions`` clears the history too."""
     while history.purge():
         pass
