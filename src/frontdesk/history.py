@@ -196,8 +196,6 @@ def remember(
 
 def remember_all(entries: Sequence[HistoryEntry]) -> None:
     """Write entries, as many with a statement as the database takes."""
-    if not entries:
-        return
     with _apart() as alias:
         if len(entries) == 1:  # without the transaction that bulk_create() opens
             entries[0].save(using=alias, force_insert=True)

@@ -90,9 +90,8 @@ def _session_facts(request: Any, user: AbstractBaseUser) -> dict[str, str]:
         return {}
     if session.get(SESSION_KEY) != user_id_of(user):
         return {}
-    record = session.record if isinstance(session, Session) else None
     return {
-        "session_id": "" if record is None else record.digest,
+        "session_id": (isinstance(session, Session) and session.session_id) or "",
         "methods": " ".join(methods_of(dict(session.items()))[:METHODS]),
     }
 
@@ -116,22 +115,22 @@ def ended(ends: Sequence[End], **_kwargs: Any) -> None:
     if options().history_retention is None:
         return
     now, oldest = clock.now(), history.oldest()
-    with history.undisturbed():
-        history.remember_all(
-            [
-                HistoryEntry(
-                    what=What.ENDED,
-                    at=at,
-                    user_id=user_id,
-                    session_id=end.session_id,
-                    reason=str(end.reason),
-                )
-                for end in ends
-                if end.reason is not Reason.USER_GONE
-                and (user_id := history.owner(end.user_id)) is not None
-                and (at := now if end.at is None else end.at) >= oldest
-            ]
+    entries = [
+        HistoryEntry(
+            what=What.ENDED,
+            at=at,
+            user_id=user_id,
+            session_id=end.session_id,
+            reason=str(end.reason),
         )
+        for end in ends
+        if end.reason is not Reason.USER_GONE
+        and (user_id := history.owner(end.user_id)) is not None
+        and (at := now if end.at is None else end.at) >= oldest
+    ]
+    if entries:
+        with history.undisturbed():
+            history.remember_all(entries)
 
 
 def user_deleted(instance: AbstractBaseUser, using: str, **_kwargs: Any) -> None:

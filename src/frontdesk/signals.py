@@ -17,10 +17,11 @@ raised. The ``sender`` is the class of the storage. Arguments, all of them text 
 ``expired_cleared``
     No arguments: ``manage.py clearsessions`` has removed what had expired.
 
-One is not about a session that is stored, and is sent at once by whoever asked for the password:
+One signal is of the other kind, that of Django's ``user_logged_in``: it is sent at once, within the
+request, its ``sender`` is the class of the user, and an error of a receiver is the view's.
 
 ``user_reauthenticated``
-    The user of this request has entered the password again. Arguments: ``request``, ``user``.
+    ``request``, ``user``. Somebody who was signed in has entered their password again.
 
 Source: https://docs.djangoproject.com/en/stable/topics/signals/
 """

@@ -88,6 +88,11 @@ class SessionState(SessionBase):
         """
         self._signing_in = self.modified = True
 
+    @property
+    def signing_in(self) -> bool:
+        """Whether a user was signed in, or showed again who they are, and that is still to be saved."""
+        return self._signing_in
+
     def when_signed_in(self, function: Callable[[], None]) -> None:
         """Call ``function`` once the sign-in that is under way is stored; at once if none is.
 

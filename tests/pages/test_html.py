@@ -65,6 +65,7 @@ def test_password_managers_learn_whose_new_password_it_is(show, user):
 def test_the_form_template_renders_every_kind_of_field():
     class Everything(forms.Form):
         token = forms.CharField(widget=forms.HiddenInput)
+        nickname = forms.CharField(required=False)
         remember = forms.BooleanField(required=False, help_text="Not on a shared machine.")
         way = forms.ChoiceField(choices=[("a", "A"), ("b", "B")], widget=forms.RadioSelect)
 
@@ -73,6 +74,7 @@ def test_the_form_template_renders_every_kind_of_field():
     assert len(found.all("fieldset")) == 1
     assert "way_error" in found.all("fieldset")[0]["aria-describedby"]
     assert "fd-field-checkbox" in html
+    # Of the two that may be left empty, nobody would ask whether a checkbox has to be ticked.
     assert [words for words in found.words if words == "(optional)"] == ["(optional)"]
     # A hidden field that fails has no place to say so but the top of the form.
     assert "Token: This field is required." in found.words
