@@ -107,7 +107,7 @@ def recent(user: AbstractBaseUser, limit: int = 20) -> list[Entry]:
     failed = failed[: max(limit // 2, limit - len(own))]
     own = own[: limit - len(failed)]
     newest = sorted(own + failed, key=lambda row: (row.at, row.pk), reverse=True)
-    return _recognisable([_entry(row) for row in newest])
+    return _recognisable([entry_of(row) for row in newest])
 
 
 async def arecent(user: AbstractBaseUser, limit: int = 20) -> list[Entry]:
@@ -131,7 +131,7 @@ def _rows(user: AbstractBaseUser, limit: int) -> Iterator[HistoryEntry]:
     return iter(HistoryEntry.objects.using(alias).raw(union, params))
 
 
-def _entry(row: HistoryEntry) -> Entry:
+def entry_of(row: HistoryEntry) -> Entry:
     return Entry(
         what=What(row.what),
         at=clock.to_datetime(row.at),

@@ -68,6 +68,7 @@ ONE_COLOUR = {
     "get_session_cookie_age": "computes",
     "is_empty": "looks only at what was read",
     "renew_sign_in": "notes what the next save is to do",
+    "when_signed_in": "notes what the next save is to do",
     # Flows have no colour: run() and arun() give them one.
     **dict.fromkeys(
         [
