@@ -1,8 +1,6 @@
 """The history in Django's admin: for staff to look at, and nothing else."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
 
 from django.conf import settings
 from django.contrib import admin
@@ -29,11 +27,11 @@ class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # a generic for
     search_fields = ("session_id",)  # what there is a search box for; see get_search_results
     search_help_text = _("The exact user name, or the id of a session.")
     fields = ("moment", "event", "person", "device", "place", "ip", "user_agent", "session_id")
-    readonly_fields: ClassVar[Sequence[str]] = fields
+    readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HistoryEntry]:
         # Not by a join, as users may live in another database.
-        return super().get_queryset(request).prefetch_related("user")  # type: ignore[no-any-return]
+        return super().get_queryset(request).prefetch_related("user")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[HistoryEntry], search_term: str
