@@ -18,8 +18,8 @@ from frontdesk.conf import options
 from frontdesk.drive import Flow, run
 from frontdesk.errors import InvalidSetting, SessionLimitReached
 from frontdesk.session import Session
-from frontdesk.sessions import told_ends, user_id_of
-from frontdesk.signals import Reason
+from frontdesk.sessions import user_id_of
+from frontdesk.signals import End, Reason, told_ends
 
 
 def hold_to_limit(request: HttpRequest, user: AbstractBaseUser, **_kwargs: Any) -> None:
@@ -62,7 +62,7 @@ def _admitted(session: Session, user: AbstractBaseUser, limit: int) -> Flow[bool
     refuse = options().at_max_sessions == "refuse"
     among = [own] if refuse else None
     ended = yield from asked(session.storage, "remove_beyond", user_id, limit, among)
-    yield from told_ends(ended, user_id, Reason.LIMIT)
+    yield from told_ends(session.storage, [End(digest, user_id, Reason.LIMIT) for digest in ended])
     if refuse and own in ended:
         yield from session.flushed()
         return False

@@ -181,6 +181,35 @@ def check_places(**_: Any) -> list[CheckMessage]:
     ]
 
 
+@register()
+def check_new_device_mail(**_: Any) -> list[CheckMessage]:
+    """W015, W016: mails about new devices are wanted, and nothing is kept that tells a new one."""
+    if conf.problems() or not conf.options().new_device_mail:
+        return []
+    found: list[CheckMessage] = []
+    if conf.options().client_info == "off":
+        found.append(
+            checks.Warning(
+                "No mail is sent on a sign-in from a new device: nothing is kept of browsers, so each "
+                "device looks like any other.",
+                hint="Set FRONTDESK['CLIENT_INFO'] to 'masked' or 'full', or turn "
+                "FRONTDESK['NEW_DEVICE_MAIL'] off.",
+                id="frontdesk.W015",
+            )
+        )
+    if conf.options().history_retention is None:
+        found.append(
+            checks.Warning(
+                "No mail is sent on a sign-in from a new device: no history is kept, so nobody knows "
+                "which devices are new.",
+                hint="Set FRONTDESK['HISTORY_RETENTION'], for example to timedelta(days=90), or turn "
+                "FRONTDESK['NEW_DEVICE_MAIL'] off.",
+                id="frontdesk.W016",
+            )
+        )
+    return found
+
+
 def _places(kind: type) -> list[int]:
     """Return where in ``MIDDLEWARE`` classes of this kind stand."""
     return [place for place, middleware in enumerate(_middleware()) if _is(middleware, kind)]

@@ -4,9 +4,11 @@ See :mod:`frontdesk.drive` for flows, and :mod:`frontdesk.engine` for the method
 """
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 
@@ -14,10 +16,10 @@ from frontdesk import clock, difference, policy
 from frontdesk.asking import asked
 from frontdesk.conf import options
 from frontdesk.difference import EXPIRY_KEY
-from frontdesk.drive import Flow
+from frontdesk.drive import Call, Flow
 from frontdesk.errors import StorageUnavailable, UndecodableRecord
 from frontdesk.policy import Standing
-from frontdesk.signals import Reason, session_ended, session_rotated, session_started, told
+from frontdesk.signals import End, Reason, session_rotated, session_started, told, told_ends
 from frontdesk.state import SessionState
 from frontdesk.storages.base import LEFT_BEHIND, reads_user
 from frontdesk.storages.record import Changes, Ended, Record, merged
@@ -33,6 +35,18 @@ SIGN_IN_KEYS = {SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY}
 
 UNSTORED = {Standing.NEW, Standing.UNKNOWN}
 """Where a key that the session has was made by this request, and nothing is stored under it yet."""
+
+
+class _Caller:
+    def call(self, functions: Sequence[Callable[[], None]]) -> None:
+        for function in functions:
+            function()
+
+    async def acall(self, functions: Sequence[Callable[[], None]]) -> None:
+        await sync_to_async(self.call)(functions)
+
+
+_caller = _Caller()
 
 
 class Session(SessionState):
@@ -105,6 +119,13 @@ class Session(SessionState):
             yield from self._inserted()
         elif self.standing is not Standing.LIVE or not (yield from self._update()):
             raise UpdateError
+        yield from self._signed_in_for_good()
+
+    def _signed_in_for_good(self) -> Flow[None]:
+        """Call those who wait for the sign-in to be stored."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            yield Call(_caller, "call", (waiting,))
 
     def created(self) -> Flow[None]:
         """Store the dictionary as a new session, under a new key."""
@@ -232,10 +253,8 @@ class Session(SessionState):
             yield from self._ended(*self._flushed, Reason.LOGOUT)
 
     def _ended(self, digest: Digest, user_id: str | None, reason: Reason) -> Flow[None]:
-        for name in (yield from self._ask("remove", [digest])):
-            yield from told(
-                self.storage, session_ended, session_id=name, user_id=user_id, reason=reason
-            )
+        ended = yield from self._ask("remove", [digest])
+        yield from told_ends(self.storage, [End(name, user_id, reason) for name in ended])
 
     def disowned(self) -> Flow[None]:
         """Treat the session as ended, since its user's password is no longer the one it was made with.

@@ -21,7 +21,7 @@ from frontdesk.devices import device_in_words
 from frontdesk.drive import Flow, arun, run
 from frontdesk.places import place_of
 from frontdesk.session import Session
-from frontdesk.signals import Reason, session_ended, told
+from frontdesk.signals import End, Reason, told_ends
 from frontdesk.storages import get_storage
 from frontdesk.storages.record import FOREVER, Record
 from frontdesk.tokens import Digest
@@ -139,7 +139,7 @@ def end_all_of(user_id: str, reason: Reason, keep: tuple[Digest, ...] = ()) -> F
     """End all sessions of a user but those to ``keep``, and tell."""
     storage = get_storage()
     ended = yield from asked(storage, "remove_of_user", user_id, keep)
-    yield from told_ends(ended, user_id, reason)
+    yield from told_ends(storage, [End(digest, user_id, reason) for digest in ended])
     return len(ended)
 
 
@@ -166,9 +166,9 @@ def _for_user(user: AbstractBaseUser) -> Flow[list[SessionInfo]]:
 def _end(user: AbstractBaseUser, session_id: str, reason: Reason) -> Flow[list[Digest]]:
     if not _is_digest(session_id):
         return []
-    user_id = user_id_of(user)
-    ended = yield from asked(get_storage(), "remove", [Digest(session_id)], user_id)
-    yield from told_ends(ended, user_id, reason)
+    storage, user_id = get_storage(), user_id_of(user)
+    ended = yield from asked(storage, "remove", [Digest(session_id)], user_id)
+    yield from told_ends(storage, [End(digest, user_id, reason) for digest in ended])
     return list(ended)
 
 
@@ -181,14 +181,6 @@ def _end_others(request: HttpRequest, reason: Reason) -> Flow[int]:
         return 0
     keep = () if session.session_id is None else (session.session_id,)
     return (yield from end_all_of(str(cache[SESSION_KEY]), reason, keep))
-
-
-def told_ends(digests: list[Digest], user_id: str, reason: Reason) -> Flow[None]:
-    """Tell that these sessions of a user have ended."""
-    for digest in digests:
-        yield from told(
-            get_storage(), session_ended, session_id=digest, user_id=user_id, reason=reason
-        )
 
 
 def info_of(record: Record) -> SessionInfo:

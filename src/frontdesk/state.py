@@ -4,7 +4,7 @@ See :mod:`frontdesk.session` for the operations that read and write it.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -52,6 +52,8 @@ class SessionState(SessionBase):
         self._cleared = False
         self._signing_in = False
         self._rotated = False
+        self._waiting: list[Callable[[], None]] = []
+        """Who is to be called when the sign-in that is under way is stored."""
 
     # Django's dictionary, with the few places where it must tell us something.
 
@@ -91,6 +93,17 @@ class SessionState(SessionBase):
         """Whether a user was signed in, or showed again who they are, and that is still to be saved."""
         return self._signing_in
 
+    def when_signed_in(self, function: Callable[[], None]) -> None:
+        """Call ``function`` once the sign-in that is under way is stored; at once if none is.
+
+        A sign-in that is never stored, as its view fails or is refused, was none. In async code
+        ``function`` is called in the thread of Django's database connections.
+        """
+        if self._signing_in:
+            self._waiting.append(function)
+        else:
+            function()
+
     def get_session_cookie_age(self) -> int:
         return options().idle_timeout // clock.SECOND
 
@@ -125,6 +138,7 @@ class SessionState(SessionBase):
         self.record = None
         self.user = UNCHANGED
         self._stored = {}
+        self._waiting = []
         self.overtaken = self._cleared = self._signing_in = self._rotated = False
 
     def _remember(self, record: Record) -> None:

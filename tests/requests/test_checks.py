@@ -116,6 +116,16 @@ CASES = [
         "/proc/nowhere: Path must be a valid database",
     ),
     ("W014", setting("GEOIP_PATH", "/proc/nowhere"), "or remove the setting"),
+    (
+        "W015",
+        frontdesk_setting(NEW_DEVICE_MAIL=True, CLIENT_INFO="off"),
+        "Set FRONTDESK['CLIENT_INFO'] to 'masked' or 'full'",
+    ),
+    (
+        "W016",
+        frontdesk_setting(NEW_DEVICE_MAIL=True, HISTORY_RETENTION=None),
+        "Set FRONTDESK['HISTORY_RETENTION']",
+    ),
     ("E012", unknown_database, "PostgreSQL, SQLite, MariaDB or MySQL"),
 ]
 

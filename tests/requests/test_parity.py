@@ -68,6 +68,7 @@ ONE_COLOUR = {
     "get_session_cookie_age": "computes",
     "is_empty": "looks only at what was read",
     "renew_sign_in": "notes what the next save is to do",
+    "when_signed_in": "notes what the next save is to do",
     # Flows have no colour: run() and arun() give them one.
     **dict.fromkeys(
         [
@@ -180,7 +181,6 @@ def test_a_native_twin_is_not_only_half_of_the_verbs(kind):
 
 NO_TWIN = {
     "end_all_of": "a flow",
-    "told_ends": "a flow",
     "info_of": "computes",
     "user_id_of": "computes",
 }

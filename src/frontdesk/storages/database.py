@@ -145,7 +145,7 @@ class DatabaseStorage(Storage):
         return Purged(
             removed,
             [
-                Expired(Digest(pk), owner_as_text(user), seen + idle <= end)
+                Expired(Digest(pk), owner_as_text(user), seen + idle <= end, min(seen + idle, end))
                 for pk, user, seen, idle, end, ended in rows
                 if not ended and pk not in renewed
             ],
