@@ -13,7 +13,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.utils.module_loading import import_string
 
-from frontdesk import conf
+from frontdesk import conf, places
 from frontdesk.engine import SessionStore
 from frontdesk.errors import InvalidSetting
 from frontdesk.middleware import AuthenticationMiddleware, SessionMiddleware
@@ -163,6 +163,22 @@ def check_cookie(**_: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register()
+def check_places(**_: Any) -> list[CheckMessage]:
+    """W014: the project has a database of places that cannot be used."""
+    problem = places.problem()
+    if not problem:
+        return []
+    return [
+        checks.Warning(
+            f"GEOIP_PATH is set, but no place can be looked up: {problem}",
+            hint="Let GEOIP_PATH lead to a City or Country database (.mmdb), or remove the setting. "
+            "geoip2 comes with: pip install 'django-frontdesk[places]'.",
+            id="frontdesk.W014",
+        )
+    ]
 
 
 def _places(kind: type) -> list[int]:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from frontdesk.conf import options
@@ -36,8 +37,18 @@ def client_of(meta: Mapping[str, Any]) -> Client:
     wanted = options().client_info
     if wanted == "off":
         return NOBODY
-    ip, agent = _address(meta), _printable(meta.get("HTTP_USER_AGENT", ""))
-    return Client(_shortened(ip), _family(agent)) if wanted == "masked" else Client(ip, agent)
+    ip, agent = _address(meta), printable(meta.get("HTTP_USER_AGENT", ""))
+    return Client(_shortened(ip), family_of(agent)) if wanted == "masked" else Client(ip, agent)
+
+
+def printable(text: str) -> str:
+    """Return the first 255 printable characters of what a client calls itself."""
+    return "".join(islice(filter(str.isprintable, text), USER_AGENT_LENGTH))
+
+
+def family_of(agent: str) -> str:
+    """Return the family of a browser, by the table above; empty if it is in none of them."""
+    return next((family for mark, family in FAMILIES if mark in agent), "")
 
 
 def _address(meta: Mapping[str, Any]) -> str:
@@ -66,11 +77,3 @@ def _shortened(ip: str) -> str:
         return ""
     bits = 24 if ipaddress.ip_address(ip).version == 4 else 48
     return str(ipaddress.ip_network((ip, bits), strict=False).network_address)
-
-
-def _printable(text: str) -> str:
-    return "".join(char for char in text if char.isprintable())[:USER_AGENT_LENGTH]
-
-
-def _family(agent: str) -> str:
-    return next((family for mark, family in FAMILIES if mark in agent), "")

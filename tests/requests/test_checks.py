@@ -110,6 +110,12 @@ CASES = [
     ("W010", storage("frontdesk.storages.memory.MemoryStorage"), "the database"),
     ("W010", cache(LOCMEM, OPTIONS={"MAX_ENTRIES": 10_000}), "the database"),
     ("W011", cache(LOCMEM), "10000 or more"),
+    (
+        "W014",
+        setting("GEOIP_PATH", "/proc/nowhere"),
+        "/proc/nowhere: Path must be a valid database",
+    ),
+    ("W014", setting("GEOIP_PATH", "/proc/nowhere"), "or remove the setting"),
     ("E012", unknown_database, "PostgreSQL, SQLite, MariaDB or MySQL"),
 ]
 
