@@ -171,8 +171,8 @@ def _end_others(request: HttpRequest, reason: Reason) -> Flow[int]:
     return (yield from end_all_of(str(values[SESSION_KEY]), reason, keep))
 
 
-def told_ends(digests: list[Digest], user_id: str, reason: Reason) -> Flow[None]:
-    """Tell that these sessions of a user have ended."""
+def told_ends(digests: list[Digest], user_id: str | None, reason: Reason) -> Flow[None]:
+    """Tell that these sessions of a user, or of nobody, have ended."""
     for digest in digests:
         yield from told(
             get_storage(), session_ended, session_id=digest, user_id=user_id, reason=reason

@@ -29,6 +29,10 @@ class Console:
         if self._verbosity > 0:
             self._err.write(message, style_func=str)
 
+    def result(self, line: str) -> None:
+        """Write a line that is what was asked for."""
+        self._write(line)
+
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
         """Write rows under headings and return how many; nothing at all if there are none.
 

@@ -1,12 +1,18 @@
 """What a subcommand is, and how it ends."""
 
+import re
 from argparse import ArgumentParser, ArgumentTypeError
 from enum import IntEnum
 from typing import Any, Protocol
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.management import CommandError
 
+from frontdesk.accounts import user_called
+from frontdesk.clock import DAY, SECOND
 from frontdesk.desk.console import Console
+
+UNITS = {"s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND, "d": DAY, "w": 7 * DAY}
 
 
 class Exit(IntEnum):
@@ -51,3 +57,19 @@ def whole_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ArgumentTypeError(f"{text!r} is not a whole number, 1 or more")
     return int(text)
+
+
+def duration(text: str) -> int:
+    """Parse ``90s``, ``15m``, ``12h``, ``30d`` or ``2w`` to microseconds."""
+    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
+    if not match:
+        raise ArgumentTypeError(f"{text!r} is not a duration such as 90s, 15m, 12h, 30d or 2w")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def known_user(text: str) -> AbstractBaseUser:
+    """Return the user of ``--user``; ends the command with ``NOTHING`` if there is none."""
+    user = user_called(text)
+    if user is None:
+        raise stopped(f"There is no user with the username or the id {text!r}.", Exit.NOTHING)
+    return user

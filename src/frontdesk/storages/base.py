@@ -176,3 +176,11 @@ class Scans(Protocol):
         A few at a time, so that memory does not grow with their number. One that begins or moves
         meanwhile may be missed.
         """
+
+
+@runtime_checkable
+class CountsExpired(Protocol):
+    """An optional ability: saying how much there is to purge, without doing it."""
+
+    def count_expired(self, now: int) -> int:
+        """Return how many rows or files ``purge`` would delete."""

@@ -144,6 +144,11 @@ class DatabaseStorage(Storage):
             ],
         )
 
+    def count_expired(self, now: int) -> int:
+        """See :class:`~frontdesk.storages.base.CountsExpired`."""
+        with _available() as connection:
+            return Session.objects.using(connection.alias).filter(expires__lte=now).count()
+
     def scan(self, after: str = "") -> Iterator[Record]:
         """See :class:`~frontdesk.storages.base.Scans`."""
         while True:

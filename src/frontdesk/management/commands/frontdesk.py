@@ -6,11 +6,14 @@ from django.core.management import BaseCommand
 from django.core.management.base import CommandParser
 
 from frontdesk.desk.console import Console
+from frontdesk.desk.counting import Stats
+from frontdesk.desk.ending import End
+from frontdesk.desk.listing import List
 from frontdesk.desk.purging import Purge
 from frontdesk.desk.subcommand import Exit, Subcommand, stopped
 from frontdesk.errors import StorageUnavailable
 
-SUBCOMMANDS: tuple[Subcommand, ...] = (Purge(),)
+SUBCOMMANDS: tuple[Subcommand, ...] = (List(), End(), Stats(), Purge())
 
 
 class Command(BaseCommand):
