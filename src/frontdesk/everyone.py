@@ -6,7 +6,7 @@ A storage that cannot enumerate its sessions (a cache) is asked for those of eac
 table. Anonymous sessions, and those of users who are gone, are not seen then: :func:`sees_everybody`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from frontdesk import clock, policy
@@ -18,8 +18,9 @@ from frontdesk.errors import StorageUnavailable, UndecodableRecord
 from frontdesk.sessions import end_all_of, told_ends
 from frontdesk.signals import Reason
 from frontdesk.storages import get_storage
-from frontdesk.storages.base import Scans, Storage
+from frontdesk.storages.base import HasTable, Scans, Storage
 from frontdesk.storages.record import Record
+from frontdesk.storages.sql import owner_as_text
 from frontdesk.tokens import Digest
 
 TOGETHER = 500
@@ -71,35 +72,47 @@ def end_everybody(reason: Reason) -> int:
 
 def end_records(records: Iterable[Record], reason: Reason) -> int:
     """End these sessions, as they come; return how many were live."""
-    pairs, ended = iter(records), 0
-    while batch := {record.digest: record.user_id for record in islice(pairs, TOGETHER)}:
-        ended += len(run(end_owned(batch, reason)))
+    pairs, ended = ((record.digest, record.user_id) for record in records), 0
+    while batch := dict(islice(pairs, TOGETHER)):
+        ended += len(end_owned(batch, reason))
     return ended
 
 
-def end_named(names: Collection[str], reason: Reason) -> int:
-    """End the sessions with these ids, whosever they are; return how many were live.
+def owners_of(names: Iterable[str]) -> dict[Digest, str | None]:
+    """Return whose the sessions with these ids are; ``None`` also for one that is not there.
 
-    For ids that somebody chose, a page of them: whose each is has to be read first.
+    For ids that somebody chose, a page of them: one query of a table, or else a read for each.
     """
-    owners: dict[Digest, str | None] = {}
-    for name in map(Digest, names):
-        try:
-            found = run(asked(get_storage(), "read", name))
-        except UndecodableRecord:
-            found = None  # nobody can use it, and it can be ended all the same
-        owners[name] = found.user_id if isinstance(found, Record) else None
-    return len(run(end_owned(owners, reason)))
+    digests, storage = [Digest(name) for name in names], get_storage()
+    if isinstance(storage, HasTable):
+        with storage.live_rows() as live:
+            rows = live.filter(pk__in=digests).values_list("pk", "user_id")
+            owners = {Digest(pk): owner_as_text(user_id) for pk, user_id in rows}
+        return {digest: owners.get(digest) for digest in digests}
+    return {digest: _owner_of(digest) for digest in digests}
 
 
-def end_owned(owners: Mapping[Digest, str | None], reason: Reason) -> Flow[list[Digest]]:
+def _owner_of(digest: Digest) -> str | None:
+    try:
+        found = run(asked(get_storage(), "read", digest))
+    except UndecodableRecord:
+        return None  # nobody can use it, and it can be ended all the same
+    return found.user_id if isinstance(found, Record) else None
+
+
+def end_owned(owners: Mapping[Digest, str | None], reason: Reason) -> list[Digest]:
+    """End sessions, each given with whose it is; return those that were live."""
+    return run(_end_owned(owners, reason))
+
+
+def _end_owned(owners: Mapping[Digest, str | None], reason: Reason) -> Flow[list[Digest]]:
     """End sessions, each given with whose it is, and tell."""
     ended: list[Digest] = yield from asked(get_storage(), "remove", list(owners))
     unnamed = {user_id for name, user_id in owners.items() if name not in ended}
     for name in ended:
         # One that has just got a new key is ended under that. Whose it is follows if all those that
         # were not found under their names are one user's.
-        moved = unnamed.copy().pop() if len(unnamed) == 1 else None
+        moved = next(iter(unnamed)) if len(unnamed) == 1 else None
         yield from told_ends([name], owners.get(name, moved), reason)
     return ended
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.core.management import CommandError, call_command
 
-from frontdesk import clock as frontdesk_clock
 from frontdesk.engine import SessionStore
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import Scans
@@ -29,14 +28,14 @@ SAFARI = (
 )
 
 
-def enter(user=None, *, agent=FIREFOX, ip="192.0.2.1", **values) -> SessionStore:
-    """Begin a session, signed in as ``user`` or anonymous."""
+def enter(who=None, *, agent=FIREFOX, ip="192.0.2.1", **values) -> SessionStore:
+    """Begin a session, signed in as ``who`` or anonymous."""
     session = SessionStore()
     session.meta = {"REMOTE_ADDR": ip, "HTTP_USER_AGENT": agent}
-    if user is not None:
-        session[SESSION_KEY] = str(user.pk)
+    if who is not None:
+        session[SESSION_KEY] = str(who.pk)
         session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session[HASH_SESSION_KEY] = who.get_session_auth_hash()
     session.update(values)
     session.save()
     return session
@@ -77,6 +76,3 @@ def frontdesk(*arguments: str) -> Said:
         err.write(said)
     return Said(code, out.getvalue(), err.getvalue())
 
-
-def seconds_ago(seconds: int) -> int:
-    return frontdesk_clock.now() - seconds * frontdesk_clock.SECOND

@@ -11,8 +11,9 @@ from frontdesk.desk.subcommand import Exit, duration, known_user, stopped
 from frontdesk.everyone import (
     all_records,
     end_everybody,
-    end_named,
+    end_owned,
     end_records,
+    owners_of,
     records_of,
     sees_everybody,
 )
@@ -101,7 +102,7 @@ def _whose(options: dict[str, Any]) -> str:
 
 def _ended(options: dict[str, Any]) -> int:
     if options["session"] is not None:
-        return end_named([options["session"]], STAFF)
+        return len(end_owned(owners_of([options["session"]]), STAFF))
     if _is_narrowed(options):
         return end_records(_old(options), STAFF)
     if options["everybody"]:

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error
 from django.db import IntegrityError, InterfaceError, InternalError, OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet
 
 from frontdesk import clock
 from frontdesk.errors import Conflict, InvalidSetting, StorageUnavailable, UndecodableRecord
@@ -93,10 +94,8 @@ class DatabaseStorage(Storage):
             user = self._for(connection).user(user_id)
             if user is None:
                 return []
-            owned = Session.objects.using(connection.alias).filter(
-                user_id=user, ended=False, expires__gt=clock.now()
-            )
-            return list(_readable(owned.order_by("-last_seen")))
+            with self.live_rows() as live:
+                return list(_readable(live.filter(user_id=user).order_by("-last_seen")))
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
         with _available() as connection:
@@ -149,14 +148,18 @@ class DatabaseStorage(Storage):
         with _available() as connection:
             return Session.objects.using(connection.alias).filter(expires__lte=now).count()
 
+    @contextmanager
+    def live_rows(self) -> Iterator[QuerySet[Session]]:
+        """See :class:`~frontdesk.storages.base.HasTable`."""
+        with _available() as connection:
+            rows = Session.objects.using(connection.alias)
+            yield rows.filter(ended=False, expires__gt=clock.now())
+
     def scan(self, after: str = "") -> Iterator[Record]:
         """See :class:`~frontdesk.storages.base.Scans`."""
         while True:
-            with _available() as connection:
-                live = Session.objects.using(connection.alias).filter(
-                    digest__gt=after, ended=False, expires__gt=clock.now()
-                )
-                rows = list(live.order_by("digest")[:SCANNED])
+            with self.live_rows() as live:
+                rows = list(live.filter(digest__gt=after).order_by("digest")[:SCANNED])
             if not rows:
                 return
             yield from _readable(rows)
@@ -228,7 +231,7 @@ def _available() -> Iterator[BaseDatabaseWrapper]:
     except (OperationalError, InterfaceError, InternalError) as error:
         # The last one is PostgreSQL's word for a server that has just become a replica.
         hint = ". Has manage.py migrate been run?" if "no such table" in str(error) else ""
-        raise StorageUnavailable(f"the database of the sessions: {error}{hint}") from error
+        raise StorageUn_available(f"the database of the sessions: {error}{hint}") from error
 
 
 def _execute(connection: BaseDatabaseWrapper, statement: Statement) -> int:
