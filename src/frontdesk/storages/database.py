@@ -231,7 +231,7 @@ def _available() -> Iterator[BaseDatabaseWrapper]:
     except (OperationalError, InterfaceError, InternalError) as error:
         # The last one is PostgreSQL's word for a server that has just become a replica.
         hint = ". Has manage.py migrate been run?" if "no such table" in str(error) else ""
-        raise StorageUn_available(f"the database of the sessions: {error}{hint}") from error
+        raise StorageUnavailable(f"the database of the sessions: {error}{hint}") from error
 
 
 def _execute(connection: BaseDatabaseWrapper, statement: Statement) -> int:
