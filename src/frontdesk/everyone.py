@@ -21,7 +21,7 @@ from frontdesk.storages import get_storage
 from frontdesk.storages.base import HasTable, Scans, Storage
 from frontdesk.storages.record import Record
 from frontdesk.storages.sql import owner_as_text
-from frontdesk.tokens import Digest
+from frontdesk.tokens import Digest, as_digest
 
 TOGETHER = 500
 """Sessions that are ended by one call of the storage."""
@@ -81,9 +81,11 @@ def end_records(records: Iterable[Record], reason: Reason) -> int:
 def owners_of(names: Iterable[str]) -> dict[Digest, str | None]:
     """Return whose the sessions with these ids are; ``None`` also for one that is not there.
 
-    For ids that somebody chose, a page of them: one query of a table, or else a read for each.
+    For ids that somebody chose, a page of them: one query of a table, or else a read for each. What
+    can't be an id is left out.
     """
-    digests, storage = [Digest(name) for name in names], get_storage()
+    storage = get_storage()
+    digests = [digest for name in names if (digest := as_digest(name))]
     if isinstance(storage, HasTable):
         with storage.live_rows() as live:
             rows = live.filter(pk__in=digests).values_list("pk", "user_id")

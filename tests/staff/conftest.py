@@ -1,6 +1,7 @@
 """Staff, and people whose sessions they see; the site and the storages are those of tests/requests."""
 
 import json
+from contextlib import contextmanager
 from io import StringIO
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.core.management import CommandError, call_command
 
 from frontdesk.engine import SessionStore
+from frontdesk.signals import session_ended
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import Scans
 from tests.requests.conftest import (  # noqa: F401
@@ -76,3 +78,23 @@ def frontdesk(*arguments: str) -> Said:
         err.write(said)
     return Said(code, out.getvalue(), err.getvalue())
 
+
+@pytest.fixture
+def told(django_capture_on_commit_callbacks):
+    """The endings that were told: ``with told() as endings: ...``, complete at its end."""
+
+    @contextmanager
+    def listening():
+        endings = []
+
+        def listener(session_id, user_id, reason, **_):
+            endings.append((session_id, user_id, reason))
+
+        session_ended.connect(listener)
+        try:
+            with django_capture_on_commit_callbacks(execute=True):
+                yield endings
+        finally:
+            session_ended.disconnect(listener)
+
+    return listening

@@ -5,33 +5,11 @@ import sys
 import pytest
 
 from frontdesk import everyone
-from frontdesk.signals import Reason, session_ended
+from frontdesk.signals import Reason
 from frontdesk.storages import get_storage
 from tests.staff.conftest import enter, frontdesk, is_live, name_of, sees_anonymous
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def told(django_capture_on_commit_callbacks):
-    """The endings that were told: ``with told() as endings: ...``, which is filled at its end."""
-    from contextlib import contextmanager
-
-    @contextmanager
-    def listening():
-        endings = []
-
-        def listener(session_id, user_id, reason, **_):
-            endings.append((session_id, user_id, reason))
-
-        session_ended.connect(listener)
-        try:
-            with django_capture_on_commit_callbacks(execute=True):
-                yield endings
-        finally:
-            session_ended.disconnect(listener)
-
-    return listening
 
 
 def test_all_sessions_of_a_user_end_and_nobody_elses(storage_setting, user, other_user):

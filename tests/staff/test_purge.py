@@ -3,7 +3,7 @@
 import pytest
 
 from frontdesk.desk import interruption
-from frontdesk.signals import Reason, session_ended
+from frontdesk.signals import Reason
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import CountsExpired
 from tests.staff.conftest import enter, frontdesk, is_live
@@ -67,19 +67,10 @@ def test_what_drops_by_itself_has_nothing_to_purge_and_cannot_say_so_beforehand(
 
 
 @keeps_what_expired
-def test_what_goes_is_told_with_its_reason(expired, django_capture_on_commit_callbacks):
-    reasons = []
-
-    def listener(reason, **_):
-        reasons.append(reason)
-
-    session_ended.connect(listener)
-    try:
-        with django_capture_on_commit_callbacks(execute=True):
-            frontdesk("purge", "--batch", "2")
-    finally:
-        session_ended.disconnect(listener)
-    assert reasons == [Reason.IDLE] * 7
+def test_what_goes_is_told_with_its_reason(expired, told, user):
+    with told() as endings:
+        frontdesk("purge", "--batch", "2")
+    assert [ending[1:] for ending in endings] == [(str(user.pk), Reason.IDLE)] * 7
 
 
 @keeps_what_expired

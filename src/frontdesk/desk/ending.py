@@ -1,6 +1,5 @@
 """``manage.py frontdesk end``: take badges back (OWASP ASVS 7.4.5)."""
 
-import re
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +19,7 @@ from frontdesk.everyone import (
 from frontdesk.sessions import user_id_of
 from frontdesk.signals import Reason
 from frontdesk.storages.record import Record
+from frontdesk.tokens import as_digest
 
 STAFF = Reason.REVOKED_BY_STAFF
 
@@ -79,7 +79,7 @@ class End:
 def _require_sense(options: dict[str, Any]) -> None:
     if options["session"] is None:
         return
-    if not re.fullmatch(r"[0-9a-f]{64}", options["session"]):
+    if as_digest(options["session"]) is None:
         raise stopped("A session id is 64 hexadecimal digits, as list shows them.", Exit.USAGE)
     if _is_narrowed(options):
         raise stopped("A single session is ended however old it is.", Exit.USAGE)
