@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from io import StringIO
 from typing import Any, NamedTuple
 
+import pytest
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.core.management import CommandError, call_command
 
