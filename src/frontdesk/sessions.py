@@ -4,7 +4,6 @@ Each function has a twin that starts with ``a``. They raise :exc:`~frontdesk.err
 when the storage cannot answer, which the middleware turns into a 503.
 """
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,9 +23,7 @@ from frontdesk.session import Session
 from frontdesk.signals import End, Reason, told_ends
 from frontdesk.storages import get_storage
 from frontdesk.storages.record import FOREVER, Record
-from frontdesk.tokens import Digest
-
-_is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
+from frontdesk.tokens import Digest, as_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +161,12 @@ def _for_user(user: AbstractBaseUser) -> Flow[list[SessionInfo]]:
 
 
 def _end(user: AbstractBaseUser, session_id: str, reason: Reason) -> Flow[list[Digest]]:
-    if not _is_digest(session_id):
+    digest = as_digest(session_id)
+    if digest is None:
         return []
     storage, user_id = get_storage(), user_id_of(user)
-    ended = yield from asked(storage, "remove", [Digest(session_id)], user_id)
-    yield from told_ends(storage, [End(digest, user_id, reason) for digest in ended])
+    ended = yield from asked(storage, "remove", [digest], user_id)
+    yield from told_ends(storage, [End(name, user_id, reason) for name in ended])
     return list(ended)
 
 

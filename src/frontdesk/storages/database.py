@@ -8,6 +8,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error
 from django.db import IntegrityError, InterfaceError, InternalError, OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet
 
 from frontdesk import clock
 from frontdesk.errors import Conflict, InvalidSetting, StorageUnavailable, UndecodableRecord
@@ -100,10 +101,9 @@ class DatabaseStorage(Storage):
             user = self._for(connection).user(user_id)
             if user is None:
                 return []
-            owned = Session.objects.using(connection.alias).filter(
-                user_id=user, ended=False, expires__gt=clock.now()
-            )
-            return list(_readable(owned.order_by("-last_seen").values_list(*COLUMNS)))
+            with self.live_rows() as live:
+                owned = live.filter(user_id=user).order_by("-last_seen")
+                return list(_readable(owned.values_list(*COLUMNS)))
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
         with _available() as connection:
@@ -151,14 +151,25 @@ class DatabaseStorage(Storage):
             ],
         )
 
+    def count_expired(self, now: int) -> int:
+        """See :class:`~frontdesk.storages.base.CountsExpired`."""
+        with _available() as connection:
+            return Session.objects.using(connection.alias).filter(expires__lte=now).count()
+
+    @contextmanager
+    def live_rows(self) -> Iterator[QuerySet[Session]]:
+        """See :class:`~frontdesk.storages.base.HasTable`."""
+        with _available() as connection:
+            rows = Session.objects.using(connection.alias)
+            yield rows.filter(ended=False, expires__gt=clock.now())
+
     def scan(self, after: str = "") -> Iterator[Record]:
         """See :class:`~frontdesk.storages.base.Scans`."""
         while True:
-            with _available() as connection:
-                live = Session.objects.using(connection.alias).filter(
-                    digest__gt=after, ended=False, expires__gt=clock.now()
+            with self.live_rows() as live:
+                rows = list(
+                    live.filter(digest__gt=after).order_by("digest").values_list(*COLUMNS)[:SCANNED]
                 )
-                rows = list(live.order_by("digest").values_list(*COLUMNS)[:SCANNED])
             if not rows:
                 return
             yield from _readable(rows)

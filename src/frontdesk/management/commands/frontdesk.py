@@ -1,0 +1,41 @@
+"""``manage.py frontdesk``: what staff do on the command line."""
+
+from typing import Any
+
+from django.core.management import BaseCommand
+from django.core.management.base import CommandParser
+
+from frontdesk.desk.console import Console
+from frontdesk.desk.counting import Stats
+from frontdesk.desk.ending import End
+from frontdesk.desk.listing import List
+from frontdesk.desk.purging import Purge
+from frontdesk.desk.subcommand import Exit, Subcommand, stopped
+from frontdesk.errors import StorageUnavailable
+
+SUBCOMMANDS: tuple[Subcommand, ...] = (List(), End(), Stats(), Purge())
+
+
+class Command(BaseCommand):
+    """Hands over to the subcommand that was named."""
+
+    help = "See who is signed in, end sessions, and keep the storage tidy."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Give each subcommand a parser of its own."""
+        named = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
+        for subcommand in SUBCOMMANDS:
+            subcommand.add_arguments(
+                named.add_parser(subcommand.name, help=subcommand.help, description=subcommand.help)
+            )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Run it; an outage gets an exit code of its own."""
+        (chosen,) = (one for one in SUBCOMMANDS if one.name == options["subcommand"])
+        console = Console(self.stdout, self.stderr, options["verbosity"])
+        try:
+            chosen.run(console, options)
+        except StorageUnavailable as error:
+            raise stopped(
+                f"The session storage cannot answer: {error}. Try again later.", Exit.UNAVAILABLE
+            ) from error
