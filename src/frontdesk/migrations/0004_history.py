@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("frontdesk", "0002_moved_to"),
+        ("frontdesk", "0003_end_permission"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
