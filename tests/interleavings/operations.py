@@ -31,7 +31,7 @@ def request(view: View) -> View:
     REQUESTS[name] = view
 
     def operation(world: World) -> Flow[None]:
-        yield from visited(world, name, view, world.root)
+        yield from visited(world, name, view, world.sent)
 
     OPERATIONS[name] = operation
     return view
@@ -62,7 +62,7 @@ def arriving(name: str) -> Operation:
     """Return the operation whose answer travels to the browser in a step of its own."""
 
     def operation(world: World) -> Flow[None]:
-        yield from visited(world, name, REQUESTS[name], world.root, arriving=True)
+        yield from visited(world, name, REQUESTS[name], world.sent, arriving=True)
 
     return operation
 
@@ -158,6 +158,8 @@ def logout(world: World, request: Any, report: Report) -> Flow[None]:
     yield from user_of(request.session)
     report.signs_out = True
     yield from request.session.flushed()
+    # Whoever signs out where somebody is signed in is signed out, whatever becomes of the key meanwhile.
+    report.effective = world.signed_in
 
 
 @request
@@ -174,9 +176,9 @@ def change_password(world: World, request: Any, report: Report) -> Flow[None]:
 
 def count(world: World) -> Flow[None]:
     """The step of modify() alone, so that three of them meet in a number of orders that can be tried."""
-    report = Report("count", world.root, adds=1, began=world.steps)
+    report = Report("count", world.sent, adds=1, began=world.steps)
     world.reports.append(report)
-    session = world.session(world.root)
+    session = world.session(world.sent)
     yield from session.modified_by("count", lambda count: count + 1, 0)
     report.effective = session.standing.name == "LIVE"
     report.ended = world.steps
@@ -184,7 +186,7 @@ def count(world: World) -> Flow[None]:
 
 def login_then_save(world: World) -> Flow[None]:
     """A sign-in, and the browser's next request with the key that it got."""
-    key = yield from visited(world, "login", login, world.root)
+    key = yield from visited(world, "login", login, world.sent)
     yield from visited(world, "save another key", save_another_key, key)
 
 

@@ -133,6 +133,15 @@ def signed_in_is_signed_in(world: World) -> None:
             raise violated("signed_in_is_signed_in", f"{report.name} was stored, but is not there")
 
 
+def signed_out_is_signed_out(world: World) -> None:
+    """A sign-out ends the session in which somebody was signed in, whatever key it has by then."""
+    for report in world.reports:
+        if report.signs_out and world.signed_in and report.key is not None:
+            lineage = world.keys[digest_of_own(report.key)].lineage
+            if not world.ended(lineage):
+                raise violated("signed_out_is_signed_out", "the session went on under another key")
+
+
 def _final(world: World, report: Report) -> dict[str, Any] | None:
     """Return the values at the end of the session in which ``report`` was stored; ``None`` if it ended."""
     lineage = world.keys[digest_of_own(report.stored)].lineage
@@ -170,4 +179,5 @@ AT_THE_END = (
     increments_sum_up,
     badge_not_taken,
     signed_in_is_signed_in,
+    signed_out_is_signed_out,
 )

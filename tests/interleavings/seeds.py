@@ -136,6 +136,13 @@ class EndDeletes(MemoryStorage):
         return True
 
 
+class EndLosesTrack(MemoryStorage):
+    """Ends the key that it is told and no other, as every released session library does."""
+
+    def _now_at(self, digest: Digest) -> Digest:
+        return digest
+
+
 class ExpiryIsForgotten(MemoryStorage):
     """Lets a write renew a session that has expired but has not been purged."""
 
@@ -178,6 +185,8 @@ SEEDS: list[tuple[type[MemoryStorage], tuple[str, ...], bool, set[str]]] = [
     (RotationForgetsAMerge, ("save", "login"), False, {"nothing_lost"}),
     (EndMissesASignIn, ("login", "end all"), True, {"nothing_revived"}),
     (EndDeletes, ("touch", "login"), False, {"badge_not_taken"}),
+    (EndLosesTrack, ("change password", "logout"), True, {"signed_out_is_signed_out"}),
+    (EndLosesTrack, ("login", "logout"), True, {"signed_out_is_signed_out"}),
     (ExpiryIsForgotten, ("save", "expire then purge"), True, {"nothing_revived"}),
     (UserOfTheRecordIsNotWritten, ("touch", "login"), False, {"never_somebody_else"}),
     (IgnoresTheVersion, ("count", "count"), True, {"increments_sum_up"}),

@@ -110,6 +110,10 @@ class World:
         self.anna: Any = None
         self.bob: Any = None
         self.root: str = ""
+        self.sent: str = ""
+        """The key that requests come with: the first one, so that all others are stragglers."""
+        self.signed_in = False
+        """Whether Anna was signed in in the browser's session from the beginning."""
         self.bystander: Digest = Digest("")
         self.bystander_values: Any = None
         self.seen: dict[Digest, Any] = {}
@@ -119,13 +123,14 @@ class World:
     def furnished(self, *, signed_in: bool) -> Flow[World]:
         """Let the browser have a session, and Bob one of his own elsewhere."""
         self.anna, self.bob = yield Call(self.people, "begin", ())
+        self.signed_in = signed_in
         own = self.session()
         yield from own.opened()
         own["room"] = f"{self.name(self.anna) if signed_in else 'nobody'}:room"
         if signed_in:
             self.sign(own, self.anna)
         yield from watched(self, own.saved())
-        self.root = self.jar = own.session_key or ""
+        self.root = self.sent = self.jar = own.session_key or ""
         others = self.session()
         yield from others.opened()
         self.sign(others, self.bob)
@@ -235,9 +240,8 @@ class World:
             self.keys[new] = Key(key.lineage, owner)
             key.gone, key.moved = "rotated away", True
 
-    def _after_remove(self, answer: int, digests: Iterable[Digest]) -> None:
-        if answer:
-            self._end(digests, "removed")
+    def _after_remove(self, answer: list[Digest], digests: Iterable[Digest]) -> None:
+        self._end(answer, "removed")
 
     def _after_remove_of_user(self, answer: list[Digest], user_id: str) -> None:
         self._end((digest for digest in answer if digest in self.keys), "ended with all others")

@@ -233,6 +233,45 @@ def test_a_straggler_that_signs_out_does_not_clear_the_cookie_of_the_newcomer(st
     assert cookie(response) is None or clears(response)
 
 
+def change_password(browser):
+    def change(request):
+        request.user.set_password("a lantern in the attic")
+        request.user.save()
+        auth.update_session_auth_hash(request, request.user)
+
+    return browser.do(change)
+
+
+def test_a_sign_out_amid_a_password_change_signs_out(member, tab):
+    """It came with the key of a session that has another one by the time it is carried out."""
+    first, other = tab(member), tab(member)
+
+    def leave(request):
+        assert request.user.is_authenticated
+        change_password(other)
+        auth.logout(request)
+
+    response = first.do(leave)
+    assert clears(response)
+    assert other.who() == ""
+
+
+def test_a_sign_out_that_comes_after_a_password_change_signs_out(member, tab):
+    late, other = tab(member), tab(member)
+    change_password(other)
+    assert other.who() == "ada"
+    assert clears(sign_out(late))
+    assert other.who() == ""
+
+
+def test_a_sign_out_long_after_a_password_change_ends_nothing(member, tab, clock):
+    late, other = tab(member), tab(member)
+    change_password(other)
+    clock.move(seconds=31)
+    sign_out(late)
+    assert other.who() == "ada"
+
+
 def test_a_request_that_overlaps_the_sign_in_does_not_disturb_it(browser, tab, user):
     """It read the anonymous session before the sign-in, and writes after it."""
     browser.keep(cart=["lamp"])

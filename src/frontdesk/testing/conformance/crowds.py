@@ -2,6 +2,7 @@
 
 import threading
 
+from django.core.cache import caches
 from django.db import connections
 
 from frontdesk.clock import SECOND
@@ -87,6 +88,7 @@ def arrive_at_once(storage: Storage, user_id: str, limit: int, people: int, *, r
             failures.append(error)
         finally:
             connections.close_all()
+            caches.close_all()
 
     threads = [threading.Thread(target=arrive) for _ in range(people)]
     for thread in threads:
