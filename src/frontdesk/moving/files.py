@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from frontdesk import clock
 from frontdesk.errors import StorageUnavailable, UndecodableRecord
@@ -20,7 +21,9 @@ class Files(StockPlace):
         path = self._path(key)
         with _available():
             if not path.parent.is_dir():  # unmounted, say: nobody is to be signed out by that
-                raise StorageUnavailable(f"the directory of Django's sessions is gone: {path.parent}")
+                raise StorageUnavailable(
+                    f"the directory of Django's sessions is gone: {path.parent}"
+                )
             try:
                 text, changed = path.read_text("ascii"), path.stat().st_mtime_ns // 1000
             except FileNotFoundError:
@@ -61,18 +64,27 @@ class Files(StockPlace):
         return True
 
     def entries(self) -> Iterator[Entry]:
-        with _available():
-            names = sorted(os.listdir(self._directory))  # noqa: PTH208 (names, of which there are many)
+        for key in self._keys():
+            try:
+                yield key, self.read(key)
+            except UndecodableRecord as error:
+                yield key, error
+
+    def total(self) -> int:
+        return len(self._keys())
+
+    def _keys(self) -> list[str]:
         prefix = settings.SESSION_COOKIE_NAME
-        for name in names:
-            if name.startswith(prefix) and (key := name.removeprefix(prefix)).isalnum():
-                try:
-                    yield key, self.read(key)
-                except UndecodableRecord as error:
-                    yield key, error
+        with _available():
+            names = os.listdir(self._directory)  # noqa: PTH208 (names, of which there are many)
+        keys = (name.removeprefix(prefix) for name in names if name.startswith(prefix))
+        return sorted(key for key in keys if key.isalnum())
 
     def _path(self, key: str) -> Path:
-        return Path(self.engine(key)._key_to_file())
+        try:
+            return Path(self.engine(key)._key_to_file())
+        except ImproperlyConfigured as error:  # the directory is not there
+            raise StorageUnavailable(str(error)) from error
 
     @property
     def _directory(self) -> str:

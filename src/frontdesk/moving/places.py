@@ -16,6 +16,7 @@ from frontdesk.moving.cached import Cached
 from frontdesk.moving.files import Files
 from frontdesk.moving.rows import Rows
 from frontdesk.moving.stock import StockPlace
+from frontdesk.moving.waiting import WithWaiting
 
 PLACES: tuple[tuple[type[SessionBase], type[StockPlace]], ...] = (
     (DatabaseEngine, Rows),
@@ -34,13 +35,22 @@ def place_of(path: str) -> StockPlace:
         engine = import_string(f"{path}.SessionStore")
     except ImportError as error:
         raise InvalidSetting(f"{path!r} is not a session engine: {error}.") from error
+    place = place_at(getattr(engine, "stock_engine", engine))
+    if place is None:
+        raise InvalidSetting(
+            f"{path!r} is not an engine that sessions can be moved from or to: it should be Django's "
+            "db, cached_db, cache or file, or a subclass of one."
+        )
+    return WithWaiting(place) if hasattr(engine, "stock_engine") else place
+
+
+@cache
+def place_at(engine: Any) -> StockPlace | None:
+    """Return the place of an engine's class; ``None`` if it does not descend from one of Django's."""
     for kind, place in PLACES:
         if isinstance(engine, type) and issubclass(engine, kind):
             return place(engine)
-    raise InvalidSetting(
-        f"{path!r} is not an engine that sessions can be moved from or to: it should be Django's db, "
-        "cached_db, cache or file, or a subclass of one."
-    )
+    return None
 
 
 @cache

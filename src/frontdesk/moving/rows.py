@@ -3,12 +3,13 @@
 Where a cache stands before the table, the table is asked: every save writes it first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, IntegrityError, InterfaceError, models, router, transaction
 from django.utils import timezone
 
@@ -63,6 +64,20 @@ class Rows(StockPlace):
             if not rows:
                 return
             last = rows[-1].session_key
+
+    def total(self) -> int:
+        with _available():
+            return self._rows.count()
+
+    def after_commit(self, function: Callable[[], None]) -> None:
+        transaction.on_commit(function, using=self._alias)
+
+    def prove(self) -> None:
+        super().prove()
+        try:
+            self._model  # noqa: B018 (imports it)
+        except (ImportError, RuntimeError) as error:  # its app is not installed
+            raise ImproperlyConfigured(str(error)) from error
 
     def _session(self, row: Any) -> StockSession:
         values = self._decoded(row.session_key, row.session_data)

@@ -1,7 +1,7 @@
 """What a session engine of Django's keeps, by raw keys: the one place that still knows them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,6 +60,18 @@ class StockPlace(ABC):
     def entries(self) -> Iterator[Entry]:
         """Go through what is there, a few at a time; what comes meanwhile may be missed."""
         raise NotImplementedError(f"{type(self).__name__} cannot be listed.")
+
+    def total(self) -> int | None:
+        """Return about how many entries there are; ``None`` if nobody can say."""
+        return None
+
+    def after_commit(self, function: Callable[[], None]) -> None:
+        """Call ``function`` once what this thread has just done here can no longer be rolled back."""
+        function()
+
+    def prove(self) -> None:
+        """Raise ``ImproperlyConfigured`` if the engine's own settings are wrong."""
+        self.engine()
 
     async def aread(self, key: str) -> StockSession | None:
         """See :meth:`read`."""

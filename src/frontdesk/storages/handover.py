@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from frontdesk import clock
 from frontdesk.drive import Call, Flow, run
@@ -43,7 +43,14 @@ def forgotten(digest: Digest, forget: Call) -> Flow[bool]:
         return True
 
 
-def once_committed(storage: Storage, flow: Callable[[], Flow[Any]]) -> Flow[Any]:
+class Transactional(Protocol):
+    """A storage, or a place of Django's sessions."""
+
+    def after_commit(self, function: Callable[[], None]) -> None:
+        """See :meth:`Storage.after_commit`."""
+
+
+def once_committed(storage: Transactional, flow: Callable[[], Flow[Any]]) -> Flow[Any]:
     """Drive ``flow`` now and return its result, or ``None`` if it waits for a transaction's commit."""
     if (yield Call(_commit, "reached", (storage,))):
         return (yield from flow())
@@ -59,13 +66,13 @@ def _later(flow: Callable[[], Flow[Any]]) -> None:
 
 
 class _Commit:
-    def reached(self, storage: Storage) -> bool:
+    def reached(self, storage: Transactional) -> bool:
         """Whether what this thread has just done in ``storage`` can no longer be rolled back."""
         answers: list[bool] = []
         storage.after_commit(partial(answers.append, True))
         return bool(answers)
 
-    async def areached(self, storage: Storage) -> bool:
+    async def areached(self, storage: Transactional) -> bool:
         return True  # no transaction spans an await
 
 
