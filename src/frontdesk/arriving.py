@@ -15,7 +15,7 @@ from frontdesk.moving.arrival import arrived, record_of
 from frontdesk.moving.stock import StockPlace, StockSession
 from frontdesk.state import SessionState
 from frontdesk.storages.base import ReadsUser
-from frontdesk.storages.handover import forgotten, once_committed
+from frontdesk.storages.handover import barred, forgotten, once_committed
 from frontdesk.storages.record import Ended, Record
 from frontdesk.tokens import Digest, digest_of
 
@@ -70,16 +70,17 @@ class ArrivingSession(SessionState):
             return False
         return (yield from self._noting(asked(self.old_place, "read", key))) is not None
 
-    def _ended_before_moving(self, key: str | None) -> Flow[bool]:
+    def _ended_before_moving(self, digest: Digest, key: str | None) -> Flow[bool]:
         """Delete what the old place has under ``key``; return whether there was anything.
 
         This comes before the end in the storage, see :mod:`frontdesk.moving`.
         """
         if self.old_place is None or digest_of(key) is None:
             return False
-        return (  # type: ignore[no-any-return]
-            yield from self._noting(asked(self.old_place, "remove", key))
-        )
+        if not (yield from self._noting(asked(self.old_place, "remove", key))):
+            return False
+        yield from self._noting(barred(self.storage, digest))
+        return True
 
     def _leave_nothing_behind(self, digest: Digest) -> Flow[None]:
         """Delete what a move that was cut off half-way has left under the key that came.

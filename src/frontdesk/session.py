@@ -228,7 +228,7 @@ class Session(ArrivingSession):
     def _ended(
         self, digest: Digest, key: str | None, user_id: str | None, reason: Reason
     ) -> Flow[None]:
-        was_to_move = yield from self._ended_before_moving(key)
+        was_to_move = yield from self._ended_before_moving(digest, key)
         ended = yield from self._ask("remove", [digest])
         for name in ended or ([digest] if was_to_move else ()):
             yield from told(

@@ -8,11 +8,34 @@ from typing import Any, Protocol
 from frontdesk import clock
 from frontdesk.drive import Call, Flow, run
 from frontdesk.errors import StorageUnavailable
-from frontdesk.storages.base import Storage
-from frontdesk.storages.record import Changes
+from frontdesk.storages.base import LEFT_BEHIND, Storage
+from frontdesk.storages.record import Changes, Record
 from frontdesk.tokens import Digest
 
 logger = logging.getLogger("frontdesk")
+
+
+def barred(storage: Storage, digest: Digest) -> Flow[None]:
+    """Keep a session that was ended where it came from out of ``storage``; ``remove`` is to follow.
+
+    A move that has read it there may be about to insert it. What that finds is an empty record, and then
+    the memory that ``remove`` leaves of it.
+    """
+    now = clock.now()
+    yield Call(
+        storage,
+        "insert",
+        (
+            Record(
+                digest=digest,
+                values={},
+                created=now,
+                last_seen=now,
+                idle=LEFT_BEHIND,
+                deadline=now + LEFT_BEHIND,
+            ),
+        ),
+    )
 
 
 def handed_over(storage: Storage, digest: Digest, forget: Call) -> Flow[bool]:

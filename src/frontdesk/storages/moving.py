@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage
 
 from frontdesk.drive import Call, Flow, arun, run
 from frontdesk.storages.base import CountsExpired, ReadsUser, Scans, Storage
-from frontdesk.storages.handover import forgotten, handed_over, once_committed
+from frontdesk.storages.handover import barred, forgotten, handed_over, once_committed
 from frontdesk.storages.record import UNCHANGED, Changes, Ended, Purged, Record
 from frontdesk.tokens import Digest
 
@@ -143,6 +143,8 @@ class MovingStorage(Storage):
         return (yield update)  # type: ignore[no-any-return]
 
     def _rotate(self, old: Digest, new: Digest, changes: Changes) -> Flow[bool]:
+        if (yield Call(self.old, "read", (new,))) is not None:
+            return False
         rotate = Call(self.new, "rotate", (old, new, changes))
         if (yield rotate):
             # Only there if its move was cut off half-way. After the rotation, as a move that is still
@@ -162,7 +164,11 @@ class MovingStorage(Storage):
 
     def _in_both(self, verb: str, *args: Any) -> Flow[list[Digest]]:
         left = yield Call(self.old, verb, args)
+        for digest in left:
+            yield from barred(self.new, digest)
         arrived = yield Call(self.new, verb, args)
+        if left:
+            yield Call(self.new, "remove", (left,))
         return list(dict.fromkeys([*left, *arrived]))
 
     def _remove_beyond(
