@@ -15,6 +15,7 @@ from frontdesk.client import client_of
 from frontdesk.conf import options
 from frontdesk.difference import EXPIRY_KEY, Present
 from frontdesk.errors import StorageUnavailable, UndecodableRecord
+from frontdesk.moving.places import old_place
 from frontdesk.policy import Standing
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import LEFT_BEHIND
@@ -30,6 +31,10 @@ class SessionState(SessionBase):
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key)
         self.storage = get_storage()
+        self.old_place = old_place()
+        """Where a stock engine has left sessions that are still to move, if ``MIGRATE_FROM`` says so."""
+        self._came = session_key
+        """The key that came; in the old place the session would be under this one."""
         self.meta: Mapping[str, Any] | None = None
         """The ``META`` of the request, if there is one, which tells where it comes from."""
         self.standing = Standing.UNREAD if self.session_key else Standing.NEW

@@ -2,10 +2,12 @@
 
 import pytest
 
+from frontdesk.drive import Call
 from frontdesk.storages.cache import CacheStorage
 from frontdesk.storages.database import DatabaseStorage
 from frontdesk.storages.file import FileStorage
 from frontdesk.storages.memory import MemoryStorage
+from frontdesk.storages.moving import MovingStorage
 from frontdesk.testing import StorageConformance
 from tests import services
 from tests.storages import places
@@ -45,6 +47,47 @@ class TestFile(StorageConformance):
     @pytest.fixture
     def other(self, tmp_path):
         return FileStorage(DIRECTORY=tmp_path / "sessions")
+
+
+class TestMoving(TestMemory):
+    """All begin in the new one."""
+
+    @pytest.fixture
+    def storage(self):
+        return MovingStorage(MemoryStorage(), MemoryStorage())
+
+
+class StillToMove(MovingStorage):
+    """All begin in the old one, so each verb finds them there."""
+
+    def _insert(self, record):
+        return (yield Call(self.old, "insert", (record,)))
+
+
+REMEMBERS_MOVES = {
+    "test_purge_leaves_sessions_that_were_seen_since": "the old storage's memory of the move goes too"
+}
+
+
+class TestStillToMove(TestMemory):
+    not_applicable = TestMemory.not_applicable | REMEMBERS_MOVES
+
+    @pytest.fixture
+    def storage(self):
+        return StillToMove(MemoryStorage(), MemoryStorage())
+
+
+@pytest.mark.django_db(transaction=True)
+class TestStillToMoveFromFilesToTheDatabase(StorageConformance):
+    not_applicable = REMEMBERS_MOVES
+
+    @pytest.fixture
+    def storage(self, tmp_path):
+        return StillToMove(DatabaseStorage(), FileStorage(DIRECTORY=tmp_path / "sessions"))
+
+    @pytest.fixture
+    def other(self, tmp_path):
+        return StillToMove(DatabaseStorage(), FileStorage(DIRECTORY=tmp_path / "sessions"))
 
 
 @services.each_database()

@@ -1,7 +1,6 @@
 """``manage.py frontdesk purge``: delete what has expired, a little at a time."""
 
-from argparse import ArgumentParser, ArgumentTypeError
-from math import isfinite
+from argparse import ArgumentParser
 from sys import maxsize
 from typing import Any
 
@@ -9,7 +8,7 @@ from frontdesk import clock
 from frontdesk.desk.console import Console
 from frontdesk.desk.interruption import Wish, interruptible
 from frontdesk.desk.progress import Progress
-from frontdesk.desk.subcommand import Exit, stopped, whole_number
+from frontdesk.desk.subcommand import Exit, seconds, stopped, whole_number
 from frontdesk.drive import run
 from frontdesk.engine import PURGE_BATCH, purged
 from frontdesk.storages import get_storage
@@ -32,7 +31,7 @@ class Purge:
         )
         parser.add_argument(
             "--pause",
-            type=_seconds,
+            type=seconds,
             default=0.0,
             metavar="SECONDS",
             help="Rest between two batches, to leave the storage to the visitors.",
@@ -86,13 +85,3 @@ def _purged(options: dict[str, Any], wish: Wish, progress: Progress) -> int:
         if wish.to_stop:
             break
     return removed
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if seconds < 0 or not isfinite(seconds):
-        raise ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return seconds

@@ -3,6 +3,7 @@
 import re
 from argparse import ArgumentParser, ArgumentTypeError
 from enum import IntEnum
+from math import isfinite
 from typing import Any, Protocol
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -65,6 +66,17 @@ def duration(text: str) -> int:
     if not match:
         raise ArgumentTypeError(f"{text!r} is not a duration such as 90s, 15m, 12h, 30d or 2w")
     return int(match[1]) * UNITS[match[2]]
+
+
+def seconds(text: str) -> float:
+    """Parse a number of seconds, 0 or more."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if number < 0 or not isfinite(number):
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return number
 
 
 def known_user(text: str) -> AbstractBaseUser:

@@ -8,12 +8,21 @@ from django.core.management.base import CommandParser
 from frontdesk.desk.console import Console
 from frontdesk.desk.counting import Stats
 from frontdesk.desk.ending import End
+from frontdesk.desk.exporting import Export
+from frontdesk.desk.importing import Import
 from frontdesk.desk.listing import List
 from frontdesk.desk.purging import Purge
 from frontdesk.desk.subcommand import Exit, Subcommand, stopped
 from frontdesk.errors import StorageUnavailable
 
-SUBCOMMANDS: tuple[Subcommand, ...] = (List(), End(), Stats(), Purge())
+SUBCOMMANDS: tuple[Subcommand, ...] = (
+    List(),
+    End(),
+    Stats(),
+    Purge(),
+    Import(),
+    Export(),
+)
 
 
 class Command(BaseCommand):
