@@ -7,8 +7,12 @@ A storage knows no request, no cookie and no policy. It never swallows an error:
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
+<<<<<<< HEAD
 from contextlib import AbstractContextManager
 from functools import cache
+=======
+from functools import cached_property
+>>>>>>> main
 from typing import Any, Final, Protocol, runtime_checkable
 
 from asgiref.sync import sync_to_async
@@ -104,6 +108,11 @@ class Storage(ABC):
         """Whether several processes of a server see the same sessions."""
         return True
 
+    @cached_property
+    def reads_user(self) -> bool:
+        """Whether this is :class:`ReadsUser`; found once, as each request asks."""
+        return isinstance(self, ReadsUser)
+
     def check(self) -> list[CheckMessage]:
         """Return what ``manage.py check`` should say about this storage as it is configured."""
         return []
@@ -166,12 +175,6 @@ class ReadsUser(Protocol):
 
     async def aread_with_user(self, digest: Digest) -> tuple[Record | Ended | None, Any]:
         """See :meth:`read_with_user`."""
-
-
-@cache
-def reads_user(kind: type[Storage]) -> bool:
-    """Whether storages of this kind are :class:`ReadsUser`; found once, as each request asks."""
-    return issubclass(kind, ReadsUser)
 
 
 @runtime_checkable
