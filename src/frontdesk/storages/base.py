@@ -7,12 +7,7 @@ A storage knows no request, no cookie and no policy. It never swallows an error:
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
-<<<<<<< HEAD
 from contextlib import AbstractContextManager
-from functools import cache
-=======
-from functools import cached_property
->>>>>>> main
 from typing import Any, Final, Protocol, runtime_checkable
 
 from asgiref.sync import sync_to_async
@@ -41,6 +36,8 @@ class Storage(ABC):
 
     def __init__(self) -> None:
         self.incident = Incident()
+        self.reads_user = isinstance(self, ReadsUser)
+        """Whether this is :class:`ReadsUser`; found once, as each request asks."""
 
     @abstractmethod
     def read(self, digest: Digest) -> Record | Ended | None:
@@ -107,11 +104,6 @@ class Storage(ABC):
     def shared(self) -> bool:
         """Whether several processes of a server see the same sessions."""
         return True
-
-    @cached_property
-    def reads_user(self) -> bool:
-        """Whether this is :class:`ReadsUser`; found once, as each request asks."""
-        return isinstance(self, ReadsUser)
 
     def check(self) -> list[CheckMessage]:
         """Return what ``manage.py check`` should say about this storage as it is configured."""

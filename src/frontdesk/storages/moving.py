@@ -28,6 +28,7 @@ class MovingStorage(Storage):
         self.new = new
         self.old = old
         # What both can do, or what the new one can for those that have arrived.
+        self.reads_user = new.reads_user
         if isinstance(new, ReadsUser):
             self.read_with_user = partial(self._run, self._read_with_user)
             self.aread_with_user = partial(self._arun, self._read_with_user)
