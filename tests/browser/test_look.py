@@ -25,6 +25,8 @@ AFTER = (
     "/accounts/logout/",
     "/accounts/password_change/",
     "/accounts/password_change/done/",
+    "/accounts/reauthenticate/",
+    "/accounts/sessions/",
 )
 # Looks do not depend on where sessions are kept.
 one_storage = pytest.mark.parametrize("storage", ["database"], indirect=True)
