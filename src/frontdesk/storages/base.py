@@ -7,7 +7,6 @@ A storage knows no request, no cookie and no policy. It never swallows an error:
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
-from functools import cache
 from typing import Any, Final, Protocol, runtime_checkable
 
 from asgiref.sync import sync_to_async
@@ -36,6 +35,8 @@ class Storage(ABC):
 
     def __init__(self) -> None:
         self.incident = Incident()
+        self.reads_user = isinstance(self, ReadsUser)
+        """Whether this is :class:`ReadsUser`; found once, as each request asks."""
 
     @abstractmethod
     def read(self, digest: Digest) -> Record | Ended | None:
@@ -165,12 +166,6 @@ class ReadsUser(Protocol):
 
     async def aread_with_user(self, digest: Digest) -> tuple[Record | Ended | None, Any]:
         """See :meth:`read_with_user`."""
-
-
-@cache
-def reads_user(kind: type[Storage]) -> bool:
-    """Whether storages of this kind are :class:`ReadsUser`; found once, as each request asks."""
-    return issubclass(kind, ReadsUser)
 
 
 @runtime_checkable
