@@ -35,7 +35,10 @@ def tell(
     """
     try:
         address = getattr(user, user.get_email_field_name(), "")
-        if not address or not request or not request.META or options().client_info == "off":
+        # A request that a program has made up has no host that links could lead to.
+        if not address or request is None or "SERVER_NAME" not in request.META:
+            return
+        if options().client_info == "off":
             return
         with translation.override(language):
             if _is_new(entry):

@@ -2,7 +2,6 @@
 
 import pytest
 from django.contrib import auth
-from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.core.management import call_command
 from django.db import transaction
@@ -14,7 +13,7 @@ from frontdesk.engine import SessionStore
 from frontdesk.models import HistoryEntry
 from frontdesk.signals import End, Reason, sessions_ended, user_reauthenticated
 from frontdesk.tokens import digest_of
-from tests.history.conftest import FIREFOX, leave, sign_in, told
+from tests.history.conftest import FIREFOX, known_as, leave, sign_in, told
 from tests.requests.conftest import PASSWORD
 from tests.requests.site import Asked, step
 
@@ -80,7 +79,9 @@ def test_a_sign_in_whose_view_fails_was_none(storage_setting, new_browser, user)
     visitor = new_browser(raise_request_exception=False)
 
     def task(request):
-        found = yield step(auth, "authenticate", request, username="ada", password=PASSWORD)
+        found = yield step(
+            auth, "authenticate", request, username=known_as("ada"), password=PASSWORD
+        )
         yield step(auth, "login", request, found)
         raise ZeroDivisionError
 
@@ -90,7 +91,9 @@ def test_a_sign_in_whose_view_fails_was_none(storage_setting, new_browser, user)
 
 def test_a_sign_in_that_is_taken_back_by_its_view_was_none(storage_setting, new_browser, user):
     def task(request):
-        found = yield step(auth, "authenticate", request, username="ada", password=PASSWORD)
+        found = yield step(
+            auth, "authenticate", request, username=known_as("ada"), password=PASSWORD
+        )
         yield step(auth, "login", request, found)
         yield step(auth, "logout", request)
 
@@ -129,7 +132,7 @@ def test_a_sign_in_for_a_token_is_remembered_and_touches_no_session(user, journa
     """Some packages send Django's signal when they hand out a token."""
     request = RequestFactory().get("/", headers={"user-agent": FIREFOX})
     request.session = SessionStore("a1" * 16)
-    user_logged_in.send(sender=User, request=request, user=user)
+    user_logged_in.send(sender=None, request=request, user=user)
     (entry,) = HistoryEntry.objects.all()
     assert (entry.session_id, entry.methods, entry.user_agent) == ("", "", FIREFOX)
     assert journal == []
@@ -140,7 +143,7 @@ def test_a_sign_in_for_a_token_in_somebody_elses_browser_does_not_name_their_ses
 ):
     def task(request):
         yield step(Asked(request), "user")
-        yield step(Sent(user_logged_in), "send", User, request=request, user=other_user)
+        yield step(Sent(user_logged_in), "send", None, request=request, user=other_user)
 
     member.do(task)
     assert HistoryEntry.objects.get(user=other_user).session_id == ""
@@ -208,7 +211,7 @@ def test_a_re_entry_is_remembered_under_the_key_that_the_session_gets(
     def task(request):
         found = yield step(Asked(request), "user")
         request.session.renew_sign_in()
-        yield step(Sent(user_reauthenticated), "send", User, request=request, user=found)
+        yield step(Sent(user_reauthenticated), "send", None, request=request, user=found)
 
     member.do(task)
     (entry,) = HistoryEntry.objects.all()
@@ -309,7 +312,7 @@ def test_without_a_retention_nothing_is_remembered(
     visitor.do(leave)
     request = RequestFactory().get("/")
     with django_assert_num_queries(0):
-        user_reauthenticated.send(sender=User, request=request, user=user)
+        user_reauthenticated.send(sender=None, request=request, user=user)
         auth.signals.user_login_failed.send(sender=None, credentials={"username": "ada"})
     user.delete()
     assert HistoryEntry.objects.count() == 0

@@ -4,6 +4,7 @@ import re
 import threading
 from types import SimpleNamespace
 
+import django
 import pytest
 from django.contrib import auth
 from django.core.mail.backends.locmem import EmailBackend
@@ -29,9 +30,9 @@ class Down(EmailBackend):
 
 
 def send_with(settings, backend):
-    # Django 6.1 warns about the name that the setting had in 5.2.
     settings.MAILERS = {"default": {"BACKEND": backend}}
-    settings.EMAIL_BACKEND = backend
+    if django.VERSION < (6, 1):
+        settings.EMAIL_BACKEND = backend  # what the setting was called then
 
 
 @pytest.fixture(autouse=True)
@@ -140,11 +141,12 @@ def test_it_is_not_sent_to_somebody_without_an_address(device, known, user, mail
 
 
 def test_it_is_not_sent_for_a_sign_in_that_did_not_come_over_the_network(
-    device, known, user, mailoutbox
+    device, known, user, mailoutbox, caplog
 ):
     """The test client's force_login(), a script."""
     device().force_login(user)
     assert mailoutbox == []
+    assert "was not sent" not in caplog.text
 
 
 def test_it_is_not_sent_for_a_sign_in_that_was_none(device, known, mailoutbox):
@@ -328,6 +330,29 @@ def test_it_is_sent_after_the_commit(device, known, settings, monkeypatch, atomi
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", atomic)
     sign_in(device(SAFARI))
     assert [in_transaction for _, in_transaction in Noting.seen] == [False]
+
+
+@pytest.mark.parametrize("fail", [False, True])
+@pytest.mark.parametrize("colour", ["wsgi"], indirect=True)
+def test_a_sign_in_that_is_stored_within_the_view_is_mailed_about_once_the_view_commits(
+    device, known, settings, monkeypatch, fail
+):
+    """With a limit to sessions, a sign-in is stored at once."""
+    settings.FRONTDESK |= {"MAX_SESSIONS_PER_USER": 5}
+    conf.options.cache_clear()
+    send_with(settings, f"{__name__}.Noting")
+    Noting.seen.clear()
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    visitor = device(SAFARI)
+    visitor.raise_request_exception = False
+
+    def enter(request):
+        auth.login(request, auth.authenticate(request, username="ada", password=PASSWORD))
+        if fail:
+            raise ZeroDivisionError
+
+    visitor.do(enter)
+    assert [in_transaction for _, in_transaction in Noting.seen] == ([] if fail else [False])
 
 
 async def test_it_is_not_sent_by_the_thread_of_the_event_loop(user, settings):

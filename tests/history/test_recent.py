@@ -7,7 +7,7 @@ from django.utils import translation
 from frontdesk import history
 from frontdesk.clock import from_datetime, now
 from frontdesk.models import HistoryEntry
-from tests.history.conftest import FIREFOX, SAFARI, leave, sign_in
+from tests.history.conftest import FIREFOX, SAFARI, known_as, leave, sign_in
 from tests.requests.conftest import create
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -20,7 +20,7 @@ def words(user, **options):
 
 def fail(name="ada", times=1):
     for _ in range(times):
-        auth.authenticate(username=name, password="wrong")
+        auth.authenticate(username=known_as(name), password="wrong")
 
 
 # --- what is in it -----------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def test_it_holds_sign_ins_failed_tries_and_ends_the_newest_first(device, user, 
 
 
 async def test_async_code_reads_the_same(user):
-    await auth.aauthenticate(username="ada", password="wrong")
+    await auth.aauthenticate(username=known_as("ada"), password="wrong")
     (entry,) = await history.arecent(user)
     assert entry.what == "failed"
     assert entry.at.tzinfo is not None
@@ -97,7 +97,7 @@ def test_tries_from_before_the_secret_was_changed_are_found_by_its_fallbacks(use
 
 def test_of_a_person_who_is_renamed_tries_with_the_old_name_are_not_found(user):
     fail()
-    user.username = "lovelace"
+    setattr(user, user.USERNAME_FIELD, "lovelace@desk.example")
     user.save()
     assert words(user) == []
 
@@ -166,7 +166,7 @@ def test_the_purge_takes_all_once_nothing_is_kept(user, settings, clock):
 
 
 async def test_async_code_purges_and_forgets(user):
-    await auth.aauthenticate(username="ada", password="wrong")
+    await auth.aauthenticate(username=known_as("ada"), password="wrong")
     assert await history.apurge() == 0
     assert await history.aforget(user) == 1
 
@@ -200,6 +200,6 @@ WORDS = {
 
 @pytest.mark.parametrize(("expected", "facts"), WORDS.items(), ids=WORDS)
 def test_each_entry_is_told_in_words(user, expected, facts):
-    hashed = history.hashes_of("ada")[0] if facts["what"] == "failed" else ""
+    hashed = history.hashes_of(user.get_username())[0] if facts["what"] == "failed" else ""
     HistoryEntry.objects.create(user=user, at=now(), name_hash=hashed, **facts)
     assert words(user)[0] == expected
