@@ -15,6 +15,9 @@ from frontdesk.engine import PURGE_BATCH, purged
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import CountsExpired
 
+LARGEST_BATCH = 10_000
+"""What each database takes in one statement."""
+
 
 class Purge:
     """Deletes in batches, so that nobody waits behind it for long; it may be stopped at any time."""
@@ -26,9 +29,9 @@ class Purge:
         """See ``Subcommand``."""
         parser.add_argument(
             "--batch",
-            type=whole_number,
+            type=_batch,
             default=PURGE_BATCH,
-            help=f"So many at a time; {PURGE_BATCH} when not given.",
+            help=f"So many at a time, {LARGEST_BATCH} at most; {PURGE_BATCH} when not given.",
         )
         parser.add_argument(
             "--pause",
@@ -86,6 +89,13 @@ def _purged(options: dict[str, Any], wish: Wish, progress: Progress) -> int:
         if wish.to_stop:
             break
     return removed
+
+
+def _batch(text: str) -> int:
+    number = whole_number(text)
+    if number > LARGEST_BATCH:
+        raise ArgumentTypeError(f"{text} is more than {LARGEST_BATCH}")
+    return number
 
 
 def _seconds(text: str) -> float:
