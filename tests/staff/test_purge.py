@@ -98,7 +98,14 @@ def test_an_outage_is_exit_code_75(flaky, db):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--pause", "-1"], ["--pause", "nan"], ["--pause", "x"], ["--batch", "0"]]
+    "arguments",
+    [
+        ["--pause", "-1"],
+        ["--pause", "nan"],
+        ["--pause", "x"],
+        ["--batch", "0"],
+        ["--batch", "10001"],
+    ],
 )
 def test_senseless_arguments_are_refused(db, arguments):
     assert frontdesk("purge", *arguments).code == 1

@@ -1,6 +1,6 @@
 """``manage.py frontdesk purge``: delete what has expired, a little at a time."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from sys import maxsize
 from typing import Any
 
@@ -11,8 +11,12 @@ from frontdesk.desk.progress import Progress
 from frontdesk.desk.subcommand import Exit, seconds, stopped, whole_number
 from frontdesk.drive import run
 from frontdesk.engine import PURGE_BATCH, purged
+from frontdesk.signals import expired_cleared, told
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import CountsExpired
+
+LARGEST_BATCH = 10_000
+"""What each database takes in one statement."""
 
 
 class Purge:
@@ -25,9 +29,9 @@ class Purge:
         """See ``Subcommand``."""
         parser.add_argument(
             "--batch",
-            type=whole_number,
+            type=_batch,
             default=PURGE_BATCH,
-            help=f"So many at a time; {PURGE_BATCH} when not given.",
+            help=f"So many at a time, {LARGEST_BATCH} at most; {PURGE_BATCH} when not given.",
         )
         parser.add_argument(
             "--pause",
@@ -84,4 +88,13 @@ def _purged(options: dict[str, Any], wish: Wish, progress: Progress) -> int:
         wish.pause(options["pause"])
         if wish.to_stop:
             break
+    else:
+        run(told(get_storage(), expired_cleared))  # nothing is left; the history follows
     return removed
+
+
+def _batch(text: str) -> int:
+    number = whole_number(text)
+    if number > LARGEST_BATCH:
+        raise ArgumentTypeError(f"{text} is more than {LARGEST_BATCH}")
+    return number

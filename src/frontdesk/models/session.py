@@ -52,4 +52,4 @@ class Session(models.Model):
         permissions = [("end_session", _("Can end session"))]
 
     def __str__(self) -> str:
-        return self.digest
+        return self.digest[:12]  # enough to tell it from others, and fits a heading

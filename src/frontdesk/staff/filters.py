@@ -62,7 +62,7 @@ class OfUser(SessionFilter):
 class SignedIn(SessionFilter):
     """Whether anybody is signed in."""
 
-    title = _("who")
+    title = _("sign-in")
     parameter_name = "who"
 
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> Choices:

@@ -65,7 +65,7 @@ class SessionAdmin(Columns, ModelAdmin):
         "address",
         "began",
         "signed_in",
-        "seen_at",
+        "last_seen_at",
         "idle_until",
         "ends_at",
     )
@@ -119,8 +119,8 @@ class SessionAdmin(Columns, ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        storage = type(get_storage()).__name__
-        context = {"title": gettext("Live sessions"), "subtitle": storage}
+        kept_by = gettext("kept by %(storage)s") % {"storage": type(get_storage()).__name__}
+        context = {"title": gettext("Live sessions"), "subtitle": kept_by}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from django.core.checks import CheckMessage, Error
@@ -129,27 +129,32 @@ class DatabaseStorage(Storage):
 
     def purge(self, now: int, limit: int) -> Purged:
         with _available() as connection:
+            dialect = self._for(connection).dialect
             over = Session.objects.using(connection.alias).filter(expires__lte=now)
-            rows = list(
-                over.values_list("pk", "user_id", "last_seen", "idle", "deadline", "ended")[:limit]
-            )
-            if not rows:
-                return Purged(0, ())
-            pks = [row[0] for row in rows]
-            # Asked again, as a session may have been renewed between the two.
-            removed, _ = over.filter(pk__in=pks).delete()
-            renewed: set[str] = set()
-            if removed < len(rows):
-                there = Session.objects.using(connection.alias).filter(pk__in=pks)
-                renewed = set(there.values_list("pk", flat=True))
+            if dialect.row_locks:
+                # Held before they go, so that of two who purge at once each tells only what it deletes.
+                over = over.select_for_update(skip_locked=dialect.skips_locked)
+            columns = ("pk", "user_id", "last_seen", "idle", "deadline", "ended")
+            with transaction.atomic(using=connection.alias) if dialect.row_locks else nullcontext():
+                rows = list(over.order_by("expires").values_list(*columns)[:limit])
+                gone = self._delete(connection, [row[0] for row in rows], now) if rows else set()
         return Purged(
-            removed,
+            len(gone),
             [
                 Expired(Digest(pk), owner_as_text(user), seen + idle <= end, min(seen + idle, end))
                 for pk, user, seen, idle, end, ended in rows
-                if not ended and pk not in renewed
+                if pk in gone and not ended
             ],
         )
+
+    def _delete(self, connection: BaseDatabaseWrapper, names: list[str], now: int) -> set[str]:
+        """Delete rows that have expired, and return which of them this call has deleted."""
+        sql = self._for(connection)
+        statement, params = sql.delete(names, now)
+        if sql.dialect.row_locks:
+            _execute(connection, (statement, params))
+            return set(names)
+        return set(_digests(connection, (f"{statement} RETURNING digest", params)))
 
     def count_expired(self, now: int) -> int:
         """See :class:`~frontdesk.storages.base.CountsExpired`."""

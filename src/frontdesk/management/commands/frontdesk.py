@@ -1,5 +1,6 @@
 """``manage.py frontdesk``: what staff do on the command line."""
 
+from argparse import SUPPRESS
 from typing import Any
 
 from django.core.management import BaseCommand
@@ -34,9 +35,11 @@ class Command(BaseCommand):
         """Give each subcommand a parser of its own."""
         named = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
         for subcommand in SUBCOMMANDS:
-            subcommand.add_arguments(
-                named.add_parser(subcommand.name, help=subcommand.help, description=subcommand.help)
+            own = named.add_parser(
+                subcommand.name, help=subcommand.help, description=subcommand.help
             )
+            _take_djangos_options(own)
+            subcommand.add_arguments(own)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run it; an outage gets an exit code of its own."""
@@ -48,3 +51,13 @@ class Command(BaseCommand):
             raise stopped(
                 f"The session storage cannot answer: {error}. Try again later.", Exit.UNAVAILABLE
             ) from error
+
+
+def _take_djangos_options(parser: CommandParser) -> None:
+    """Let what Django gives to every command be said after the name of the subcommand, too."""
+    unless_said: dict[str, Any] = {"default": SUPPRESS, "help": SUPPRESS}
+    parser.add_argument("-v", "--verbosity", type=int, choices=range(4), **unless_said)
+    for name in ("--settings", "--pythonpath"):
+        parser.add_argument(name, **unless_said)
+    for name in ("--traceback", "--no-color", "--force-color", "--skip-checks"):
+        parser.add_argument(name, action="store_true", **unless_said)
