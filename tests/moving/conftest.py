@@ -25,7 +25,8 @@ from tests.requests.conftest import (  # noqa: F401
 )
 
 ENGINES = {
-    name: f"django.contrib.sessions.backends.{name}" for name in ("db", "cached_db", "cache", "file")
+    name: f"django.contrib.sessions.backends.{name}"
+    for name in ("db", "cached_db", "cache", "file")
 }
 STORAGES = ("memory", "database", "cache", "file")
 BACKEND = "django.contrib.auth.backends.ModelBackend"
