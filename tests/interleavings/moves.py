@@ -14,7 +14,21 @@ from frontdesk.policy import Standing
 from frontdesk.storages.record import Changes, Record
 from frontdesk.tokens import Digest, digest_of
 from tests.interleavings import oracles
+from tests.interleavings.operations import OPERATIONS, visited
 from tests.interleavings.world import IDLE, Driven, House, Key, Report, World
+
+
+def _flush(world: World, request: Any, report: Report) -> Flow[None]:
+    """A view that ends the session without a look at it, and so without moving it first."""
+    report.signs_out = True
+    yield from request.session.flushed()
+
+
+def flush_unread(world: World) -> Flow[None]:
+    yield from visited(world, "flush unread", _flush, world.root)
+
+
+OPERATIONS["flush unread"] = flush_unread
 
 
 class Shelf(StockPlace):

@@ -402,9 +402,13 @@ def test_a_view_that_fails_in_a_transaction_loses_no_session(stock, storage, new
     class Mistake(Exception):
         pass
 
-    with pytest.raises(Mistake), transaction.atomic():
-        assert SessionStore(key)[SESSION_KEY] == str(user.pk)
-        raise Mistake
+    def view():
+        with transaction.atomic():
+            assert SessionStore(key)[SESSION_KEY] == str(user.pk)
+            raise Mistake
+
+    with pytest.raises(Mistake):
+        view()
     assert stock.has(key)
     browser = new_browser()
     browser.key = key
