@@ -14,7 +14,7 @@ from frontdesk.errors import StorageUnavailable, UndecodableRecord
 from frontdesk.moving.arrival import arrived, record_of
 from frontdesk.moving.stock import StockPlace, StockSession
 from frontdesk.state import SessionState
-from frontdesk.storages.handover import barred, forgotten, once_committed
+from frontdesk.storages.handover import barred, forgotten, once_committed, seen_through
 from frontdesk.storages.record import Ended, Record
 from frontdesk.tokens import Digest, digest_of
 
@@ -45,9 +45,11 @@ class ArrivingSession(SessionState):
     def _read_or_move(self, digest: Digest) -> Flow[Record | Ended | None]:
         """Read the record of the key that came, and let it move in if it has not."""
         found = yield from self._read(digest)
-        if found is None and self.old_place is not None:
-            return (yield from self._arrived(self.old_place, digest))
-        return found
+        if self.old_place is None:
+            return found
+        if found is None:
+            found = yield from self._arrived(self.old_place, digest)
+        return seen_through(found)
 
     def _arrived(self, place: StockPlace, digest: Digest) -> Flow[Record | Ended | None]:
         def make(session: StockSession) -> Record:

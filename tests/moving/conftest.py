@@ -1,6 +1,7 @@
 """A site that has just been switched over: its people have sessions of one of Django's engines."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.core.cache import caches
 from frontdesk.moving.places import old_place, place_of
 from frontdesk.storages import get_storage
 from frontdesk.tokens import digest_of
+from frontdesk.wayback.file import SessionStore as WaybackFileEngine
 from tests.requests.conftest import (  # noqa: F401
     _site,
     browser,
@@ -25,7 +27,8 @@ from tests.requests.conftest import (  # noqa: F401
 )
 
 ENGINES = {
-    name: f"django.contrib.sessions.backends.{name}" for name in ("db", "cached_db", "cache", "file")
+    name: f"django.contrib.sessions.backends.{name}"
+    for name in ("db", "cached_db", "cache", "file")
 }
 STORAGES = ("memory", "database", "cache", "file")
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -57,11 +60,18 @@ def grounds(settings, tmp_path):
     (tmp_path / "stock").mkdir()
     settings.SESSION_CACHE_ALIAS = "old"
     settings.SESSION_FILE_PATH = str(tmp_path / "stock")
-    FileEngine.__dict__.get("_storage_path") and delattr(FileEngine, "_storage_path")
+    _forget_directory()
     yield tmp_path
-    FileEngine.__dict__.get("_storage_path") and delattr(FileEngine, "_storage_path")
+    _forget_directory()
     for name in settings.CACHES:
         caches[name].clear()
+
+
+def _forget_directory() -> None:
+    """Each class of the file engine keeps the directory that it has seen first."""
+    for engine in (FileEngine, WaybackFileEngine):
+        if "_storage_path" in vars(engine):
+            del engine._storage_path
 
 
 class Stock:
@@ -73,13 +83,13 @@ class Stock:
         self.engine = import_module(self.path).SessionStore
         self.place = place_of(self.path)
 
-    def begin(self, user: Any = None, *, expiry: Any = None, **values: Any) -> str:
+    def begin(self, whose: Any = None, *, expiry: Any = None, **values: Any) -> str:
         """Begin a session as Django does, and return its key."""
         session = self.engine()
-        if user is not None:
-            session[SESSION_KEY] = str(user.pk)
+        if whose is not None:
+            session[SESSION_KEY] = str(whose.pk)
             session[BACKEND_SESSION_KEY] = BACKEND
-            session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+            session[HASH_SESSION_KEY] = whose.get_session_auth_hash()
         session.update(values)
         if expiry is not None:
             session.set_expiry(expiry)
@@ -94,8 +104,7 @@ class Stock:
         if self.name == "cache":
             caches["old"].set(self.engine.cache_key_prefix + key, text)
         elif self.name == "file":
-            with open(self.engine(key)._key_to_file(), "w") as file:
-                file.write(text)
+            Path(self.engine(key)._key_to_file()).write_text(text)
         else:
             self.engine().model.objects.filter(session_key=key).update(session_data=text)
 

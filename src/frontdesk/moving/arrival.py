@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from frontdesk import policy, values
+from frontdesk import clock, policy, values
 from frontdesk.asking import asked
 from frontdesk.client import NOBODY
 from frontdesk.difference import EXPIRY_KEY, Present, user_in
@@ -36,19 +36,20 @@ def arrived(
     ``make`` turns it into a record and may raise ``UndecodableRecord``, as reading it may; then it stays
     where it is. ``look`` reads ``storage``, which the caller has done once and found nothing.
     """
+    found: Found = None
     for _ in range(TRIES):
         session = yield from asked(place, "read", key)
         if session is not None:
             record = make(session)
             if (yield from asked(storage, "insert", record)):
                 forget = Call(place, "remove", (key,))
-                if (yield from handed_over(storage, record.digest, forget)):
-                    return record
+                stays = yield from handed_over(storage, record.digest, forget)
+                return record if stays else Ended(record.digest, clock.now())
         # Others may have moved it between the two looks.
         found = yield from look()
         if found is not None or session is None:
-            return found
-    return None
+            break
+    return found
 
 
 def record_of(

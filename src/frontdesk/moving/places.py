@@ -71,6 +71,7 @@ def old_place() -> StockPlace | None:
 def _forget(*, setting: str, **_: Any) -> None:
     if setting in {"FRONTDESK", "SESSION_CACHE_ALIAS", "SESSION_FILE_PATH", "CACHES"}:
         old_place.cache_clear()
+        place_at.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="frontdesk.moving")

@@ -24,6 +24,8 @@ FETCHED = 500
 class Rows(StockPlace):
     """Sessions in the table of an engine that descends from Django's ``db``."""
 
+    transactional = True
+
     def read(self, key: str) -> StockSession | None:
         with _available():
             row = self._rows.filter(session_key=key, expire_date__gt=timezone.now()).first()

@@ -38,6 +38,9 @@ class StockPlace(ABC):
     listable = True
     """Whether :meth:`entries` can go through all of them."""
 
+    transactional = False
+    """See :attr:`frontdesk.storages.base.Storage.transactional`."""
+
     def __init__(self, engine: type[SessionBase]) -> None:
         self.engine: Any = engine
         self.incident = Incident()

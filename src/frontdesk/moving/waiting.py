@@ -24,6 +24,7 @@ class WithWaiting(StockPlace):
         super().__init__(place.engine)
         self.place = place
         self.listable = place.listable
+        self.transactional = place.transactional
 
     def read(self, key: str) -> StockSession | None:
         waiting = self.place.read(_name(key))

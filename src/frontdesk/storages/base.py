@@ -34,6 +34,9 @@ class Storage(ABC):
     thread_sensitive = True
     """Whether the verbs must run on the thread that Django keeps for its database connections."""
 
+    transactional = False
+    """Whether a transaction of the project's can roll back what is done here; then ``after_commit`` waits."""
+
     def __init__(self) -> None:
         self.incident = Incident()
         self.reads_user = isinstance(self, ReadsUser)

@@ -35,6 +35,8 @@ SCANNED = 500
 class DatabaseStorage(Storage):
     """Sessions as rows of ``frontdesk_session``, in the database that the routers choose for it."""
 
+    transactional = True
+
     def __init__(self) -> None:
         super().__init__()
         self._readers: dict[tuple[str, bool], Reader] = {}

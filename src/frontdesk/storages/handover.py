@@ -9,7 +9,7 @@ from frontdesk import clock
 from frontdesk.drive import Call, Flow, run
 from frontdesk.errors import StorageUnavailable
 from frontdesk.storages.base import LEFT_BEHIND, Storage
-from frontdesk.storages.record import Changes, Record
+from frontdesk.storages.record import Changes, Ended, Record
 from frontdesk.tokens import Digest
 
 logger = logging.getLogger("frontdesk")
@@ -18,24 +18,26 @@ logger = logging.getLogger("frontdesk")
 def barred(storage: Storage, digest: Digest) -> Flow[None]:
     """Keep a session that was ended where it came from out of ``storage``; ``remove`` is to follow.
 
-    A move that has read it there may be about to insert it. What that finds is an empty record, and then
-    the memory that ``remove`` leaves of it.
+    A move that has read it there may be about to insert it. It finds the name taken, first by an empty
+    record, see :func:`seen_through`, and then by the memory that ``remove`` leaves of that.
     """
     now = clock.now()
-    yield Call(
-        storage,
-        "insert",
-        (
-            Record(
-                digest=digest,
-                values={},
-                created=now,
-                last_seen=now,
-                idle=LEFT_BEHIND,
-                deadline=now + LEFT_BEHIND,
-            ),
-        ),
+    until = now + LEFT_BEHIND
+    bar = Record(
+        digest=digest, values={}, created=now, last_seen=now, idle=LEFT_BEHIND, deadline=until
     )
+    yield Call(storage, "insert", (bar,))
+
+
+def seen_through(found: Record | Ended | None) -> Record | Ended | None:
+    """Return ``found``, or that it has ended if it is only what :func:`barred` has put there."""
+    if (
+        isinstance(found, Record)
+        and not found.values
+        and found.idle == LEFT_BEHIND == found.deadline - found.created
+    ):
+        return Ended(found.digest, found.deadline)
+    return found
 
 
 def handed_over(storage: Storage, digest: Digest, forget: Call) -> Flow[bool]:
@@ -69,13 +71,17 @@ def forgotten(digest: Digest, forget: Call) -> Flow[bool]:
 class Transactional(Protocol):
     """A storage, or a place of Django's sessions."""
 
+    @property
+    def transactional(self) -> bool:
+        """See :attr:`Storage.transactional`."""
+
     def after_commit(self, function: Callable[[], None]) -> None:
         """See :meth:`Storage.after_commit`."""
 
 
 def once_committed(storage: Transactional, flow: Callable[[], Flow[Any]]) -> Flow[Any]:
     """Drive ``flow`` now and return its result, or ``None`` if it waits for a transaction's commit."""
-    if (yield Call(_commit, "reached", (storage,))):
+    if not storage.transactional or (yield Call(_commit, "reached", (storage,))):
         return (yield from flow())
     storage.after_commit(partial(_later, flow))
     return None

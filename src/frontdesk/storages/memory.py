@@ -72,7 +72,10 @@ class MemoryStorage(Storage):
 
     def insert(self, record: Record) -> bool:
         with self._lock:
-            return self._slots.setdefault(record.digest, record) is record
+            if record.digest in self._slots:
+                return False
+            self._slots[record.digest] = record
+            return True
 
     def update(self, digest: Digest, changes: Changes) -> bool:
         with self._lock:

@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage
 
 from frontdesk.drive import Call, Flow, arun, run
 from frontdesk.storages.base import CountsExpired, ReadsUser, Scans, Storage
-from frontdesk.storages.handover import barred, forgotten, handed_over, once_committed
+from frontdesk.storages.handover import barred, forgotten, handed_over, once_committed, seen_through
 from frontdesk.storages.record import UNCHANGED, Changes, Ended, Purged, Record
 from frontdesk.tokens import Digest
 
@@ -26,6 +26,7 @@ class MovingStorage(Storage):
     def __init__(self, new: Storage, old: Storage) -> None:
         super().__init__()
         self.new = new
+        self.transactional = new.transactional
         self.old = old
         # What both can do, or what the new one can for those that have arrived.
         self.reads_user = new.reads_user
@@ -118,17 +119,17 @@ class MovingStorage(Storage):
         found, user = yield Call(self.new, "read_with_user", (digest,))
         if found is None:
             return (yield from self._looked_for(digest, None)), UNCHANGED
-        return found, user
+        return seen_through(found), user
 
     def _looked_for(self, digest: Digest, found: Found) -> Flow[Found]:
         """Return ``found`` in the new storage, or else what the old one has."""
         if found is not None:
-            return found
+            return seen_through(found)
         left: Found = yield Call(self.old, "read", (digest,))
         if isinstance(left, Record):
             return left
         # What is remembered there as ended may have moved between the two looks.
-        found = yield Call(self.new, "read", (digest,))
+        found = seen_through((yield Call(self.new, "read", (digest,))))
         return left if found is None else found
 
     def _insert(self, record: Record) -> Flow[bool]:
@@ -157,7 +158,8 @@ class MovingStorage(Storage):
         return (yield rotate)  # type: ignore[no-any-return]
 
     def _of_user(self, user_id: str) -> Flow[list[Record]]:
-        # In the order in which they move, so that none is missed.
+        # In the order in which they move, so that none is missed. One that moves and gets a new key in
+        # between is in the list under both.
         left = yield Call(self.old, "of_user", (user_id,))
         arrived = yield Call(self.new, "of_user", (user_id,))
         both = {record.digest: record for record in [*left, *arrived]}
