@@ -11,11 +11,12 @@ from django.contrib.auth import admin as auth_admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 
-from frontdesk.models import Session
+from frontdesk.history_admin import HistoryAdmin
+from frontdesk.models import HistoryEntry, Session
 from frontdesk.staff.session_admin import SessionAdmin
 from frontdesk.staff.user_admin import SessionsUserAdminMixin
 
-__all__ = ["SessionAdmin", "SessionsUserAdminMixin", "UserAdmin"]
+__all__ = ["HistoryAdmin", "SessionAdmin", "SessionsUserAdminMixin", "UserAdmin"]
 
 
 if TYPE_CHECKING:
@@ -37,4 +38,5 @@ def extend_stock_user_admin(site: admin.AdminSite) -> None:
 
 
 admin.site.register(Session, SessionAdmin)
+admin.site.register(HistoryEntry, HistoryAdmin)
 extend_stock_user_admin(admin.site)

@@ -18,7 +18,9 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.generic.base import TemplateView, View
 
 from frontdesk import sessions
+from frontdesk.conf import options
 from frontdesk.decorators import recent_login_required
+from frontdesk.history import recent
 from frontdesk.methods import methods_in_words
 from frontdesk.sessions import SessionInfo
 from frontdesk.views import SiteNameMixin, never_stored
@@ -37,15 +39,22 @@ class Row(NamedTuple):
 
 @never_stored
 class SessionsView(LoginRequiredMixin, SiteNameMixin, TemplateView):
-    """List the live sessions of the person who asks, newest activity first: one query for all of them.
+    """List the live sessions of the person who asks, newest activity first, and what happened lately.
 
-    In the context: ``sessions``, a list of :class:`Row`, the current one first.
+    One query for all sessions and one for the history. In the context: ``sessions``, a list of
+    :class:`Row`, the current one first; ``history``, what :func:`frontdesk.history.recent` returns, or
+    ``None`` where none is kept.
     """
 
     template_name = "frontdesk/sessions.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {"sessions": self._rows(), **super().get_context_data(**kwargs)}
+        kept = options().history_retention is not None
+        return {
+            "sessions": self._rows(),
+            "history": recent(self.request.user) if kept else None,  # type: ignore[arg-type]
+            **super().get_context_data(**kwargs),
+        }
 
     def _rows(self) -> list[Row]:
         rows = [

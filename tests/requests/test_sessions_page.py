@@ -221,7 +221,7 @@ def test_the_page_costs_two_queries_for_any_number_of_sessions(
     browser = signed_in(user)
     for _ in range(count - 1):
         new_browser().force_login(user)
-    with django_assert_num_queries(2):  # the session with its user, and the list
+    with django_assert_num_queries(3):  # the session with its user, the list, and the history
         page = browser.get(PAGE)
     assert len(offered(page)) == count - 1
 
