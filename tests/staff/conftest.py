@@ -46,7 +46,7 @@ def enter(who=None, *, agent=FIREFOX, ip="192.0.2.1", **values) -> SessionStore:
 
 def name_of(session: SessionStore) -> str:
     """The id of a session."""
-    return session.live_digest
+    return session.session_id
 
 
 def is_live(session: SessionStore) -> bool:
