@@ -255,6 +255,19 @@ def test_no_page_has_a_key_or_a_secret(chief, settings, user, shows_data):
     assert ("in the margin" in seen) is shows_data
 
 
+def test_what_would_take_a_session_over_is_hidden_whatever_django_hides(user, monkeypatch):
+    from django.views.debug import SafeExceptionReporterFilter
+
+    from frontdesk.staff.data import data_shown
+
+    monkeypatch.setattr(SafeExceptionReporterFilter, "hidden_settings", re.compile("nothing"))
+    session = enter(user, _csrftoken="c" * 32, _password_reset_token="d" * 32, note="to be seen")
+    shown = data_shown(get_storage().read(name_of(session)))
+    assert "to be seen" in shown
+    for secret in (user.get_session_auth_hash(), "c" * 32, "d" * 32):
+        assert secret not in shown
+
+
 def test_values_that_cannot_be_decoded_are_said_to_be_so(chief, settings, user):
     session = enter(user)
     settings.FRONTDESK["ADMIN_SHOWS_DATA"] = True
