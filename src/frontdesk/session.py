@@ -4,11 +4,9 @@ See :mod:`frontdesk.drive` for flows, and :mod:`frontdesk.engine` for the method
 """
 
 import logging
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 
@@ -16,7 +14,7 @@ from frontdesk import clock, difference, policy
 from frontdesk.arriving import ArrivingSession
 from frontdesk.conf import options
 from frontdesk.difference import EXPIRY_KEY
-from frontdesk.drive import Call, Flow
+from frontdesk.drive import Flow, called
 from frontdesk.errors import UndecodableRecord
 from frontdesk.policy import Standing
 from frontdesk.signals import End, Reason, session_rotated, session_started, told, told_ends
@@ -34,18 +32,6 @@ SIGN_IN_KEYS = {SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY}
 
 UNSTORED = {Standing.NEW, Standing.UNKNOWN}
 """Where a key that the session has was made by this request, and nothing is stored under it yet."""
-
-
-class _Caller:
-    def call(self, functions: Sequence[Callable[[], None]]) -> None:
-        for function in functions:
-            function()
-
-    async def acall(self, functions: Sequence[Callable[[], None]]) -> None:
-        await sync_to_async(self.call)(functions)
-
-
-_caller = _Caller()
 
 
 class Session(ArrivingSession):
@@ -112,7 +98,7 @@ class Session(ArrivingSession):
         """Call those who wait for the sign-in to be stored."""
         if self._waiting:
             waiting, self._waiting = self._waiting, []
-            yield Call(_caller, "call", (waiting,))
+            yield from called(waiting)
 
     def created(self) -> Flow[None]:
         """Store the dictionary as a new session, under a new key."""
