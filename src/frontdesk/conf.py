@@ -62,8 +62,7 @@ def _origin(value: Any) -> str | None:
     if value is None or (isinstance(value, str) and value) or not _storage(value):
         return None
     return (
-        'the dotted path of a session engine of Django\'s, a dictionary {"BACKEND": '
-        '"dotted.path.to.Storage", "OPTIONS": {...}}, or None'
+        'the dotted path of a session engine, {"BACKEND": "path.to.Storage", "OPTIONS": {...}}, or None'
     )
 
 
