@@ -156,6 +156,7 @@ ONE_COLOUR_OF_A_STORAGE = {
     "check": "runs in manage.py check only",
     "count_expired": "for the command, which is synchronous",
     "live_rows": "for the admin, which is synchronous",
+    "move": "for the command, which is synchronous",
     "scan": "for the admin and the command, which are synchronous",
 }
 
