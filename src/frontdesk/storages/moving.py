@@ -105,10 +105,6 @@ class MovingStorage(Storage):
     async def apurge(self, now: int, limit: int) -> Purged:
         return await arun(self._purge(now, limit))
 
-    def move(self, digest: Digest) -> bool:
-        """Move a session that is still in the old storage; ``False`` if it is not, or is on its way."""
-        return run(self._move(digest))
-
     # Each of them once.
 
     def _read(self, digest: Digest) -> Flow[Found]:
@@ -208,6 +204,11 @@ class MovingStorage(Storage):
 
     def check(self) -> list[CheckMessage]:
         return [*self.new.check(), *self.old.check()]
+
+
+def move(storage: MovingStorage, digest: Digest) -> bool:
+    """Move a session that is still in the old storage; ``False`` if it is not, or is on its way."""
+    return run(storage._move(digest))
 
 
 def _scanned(new: Scans, old: Scans, after: str = "") -> Iterator[Record]:
