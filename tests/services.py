@@ -178,13 +178,14 @@ def databases() -> dict[str, dict[str, object]]:
 
 
 def _sqlite() -> dict[str, object]:
-    # A file, not memory: threads, async views and other processes each open it for themselves.
+    # A file, not memory: threads, async views and other processes each open it for themselves. It need
+    # not outlive a loss of power; waiting for the disk, a writer can starve the others for seconds.
     name = str(RUN_DIR / "db.sqlite3")
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": name,
         "TEST": {"NAME": name},
-        "OPTIONS": {"timeout": 20},
+        "OPTIONS": {"timeout": 20, "init_command": "PRAGMA synchronous=OFF"},
     }
 
 

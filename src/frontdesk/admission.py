@@ -58,7 +58,7 @@ def limit_for(user: AbstractBaseUser) -> int | None:
 def _admitted(session: Session, user: AbstractBaseUser, limit: int) -> Flow[bool]:
     """Store the sign-in and hold its user to ``limit``; return whether the sign-in stands."""
     yield from session.saved()
-    own, user_id = session.live_digest, user_id_of(user)
+    own, user_id = session.session_id, user_id_of(user)
     refuse = options().at_max_sessions == "refuse"
     among = [own] if refuse else None
     ended = yield from asked(session.storage, "remove_beyond", user_id, limit, among)

@@ -14,7 +14,6 @@ from frontdesk.errors import StorageUnavailable, UndecodableRecord
 from frontdesk.moving.arrival import arrived, record_of
 from frontdesk.moving.stock import StockPlace, StockSession
 from frontdesk.state import SessionState
-from frontdesk.storages.base import ReadsUser
 from frontdesk.storages.handover import barred, forgotten, once_committed, seen_through
 from frontdesk.storages.record import Ended, Record
 from frontdesk.tokens import Digest, digest_of
@@ -38,7 +37,7 @@ class ArrivingSession(SessionState):
             raise
 
     def _read(self, digest: Digest) -> Flow[Record | Ended | None]:
-        if self.with_user and isinstance(self.storage, ReadsUser):
+        if self.with_user and self.storage.reads_user:
             found, self.user = yield from self._ask("read_with_user", digest)
             return found  # type: ignore[no-any-return]
         return (yield from self._ask("read", digest))  # type: ignore[no-any-return]

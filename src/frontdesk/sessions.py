@@ -45,11 +45,7 @@ class SessionInfo:
     def is_current(self, request: HttpRequest) -> bool:
         """Whether this is the session of ``request``, as far as that has read it."""
         session = request.session
-        return (
-            isinstance(session, Session)
-            and session.record is not None
-            and session.record.digest == self.id
-        )
+        return isinstance(session, Session) and session.session_id == self.id
 
 
 def current(request: HttpRequest) -> SessionInfo | None:
@@ -167,7 +163,7 @@ def _end_others(request: HttpRequest, reason: Reason) -> Flow[int]:
     values = yield from session.opened()
     if SESSION_KEY not in values:
         return 0
-    keep = () if session.record is None else (session.record.digest,)
+    keep = () if session.session_id is None else (session.session_id,)
     return (yield from end_all_of(str(values[SESSION_KEY]), reason, keep))
 
 

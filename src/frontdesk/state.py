@@ -102,9 +102,12 @@ class SessionState(SessionBase):
     # What the storage holds, as far as this request knows.
 
     @property
-    def live_digest(self) -> Digest:
-        """The id of a session that is stored. Raises ``RuntimeError`` for one that is not."""
-        return self._live.digest
+    def session_id(self) -> Digest | None:
+        """The public id of the session, by which it is listed and ended; ``None`` if it is not stored.
+
+        It is as this request has last seen it: it reads nothing.
+        """
+        return None if self.record is None else self.record.digest
 
     @property
     def _live(self) -> Record:

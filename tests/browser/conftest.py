@@ -127,6 +127,6 @@ def open_tab(browser: Any, options: dict[str, Any], complain: Callable[[str], No
     context = browser.new_context(**options)
     context.set_default_timeout(10_000)
     tab = context.new_page()
-    tab.on("console", lambda message: complain(message.text))
+    tab.on("console", lambda message: complain(f"{message.location['url']}: {message.text}"))
     tab.on("pageerror", lambda error: complain(str(error)))
     return tab

@@ -14,17 +14,16 @@ The rules of this file:
 
 import os
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
 from django.core.files import locks
 
 from frontdesk import clock
-from frontdesk.errors import InvalidSetting, StorageUnavailable, UndecodableRecord
-from frontdesk.storages.codec import Live, decode
-from frontdesk.storages.record import Expired, Purged, Record, expired
-from frontdesk.storages.slots import SlotStorage
+from frontdesk.errors import InvalidSetting, StorageUnavailable
+from frontdesk.storages.record import Expired, Purged, Record
+from frontdesk.storages.slots import SlotStorage, expired_in
 from frontdesk.tokens import Digest
 
 _YEAR_2200 = 7_258_118_400 * clock.SECOND
@@ -90,15 +89,14 @@ class FileStorage(SlotStorage):
         return True
 
     def purge(self, now: int, limit: int) -> Purged:
-        removed, over = 0, []
+        removed, over = 0, list[Expired]()
         try:
             for path in self._over(now):
                 if removed >= limit:
                     break
                 if (data := self._unlinked(path, now)) is not None:
                     removed += 1
-                    if path.parent.parent.name == "s":
-                        over += _session_in(path, data)
+                    over += expired_in(f"{path.parent.parent.name}-{path.name}", data)
         except OSError as error:
             raise StorageUnavailable(f"the session files cannot be listed: {error}") from error
         return Purged(removed, over)
@@ -155,15 +153,6 @@ class FileStorage(SlotStorage):
                     locks.unlock(file)
         except OSError as error:
             raise StorageUnavailable(f"a session file cannot be written: {error}") from error
-
-
-def _session_in(path: Path, data: bytes) -> list[Expired]:
-    """Return the session that a file held; none if it was the memory of one, or damaged."""
-    with suppress(UndecodableRecord):
-        slot = decode(Digest(path.name), data)
-        if isinstance(slot, Live) and slot.moved_from is None:
-            return [expired(slot.record)]
-    return []
 
 
 def _private(path: str, flags: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.checks import CheckMessage
 
 from frontdesk.drive import Call, Flow, arun, run
-from frontdesk.storages.base import CountsExpired, ReadsUser, Scans, Storage
+from frontdesk.storages.base import CountsExpired, Scans, Storage
 from frontdesk.storages.handover import barred, forgotten, handed_over, once_committed, seen_through
 from frontdesk.storages.record import UNCHANGED, Changes, Ended, Purged, Record
 from frontdesk.tokens import Digest
@@ -29,7 +29,8 @@ class MovingStorage(Storage):
         self.transactional = new.transactional
         self.old = old
         # What both can do, or what the new one can for those that have arrived.
-        if isinstance(new, ReadsUser):
+        if new.reads_user:
+            self.reads_user = True
             self.read_with_user = partial(self._run, self._read_with_user)
             self.aread_with_user = partial(self._arun, self._read_with_user)
         if isinstance(new, Scans) and isinstance(old, Scans):

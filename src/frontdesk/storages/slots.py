@@ -17,6 +17,7 @@ import json
 import logging
 from abc import abstractmethod
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from enum import Enum
 from typing import Any, Final
@@ -29,8 +30,10 @@ from frontdesk.storages.record import (
     UNCHANGED,
     Changes,
     Ended,
+    Expired,
     Record,
     beyond,
+    expired,
     merged,
     require_version,
 )
@@ -267,6 +270,20 @@ class SlotStorage(Storage):
                 if record:
                     records.append(record)
         return records
+
+
+def expired_in(name: str, data: bytes) -> list[Expired]:
+    """Return the session that a slot held which a purge has deleted, for :class:`Purged`.
+
+    None if it was an index, the memory of a session, or damaged.
+    """
+    kind, _, digest = name.partition("-")
+    if kind == "s":
+        with suppress(UndecodableRecord):
+            slot = decode(Digest(digest), data)
+            if isinstance(slot, Live) and slot.moved_from is None:
+                return [expired(slot.record)]
+    return []
 
 
 def _entries(data: bytes | None) -> Index:
