@@ -20,7 +20,7 @@ DATABASES = {"sqlite": places.sqlite, "postgresql": places.postgresql, "mariadb"
 Report = list[tuple[str, Counter[str], dict[str, Any]]]
 
 
-def moved(
+def moved(  # noqa: PLR0913 (what there is to choose)
     engine: str, database: str, *, sessions: int, seconds: float, threads: int = 4, workers: int = 2
 ) -> Report:
     """Go through all stages; return what was seen in each, and what the commands said."""

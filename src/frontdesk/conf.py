@@ -61,9 +61,7 @@ def _storage(value: Any) -> str | None:
 def _origin(value: Any) -> str | None:
     if value is None or (isinstance(value, str) and value) or not _storage(value):
         return None
-    return (
-        'the dotted path of a session engine, {"BACKEND": "path.to.Storage", "OPTIONS": {...}}, or None'
-    )
+    return 'the dotted path of a session engine, {"BACKEND": "path.to.Storage", "OPTIONS": {...}}, or None'
 
 
 def _count(value: Any) -> str | None:

@@ -64,9 +64,13 @@ class StillToMove(MovingStorage):
         return (yield Call(self.old, "insert", (record,)))
 
 
-REMEMBERS_MOVES = {
-    "test_purge_leaves_sessions_that_were_seen_since": "the old storage's memory of the move goes too"
-}
+REMEMBERS_MOVES = dict.fromkeys(
+    (
+        "test_purge_leaves_sessions_that_were_seen_since",
+        "test_purge_takes_old_memories_of_ended_sessions",
+    ),
+    "the old storage's memory of the move, or of the end, goes too",
+)
 
 
 class TestStillToMove(TestMemory):

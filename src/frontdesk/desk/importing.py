@@ -24,7 +24,7 @@ from frontdesk.moving.waiting import NAME_LENGTH
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import Scans, Storage
 from frontdesk.storages.handover import forgotten, handed_over
-from frontdesk.storages.moving import MovingStorage
+from frontdesk.storages.moving import MovingStorage, move
 from frontdesk.storages.record import Record
 from frontdesk.tokens import digest_of
 
@@ -77,7 +77,7 @@ def _outcomes(*, dry_run: bool) -> Iterator[str]:
 
 def _from_storage(storage: MovingStorage, old: Scans, *, dry_run: bool) -> Iterator[str]:
     for record in old.scan():
-        yield transfer.MOVED if dry_run or storage.move(record.digest) else ALREADY_THERE
+        yield transfer.MOVED if dry_run or move(storage, record.digest) else ALREADY_THERE
 
 
 def _from_place(place: StockPlace, storage: Storage, *, dry_run: bool) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.checks import CheckMessage
 
 from frontdesk.drive import Call, Flow, arun, run
-from frontdesk.storages.base import CountsExpired, ReadsUser, Scans, Storage
+from frontdesk.storages.base import CountsExpired, Scans, Storage
 from frontdesk.storages.handover import barred, forgotten, handed_over, once_committed, seen_through
 from frontdesk.storages.record import UNCHANGED, Changes, Ended, Purged, Record
 from frontdesk.tokens import Digest
@@ -29,8 +29,8 @@ class MovingStorage(Storage):
         self.transactional = new.transactional
         self.old = old
         # What both can do, or what the new one can for those that have arrived.
-        self.reads_user = new.reads_user
-        if isinstance(new, ReadsUser):
+        if new.reads_user:
+            self.reads_user = True
             self.read_with_user = partial(self._run, self._read_with_user)
             self.aread_with_user = partial(self._arun, self._read_with_user)
         if isinstance(new, Scans) and isinstance(old, Scans):
@@ -105,10 +105,6 @@ class MovingStorage(Storage):
 
     async def apurge(self, now: int, limit: int) -> Purged:
         return await arun(self._purge(now, limit))
-
-    def move(self, digest: Digest) -> bool:
-        """Move a session that is still in the old storage; ``False`` if it is not, or is on its way."""
-        return run(self._move(digest))
 
     # Each of them once.
 
@@ -209,6 +205,11 @@ class MovingStorage(Storage):
 
     def check(self) -> list[CheckMessage]:
         return [*self.new.check(), *self.old.check()]
+
+
+def move(storage: MovingStorage, digest: Digest) -> bool:
+    """Move a session that is still in the old storage; ``False`` if it is not, or is on its way."""
+    return run(storage._move(digest))
 
 
 def _scanned(new: Scans, old: Scans, after: str = "") -> Iterator[Record]:
