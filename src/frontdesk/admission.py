@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
+from django.db import connections, router
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -23,23 +24,43 @@ from frontdesk.signals import End, Reason, told_ends
 
 
 def hold_to_limit(request: HttpRequest, user: AbstractBaseUser, **_kwargs: Any) -> None:
-    """Receive ``user_logged_in``. Raises :exc:`~frontdesk.errors.SessionLimitReached`.
-
-    Under ``ATOMIC_REQUESTS`` the sign-ins of a user still come one by one: Django has just written
-    ``last_login``, and holds the user's row until the view is done.
-    """
+    """Receive ``user_logged_in``. Raises :exc:`~frontdesk.errors.SessionLimitReached`."""
     limit = limit_for(user)
     session = getattr(request, "session", None)
     if limit is None or not isinstance(session, Session):
         return
+    _hold(user)
     if run(_admitted(session, user, limit)):
         return
-    request.user = AnonymousUser()
+    _forget_user(request)
     raise SessionLimitReached(
         _(
             "You are signed in on as many devices as is allowed. Sign out on one of them, and try again."
         )
     )
+
+
+def _hold(user: AbstractBaseUser) -> None:
+    """Let the sign-ins of ``user`` come one by one where each view is a transaction (ATOMIC_REQUESTS).
+
+    What others have stored there, and not yet committed, cannot be counted. So the user's row is a gate
+    that opens when the view before is done.
+    """
+    users: Any = type(user)._base_manager
+    alias = router.db_for_write(type(user))
+    connection = connections[alias]
+    if connection.in_atomic_block and connection.features.has_select_for_update:
+        list(users.using(alias).select_for_update().filter(pk=user.pk).values_list("pk"))
+
+
+def _forget_user(request: HttpRequest) -> None:
+    """Undo what ``login()`` has told the request; Django 6.1 tells both colours."""
+
+    async def nobody() -> AnonymousUser:
+        return AnonymousUser()
+
+    request.user = AnonymousUser()
+    request.auser = nobody  # type: ignore[assignment]
 
 
 def limit_for(user: AbstractBaseUser) -> int | None:
