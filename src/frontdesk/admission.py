@@ -60,7 +60,7 @@ def _forget_user(request: HttpRequest) -> None:
         return AnonymousUser()
 
     request.user = AnonymousUser()
-    request.auser = nobody  # type: ignore[assignment]
+    request.auser = nobody
 
 
 def limit_for(user: AbstractBaseUser) -> int | None:
