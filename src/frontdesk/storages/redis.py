@@ -1,4 +1,4 @@
-"""Sessions in Redis or Valkey, one server or those behind Sentinel; see :mod:`frontdesk.storages.redis_scripts`."""
+"""Sessions in Redis or Valkey: one server, or those behind Sentinel. The rules are in ``redis_scripts``."""
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping

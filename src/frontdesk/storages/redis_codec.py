@@ -25,6 +25,9 @@ NUMBERS: Final = {
     "deadline": b"d",
     "version": b"v",
 }
+BORN_SIGNED_IN: Final = b"e"
+"""Stands for both "created" and "authenticated" where they are the same, as after most sign-ins."""
+
 USER: Final = b"u"
 IP: Final = b"p"
 BROWSER: Final = b"b"
@@ -43,6 +46,7 @@ _KEYS = {field: key for key, field in KNOWN_KEYS.items()}
 # What a stored text begins with, if it is not stored as it is.
 _PLAIN, _PACKED, _HEX = b"=", b"z", b"h"
 _MARKS = (_PLAIN, _PACKED, _HEX)
+_FOUR_NUMBERS = b"\xff"  # which no text in UTF-8 has
 
 _SHORT, _LONG = 24, 4096
 """Bytes. What is shorter hardly shrinks, what is longer takes long to."""
@@ -95,6 +99,26 @@ def unpacked(data: bytes) -> bytes:
     return b'"' + data[1:].hex().encode("ascii") + b'"' if mark == _HEX else data[1:]
 
 
+def packed_ip(ip: str) -> bytes:
+    """Return an address, or what a project has in its place, in few bytes."""
+    parts = ip.split(".")
+    if len(parts) == 4 and all(part.isdecimal() and int(part) < 256 for part in parts):
+        numbers = bytes(map(int, parts))
+        if _dotted(numbers) == ip:
+            return _FOUR_NUMBERS + numbers
+    return text(ip)
+
+
+def _unpacked_ip(data: bytes) -> str:
+    if data[:1] == _FOUR_NUMBERS and len(data) == 5:
+        return _dotted(data[1:])
+    return _text(data)
+
+
+def _dotted(numbers: bytes) -> str:
+    return ".".join(map(str, numbers))
+
+
 def text(value: str) -> bytes:
     """Return any text as bytes, lone surrogates included."""
     return value.encode("utf-8", "surrogatepass")
@@ -117,10 +141,13 @@ def encode(record: Record) -> dict[bytes, bytes | int]:
         for name, field in NUMBERS.items()
         if (value := getattr(record, name)) is not None
     }
+    if record.authenticated == record.created:
+        del fields[NUMBERS["authenticated"]]
+        fields[BORN_SIGNED_IN] = fields.pop(NUMBERS["created"])
     if record.user_id is not None:
         fields[USER] = text(record.user_id)
     if record.ip:
-        fields[IP] = text(record.ip)
+        fields[IP] = packed_ip(record.ip)
     if record.user_agent:
         fields[BROWSER] = packed(text(record.user_agent))
     fields.update(fields_of(record.values))
@@ -130,6 +157,9 @@ def encode(record: Record) -> dict[bytes, bytes | int]:
 def decode(digest: Digest, fields: Fields) -> Record:
     """Return the record that ``fields`` hold. Raises :exc:`~frontdesk.errors.UndecodableRecord`."""
     try:
+        if BORN_SIGNED_IN in fields:
+            began = fields[BORN_SIGNED_IN]
+            fields = {NUMBERS["created"]: began, NUMBERS["authenticated"]: began, **fields}
         numbers = {
             name: int(fields[field])
             for name, field in NUMBERS.items()
@@ -139,7 +169,7 @@ def decode(digest: Digest, fields: Fields) -> Record:
             digest=digest,
             values=dict(_values(fields)),
             user_id=_text(fields[USER]) if USER in fields else None,
-            ip=_text(fields.get(IP, b"")),
+            ip=_unpacked_ip(fields.get(IP, b"")),
             user_agent=_text(unpacked(fields.get(BROWSER, b""))),
             **numbers,
         )

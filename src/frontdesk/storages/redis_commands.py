@@ -19,6 +19,7 @@ from frontdesk.storages.redis_codec import (
     field_of,
     fields_of,
     packed,
+    packed_ip,
     text,
 )
 from frontdesk.storages.redis_scripts import Script
@@ -80,7 +81,7 @@ class Commands:
         pairs: list[Word] = [word for pair in facts.items() for word in pair]
         pairs += [word for pair in fields_of(changes.values) for word in pair]
         if changes.ip is not None:
-            pairs += [IP, text(changes.ip)]
+            pairs += [IP, packed_ip(changes.ip)]
         if changes.user_agent is not None:
             pairs += [BROWSER, packed(text(changes.user_agent))]
         same = changes.user_id is UNCHANGED
