@@ -164,6 +164,7 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_place(redis_url: str) -> dict[str, str]:
-    """The options of a Redis storage over keys that nobody else has."""
-    return {"URL": redis_url, "PREFIX": f"{services.RUN}:{secrets.token_hex(4)}:"}
+def redis_place(redis_url: str) -> dict[str, object]:
+    """The options of a Redis storage over keys that nobody else has; it is patient with a busy machine."""
+    prefix = f"{services.RUN}:{secrets.token_hex(4)}:"
+    return {"URL": redis_url, "PREFIX": prefix, "TIMEOUT": 20}

@@ -20,13 +20,19 @@ from django.conf import settings
 from tests import services
 
 BROWSERS = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/{} Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "Version/17.6 Mobile/15E148 Safari/604.1",
+    (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/{} Safari/537.36"
+    ),
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+        "Version/17.6 Mobile/15E148 Safari/604.1"
+    ),
     "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0",
-    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/{} Mobile Safari/537.36",
+    (
+        "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/{} Mobile Safari/537.36"
+    ),
 )
 
 
@@ -59,7 +65,9 @@ def fill_storage(url: str, sessions: int, *, known: bool = True) -> None:
     storage = RedisStorage(URL=url)
     for user in range(1, sessions + 1):
         now = clock.now()
-        browser = BROWSERS[user % len(BROWSERS)].format(f"{120 + user % 20}.0.{user % 7000}.{user % 90}")
+        browser = BROWSERS[user % len(BROWSERS)].format(
+            f"{120 + user % 20}.0.{user % 7000}.{user % 90}"
+        )
         values = {key: json.dumps(value).encode() for key, value in signed_in(user).items()}
         storage.insert(
             Record(
@@ -71,7 +79,9 @@ def fill_storage(url: str, sessions: int, *, known: bool = True) -> None:
                 last_seen=now,
                 idle=14 * clock.DAY,
                 deadline=now + 30 * clock.DAY,
-                ip=".".join(str(byte) for byte in sha256(str(user).encode()).digest()[:4]) if known else "",
+                ip=".".join(str(byte) for byte in sha256(str(user).encode()).digest()[:4])
+                if known
+                else "",
                 user_agent=browser if known else "",
             )
         )
@@ -128,7 +138,9 @@ def main() -> None:
     parser.add_argument("--only", type=int, help="the row to measure, from 0")
     given = parser.parse_args()
     settings.configure(
-        CACHES={"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": ""}},
+        CACHES={
+            "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": ""}
+        },
         INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "frontdesk"],
     )
     django.setup()

@@ -16,7 +16,7 @@ from frontdesk.storages.redis_commands import Command, Commands
 from frontdesk.tokens import Digest
 
 if redis_clients.MISSING is None:
-    from redis.exceptions import NoScriptError, RedisError, ResponseError
+    from redis.exceptions import NoScriptError, RedisError
 
 OPTIONS = ("URL", "SENTINEL", "PREFIX", "TIMEOUT", "POOL_SIZE", "CONNECTION")
 
@@ -148,7 +148,7 @@ class RedisStorage(Storage):
     def _sent(self, command: Command | None, nothing: Any) -> Any:
         if command is None:
             return nothing
-        with _available():
+        with _available(command):
             client = self._clients.get()
             try:
                 reply = client.execute_command(*_first(command))
@@ -159,7 +159,7 @@ class RedisStorage(Storage):
     async def _asent(self, command: Command | None, nothing: Any) -> Any:
         if command is None:
             return nothing
-        with _available():
+        with _available(command):
             client = await self._clients.aget()
             try:
                 reply = await client.execute_command(*_first(command))
@@ -180,7 +180,7 @@ def _again(command: Command) -> tuple[Any, ...]:
 
 
 @contextmanager
-def _available() -> Iterator[None]:
+def _available(command: Command) -> Iterator[None]:
     """Turn the faults of the server and of the way to it into ours.
 
     A server that is loading, has become a replica, or is out of memory says so with an error of its own.
@@ -188,8 +188,8 @@ def _available() -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError) as error:
-        if isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE"):
-            raise UndecodableRecord(f"A session in Redis is damaged: {error}") from error
+        if command.script is None and str(error).startswith("WRONGTYPE"):
+            raise UndecodableRecord(f"The record of {command.about} is damaged: {error}") from error
         raise StorageUnavailable(f"the Redis of the sessions: {error}") from error
 
 

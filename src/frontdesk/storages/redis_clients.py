@@ -8,6 +8,7 @@ noticed when the pool hands it out, before anything is sent on it, and is opened
 
 import asyncio
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -44,6 +45,7 @@ class Clients:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._sync = self._client(redis, redis.sentinel, redis.retry)
+        weakref.finalize(self, self._sync.close)
         self._loops: dict[int, _OfLoop] = {}
         self._lock = threading.Lock()
 
@@ -62,7 +64,9 @@ class Clients:
         await anext(keeper)
         with self._lock:
             # Loops that were closed without a word: their connections went with them.
-            self._loops = {name: old for name, old in self._loops.items() if not old.loop.is_closed()}
+            self._loops = {
+                name: old for name, old in self._loops.items() if not old.loop.is_closed()
+            }
             self._loops[id(loop)] = _OfLoop(loop, client, keeper)
         return client
 
@@ -90,9 +94,13 @@ class Clients:
         if place.sentinel is not None:
             pool = _sentinel_pool(kind, sentinels, place, {**options, **waiting})
         else:
-            pool = kind.BlockingConnectionPool.from_url(_as_redis(place.url or ""), **waiting, **options)
+            pool = kind.BlockingConnectionPool.from_url(
+                _as_redis(place.url or ""), **waiting, **options
+            )
         if pool.connection_kwargs.get("decode_responses"):
-            raise InvalidSetting("The Redis storage needs replies as bytes: remove decode_responses.")
+            raise InvalidSetting(
+                "The Redis storage needs replies as bytes: remove decode_responses."
+            )
         client = kind.Redis(connection_pool=pool)
         client.auto_close_connection_pool = True
         return client

@@ -102,7 +102,11 @@ def unpacked(data: bytes) -> bytes:
 def packed_ip(ip: str) -> bytes:
     """Return an address, or what a project has in its place, in few bytes."""
     parts = ip.split(".")
-    if len(parts) == 4 and all(part.isdecimal() and int(part) < 256 for part in parts):
+    if (
+        len(ip) <= 15
+        and len(parts) == 4
+        and all(part.isdecimal() and int(part) < 256 for part in parts)
+    ):
         numbers = bytes(map(int, parts))
         if _dotted(numbers) == ip:
             return _FOUR_NUMBERS + numbers

@@ -39,6 +39,8 @@ class Command(NamedTuple):
     """To be run with ``words`` as its arguments; without one, they are the command."""
     words: tuple[Word, ...]
     answer: Callable[[Any], Any]
+    about: str = ""
+    """What is damaged if the command finds something else than it looked for."""
 
 
 class Commands:
@@ -55,7 +57,10 @@ class Commands:
         if name is None:
             return None
         return Command(
-            None, ("HGETALL", self.prefix + b"s" + name), lambda reply: _found(digest, reply)
+            None,
+            ("HGETALL", self.prefix + b"s" + name),
+            lambda reply: _found(digest, reply),
+            f"session {digest}",
         )
 
     def insert(self, record: Record) -> Command:
@@ -113,9 +118,7 @@ class Commands:
         names = [name for name in map(_name, keep) if name is not None]
         return self._run(redis_scripts.remove_of_user, _digests, text(user_id), *names)
 
-    def remove_beyond(
-        self, user_id: str, limit: int, among: Collection[Digest] | None
-    ) -> Command:
+    def remove_beyond(self, user_id: str, limit: int, among: Collection[Digest] | None) -> Command:
         names = [name for name in map(_name, among or ()) if name is not None]
         return self._run(
             redis_scripts.remove_beyond,
