@@ -19,7 +19,7 @@ from frontdesk.errors import StorageUnavailable, UndecodableRecord
 from frontdesk.policy import Standing
 from frontdesk.signals import Reason, session_ended, session_rotated, session_started, told
 from frontdesk.state import SessionState
-from frontdesk.storages.base import LEFT_BEHIND, ReadsUser
+from frontdesk.storages.base import LEFT_BEHIND
 from frontdesk.storages.record import Changes, Ended, Record, merged
 from frontdesk.tokens import Digest, digest_of, digest_of_own, new_key
 
@@ -81,7 +81,7 @@ class Session(SessionState):
     def _find(self, digest: Digest) -> Flow[Record | None]:
         """Read the record of ``digest``, if it may be used."""
         try:
-            if self.with_user and isinstance(self.storage, ReadsUser):
+            if self.with_user and self.storage.reads_user:
                 found, self.user = yield from self._ask("read_with_user", digest)
             else:
                 found = yield from self._ask("read", digest)

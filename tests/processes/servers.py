@@ -41,10 +41,31 @@ class Victim:
         raise RuntimeError(f"{self._command[0]} does not answer")
 
     def kill(self) -> None:
-        """End it with SIGKILL, and see that nobody listens any more."""
+        """End it with SIGKILL, and wait until its children have noticed, who answer until then."""
         if self._process is not None:
+            children = _children(self._process.pid)
             self._process.kill()
             self._process.wait()
+            deadline = time.monotonic() + DEADLINE
+            while any(map(_lives, children)) and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+    except OSError:  # not Linux
+        return []
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def _as(user: str | None) -> dict[str, object]:

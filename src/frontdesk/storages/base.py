@@ -35,6 +35,8 @@ class Storage(ABC):
 
     def __init__(self) -> None:
         self.incident = Incident()
+        self.reads_user = isinstance(self, ReadsUser)
+        """Whether this is :class:`ReadsUser`; found once, as each request asks."""
 
     @abstractmethod
     def read(self, digest: Digest) -> Record | Ended | None:

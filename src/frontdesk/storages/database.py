@@ -13,9 +13,16 @@ from frontdesk import clock
 from frontdesk.errors import Conflict, InvalidSetting, StorageUnavailable, UndecodableRecord
 from frontdesk.models import Session
 from frontdesk.storages.base import LEFT_BEHIND, Storage
-from frontdesk.storages.reading import Reader, as_record, connection_for_sessions
+from frontdesk.storages.reading import (
+    ENDED,
+    EXPIRES,
+    Reader,
+    Row,
+    as_record,
+    connection_for_sessions,
+)
 from frontdesk.storages.record import UNCHANGED, Changes, Ended, Expired, Purged, Record, beyond
-from frontdesk.storages.sql import Sql, Statement, marks, owner_as_text
+from frontdesk.storages.sql import COLUMNS, Sql, Statement, marks, owner_as_text
 from frontdesk.tokens import Digest
 
 logger = logging.getLogger("frontdesk")
@@ -96,7 +103,7 @@ class DatabaseStorage(Storage):
             owned = Session.objects.using(connection.alias).filter(
                 user_id=user, ended=False, expires__gt=clock.now()
             )
-            return list(_readable(owned.order_by("-last_seen")))
+            return list(_readable(owned.order_by("-last_seen").values_list(*COLUMNS)))
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
         with _available() as connection:
@@ -151,11 +158,11 @@ class DatabaseStorage(Storage):
                 live = Session.objects.using(connection.alias).filter(
                     digest__gt=after, ended=False, expires__gt=clock.now()
                 )
-                rows = list(live.order_by("digest")[:SCANNED])
+                rows = list(live.order_by("digest").values_list(*COLUMNS)[:SCANNED])
             if not rows:
                 return
             yield from _readable(rows)
-            after = rows[-1].digest
+            after = rows[-1][0]
 
     def after_commit(self, function: Callable[[], None]) -> None:
         transaction.on_commit(function, using=connection_for_sessions().alias)
@@ -192,12 +199,15 @@ class DatabaseStorage(Storage):
             if reader is None:
                 reader = Reader(connection.alias, with_user=with_user)
                 self._readers[connection.alias, with_user] = reader
-            session, user = reader.read(connection, digest)
-        if session is None or session.expires <= clock.now():
+            row = reader.read(connection, digest)
+        if row is None:
             return None, UNCHANGED
-        if session.ended:
-            return Ended(digest, session.expires), UNCHANGED
-        return as_record(session), user
+        session = reader.session(row)
+        if session[EXPIRES] <= clock.now():
+            return None, UNCHANGED
+        if session[ENDED]:
+            return Ended(digest, session[EXPIRES]), UNCHANGED
+        return as_record(session), reader.user(row)
 
     def _for(self, connection: BaseDatabaseWrapper) -> Sql:
         sql = self._sql.get(connection.alias)
@@ -206,7 +216,7 @@ class DatabaseStorage(Storage):
         return sql
 
 
-def _readable(rows: Iterable[Session]) -> Iterator[Record]:
+def _readable(rows: Iterable[Row]) -> Iterator[Record]:
     for row in rows:
         try:
             yield as_record(row)

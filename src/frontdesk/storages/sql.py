@@ -7,6 +7,7 @@ Each change is one statement. The database merges the changed keys into what is 
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -264,5 +265,6 @@ def owner_as_text(user_id: Any) -> str | None:
 
 def user_as_text(user_id: Any) -> str:
     """Return a user's key as ``login()`` writes it into the session."""
-    user_model = get_user_model()
-    return user_model._meta.pk.value_to_string(user_model(pk=user_id))
+    pk: Any = get_user_model()._meta.pk
+    # A field takes its value from any object that has it; an instance of the model costs far more.
+    return str(pk.value_to_string(SimpleNamespace(**{pk.attname: user_id})))
