@@ -55,7 +55,12 @@ def dump_redis(storage):
 def dump(name):
     """Return all that the storage holds, as text."""
     storage = get_storage()
-    dumps = {"memory": dump_memory, "cache": dump_cache, "file": dump_directory, "redis": dump_redis}
+    dumps = {
+        "memory": dump_memory,
+        "cache": dump_cache,
+        "file": dump_directory,
+        "redis": dump_redis,
+    }
     return dumps[name](storage) if name in dumps else dump_database()
 
 

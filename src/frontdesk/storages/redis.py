@@ -58,6 +58,11 @@ class RedisStorage(Storage):
                 "The Redis storage needs one of the options URL, for example "
                 '"redis://127.0.0.1:6379/0", and SENTINEL.'
             )
+        for name, value in (("TIMEOUT", TIMEOUT), ("POOL_SIZE", POOL_SIZE)):
+            if not value > 0:
+                raise InvalidSetting(
+                    f"The option {name} of the Redis storage is to be more than 0."
+                )
         self._commands = Commands(PREFIX)
         try:
             self._clients = Clients(Place(URL, SENTINEL, TIMEOUT, POOL_SIZE, CONNECTION or {}))
