@@ -45,7 +45,8 @@ class Clients:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._sync = self._client(redis, redis.sentinel, redis.retry)
-        weakref.finalize(self, self._sync.close)
+        for client in (self._sync, *_sentinels_of(self._sync)):
+            weakref.finalize(self, client.close)
         self._loops: dict[int, _OfLoop] = {}
         self._lock = threading.Lock()
 
@@ -77,7 +78,8 @@ class Clients:
         finally:
             with self._lock:
                 self._loops.pop(id(loop), None)
-            await client.aclose()
+            for each in (client, *_sentinels_of(client)):
+                await each.aclose()
 
     def _client(self, kind: Any, sentinels: Any, retries: Any) -> Any:
         place = self._place
@@ -129,6 +131,7 @@ def _sentinel_pool(kind: Any, sentinels: Any, place: Place, options: dict[str, A
         sentinel_kwargs={
             "socket_timeout": place.timeout,
             "socket_connect_timeout": place.timeout,
+            "retry": options["retry"],  # the next sentinel is asked instead
             "protocol": 2,
             **described.get("connection", {}),
         },
@@ -140,6 +143,12 @@ def _sentinel_pool(kind: Any, sentinels: Any, place: Place, options: dict[str, A
         {},
     )
     return both(described["service"], manager, **options)
+
+
+def _sentinels_of(client: Any) -> list[Any]:
+    """Return the clients of the sentinels that ``client`` asks for the primary."""
+    manager = getattr(client.connection_pool, "sentinel_manager", None)
+    return manager.sentinels if manager else []
 
 
 def _host(host: Any) -> tuple[str, int]:
