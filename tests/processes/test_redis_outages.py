@@ -146,7 +146,10 @@ def test_a_server_that_is_full_takes_nothing_new_and_still_ends_sessions():
         records = [a_record(user_id="1") for _ in range(20)]
         for record in records:
             storage.insert(record)
-        with redis.Redis.from_url(url) as client, pytest.raises(redis.ResponseError, match="maxmemory"):
+        with (
+            redis.Redis.from_url(url) as client,
+            pytest.raises(redis.ResponseError, match="maxmemory"),
+        ):
             fill(client)
         for mode in ("sync", "async"):
             do = Caller(storage, mode)
