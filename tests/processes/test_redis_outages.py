@@ -1,10 +1,12 @@
 """Redis that hangs, dies, is full, turns into a replica or fails over: an answer in time, and no sign-out."""
 
 import asyncio
+import re
 import socket
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 import redis
@@ -196,6 +198,31 @@ def test_a_server_that_wants_a_password_is_unavailable(do, server):
             client.config_set("requirepass", "")
 
 
+def test_a_user_needs_no_more_rights_than_the_documentation_says(server):
+    page = (Path(__file__).parents[2] / "docs/storages/redis.md").read_text("utf-8")
+    rights = re.findall(r"[+~][a-z:*]+", page.partition("With access control lists")[2])
+    prefix = "frontdesk:"
+    with redis.Redis.from_url(server[1]) as client:
+        client.execute_command("ACL", "SETUSER", "desk", "reset", "on", ">sesame", *rights)
+        account = {"username": "desk", "password": "sesame"}
+        storage = RedisStorage(URL=server[1], PREFIX=prefix, TIMEOUT=20, CONNECTION=account)
+        try:
+            for mode in ("sync", "async"):
+                do = Caller(storage, mode)
+                record, new = insert(do, user_id="1"), fresh_digest()
+                changes = Changes(values={"a": b"1"}, removed=["cart"], user_id=None)
+                assert do("update", record.digest, changes) is True
+                assert do("rotate", record.digest, new, Changes(cleared=True)) is True
+                assert do("remove", [record.digest]) == [new]
+                insert(do, user_id="1")
+                assert len(do("of_user", "1")) == 1
+                assert do("remove_beyond", "1", 1) == []
+                assert len(do("remove_of_user", "1")) == 1
+            assert storage.check() == []
+        finally:
+            client.execute_command("ACL", "DELUSER", "desk")
+
+
 @pytest.mark.parametrize("path", ["/look/", "/put/?key=cart&value=x", "/logout/"])
 def test_a_visitor_of_a_server_that_hangs_gets_a_503_in_time_and_keeps_the_cookie(server, path):
     victim, url, _ = server
@@ -239,6 +266,12 @@ def test_w030_a_server_that_throws_sessions_out(server, memory, policy, ids):
             client.config_set("maxmemory-policy", "noeviction")
     assert [message.id for message in found] == ids
     assert all(policy in message.msg for message in found)
+
+
+def test_e031_a_server_that_is_part_of_a_cluster():
+    with servers.redis("--cluster-enabled", "yes") as (_, url, _):
+        assert [message.id for message in RedisStorage(URL=url).check()] == ["frontdesk.E031"]
+        unavailable(Caller(RedisStorage(URL=url), "sync"), *CALLS["insert"])
 
 
 def test_a_site_is_checked_without_its_server():

@@ -134,16 +134,26 @@ class RedisStorage(Storage):
 
     def check(self) -> list[checks.CheckMessage]:
         try:
-            memory = self._clients.get().info("memory")
+            client = self._clients.get()
+            memory, cluster = client.info("memory"), client.info("cluster")
         except (RedisError, OSError):
             return []  # a site can be checked, and built, where its server cannot be reached
+        if cluster.get("cluster_enabled"):
+            return [
+                checks.Error(
+                    "The Redis of the sessions is part of a Cluster, where a session and the index of "
+                    "its user are on different servers, so that no script can change both.",
+                    hint="Use one server, or several behind Sentinel.",
+                    id="frontdesk.E031",
+                )
+            ]
         policy = memory.get("maxmemory_policy", "noeviction")
         if not memory.get("maxmemory") or policy == "noeviction":
             return []
         return [
             checks.Warning(
-                f"The Redis of the sessions throws out what it holds when its memory is full "
-                f"(maxmemory-policy {policy}), which signs people out.",
+                "The Redis of the sessions throws out what it holds when its memory is full, which signs "
+                f"people out. Its maxmemory-policy is {policy}.",
                 hint="Set maxmemory-policy to noeviction there, or use a server that holds nothing but "
                 "sessions and is large enough.",
                 id="frontdesk.W030",
