@@ -28,14 +28,14 @@ PIP_INSTALL = -m pip install --quiet --quiet --disable-pip-version-check --no-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test docs coverage hammer comparison moving lint types format lock clean
+.PHONY: help demo test docs coverage hammer comparison moving memory lint types format lock clean
 
 help:  ## list these commands
 	@echo "django-frontdesk: make COMMAND [PYTHON=python3.13]"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-demo: $(DEMO_READY)  ## serve the example site: make demo [STORAGE=database|cache|file] [PORT=8000]
+demo: $(DEMO_READY)  ## serve the example site: make demo [STORAGE=database|cache|file|redis] [PORT=8000]
 	@$(VENV_DEMO)/bin/python example/demo.py --storage $(STORAGE) --port $(PORT)
 
 test: $(TEST_READY)  ## run the tests: make test [ARGS="-k login -n 2"]
@@ -58,6 +58,9 @@ comparison: $(TEST_READY)  ## try the same races on Django's engines and on the 
 
 moving: $(TEST_READY)  ## move a site to frontdesk and back under traffic: make moving [ARGS="--engine file"]
 	@$(VENV)/bin/python -m benchmarks.moving $(ARGS)
+
+memory: $(TEST_READY)  ## measure what a session takes in Redis: make memory [ARGS="--sessions 1000000"]
+	@$(VENV)/bin/python -m benchmarks.memory $(ARGS)
 
 lint: $(LINT_READY)  ## check style and formatting
 	@$(VENV_LINT)/bin/ruff check .
@@ -104,12 +107,13 @@ $(VENV_LINT)/.ready-$(PYTAG): requirements/lint.txt pyproject.toml
 	@$(VENV_LINT)/bin/python $(PIP_INSTALL) --no-deps -e .
 	@touch $@
 
-# The demo needs nothing but the package and its one dependency, at the tested versions.
+# The demo needs the package and its one dependency, at the tested versions; and Redis's client, if that
+# is to keep the sessions.
 $(VENV_DEMO)/.ready-$(PYTAG): $(PINS) pyproject.toml
 	@$(check_python)
 	@echo "Making $(VENV_DEMO) (once) ..."
 	@$(PYTHON) -m venv --clear $(VENV_DEMO)
-	@$(VENV_DEMO)/bin/python $(PIP_INSTALL) -c $(PINS) -e .
+	@$(VENV_DEMO)/bin/python $(PIP_INSTALL) -c $(PINS) -e ".[redis]"
 	@touch $@
 
 # --- pinned requirements ----------------------------------------------------------------------

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Serve the demo on this machine: prepare what is missing, say where it is, run.
 
-    python example/demo.py [--storage database|cache|file] [--port 8000] [--host 127.0.0.1]
+    python example/demo.py [--storage database|cache|file|redis] [--port 8000] [--host 127.0.0.1]
 
 The settings read their choice from the environment, so it is set before they are loaded.
 """
@@ -23,7 +23,10 @@ from django.contrib.staticfiles.management.commands.runserver import Command
 from django.core.management import call_command
 from lobby.accounts import ACCOUNTS, ensure
 
-STORAGES = ("database", "cache", "file")
+from frontdesk.errors import FrontdeskError
+from frontdesk.storages import get_storage
+
+STORAGES = ("database", "cache", "file", "redis")
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -76,6 +79,22 @@ def prepare(storage: str) -> None:
         call_command("createcachetable", verbosity=0)
 
 
+def why_no_storage(storage: str) -> str | None:
+    """Say what is missing for the storage, and how to get it."""
+    if storage != "redis":
+        return None
+    try:
+        get_storage().of_user("")
+    except FrontdeskError as error:
+        return (
+            f"{error}\nThe sessions of this demo are to be in Redis, or Valkey. Start one "
+            "(Debian and Ubuntu: apt install redis-server; macOS: brew install redis; then "
+            "redis-server),\nor say where yours is: FRONTDESK_DEMO_REDIS=redis://host:6379/0 "
+            "make demo STORAGE=redis"
+        )
+    return None
+
+
 def announcement(address: str) -> Iterator[str]:
     yield f"\n  The lobby is open:  {address}\n"
     for account in ACCOUNTS:
@@ -118,6 +137,9 @@ def main(argv: list[str] | None = None) -> int:
     # Ctrl-C while the tables are made is no accident either.
     with suppress(KeyboardInterrupt):
         prepare(options.storage)
+        if problem := why_no_storage(options.storage):
+            print(problem, file=sys.stderr)
+            return 1
         serve(options.host, options.port)
     print("\n  The lobby is closed. The next start finds everything as it is now.")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import secrets
 import shutil
 from collections.abc import Iterator
 
@@ -165,3 +166,10 @@ def redis_url() -> Iterator[str]:
     with redis.Redis.from_url(url) as client:
         for key in client.scan_iter(match=f"*{services.RUN}*", count=1000):
             client.delete(key)
+
+
+@pytest.fixture
+def redis_place(redis_url: str) -> dict[str, object]:
+    """The options of a Redis storage over keys that nobody else has; it is patient with a busy machine."""
+    prefix = f"{services.RUN}:{secrets.token_hex(4)}:"
+    return {"URL": redis_url, "PREFIX": prefix, "TIMEOUT": 20}

@@ -166,16 +166,37 @@ def memcached_at(address: str) -> Settings:
 @contextmanager
 def redis() -> Iterator[Settings]:
     """Sessions in the Redis of the tests, under a prefix."""
+    with under_prefix() as url, sqlite() as database:
+        yield settings(database, in_redis(url))
+
+
+@contextmanager
+def redis_cache() -> Iterator[Settings]:
+    """Sessions in Django's cache on the Redis of the tests, under a prefix."""
+    with under_prefix() as url, sqlite() as database:
+        yield settings(database, IN_CACHE, redis_at(url))
+
+
+@contextmanager
+def under_prefix() -> Iterator[str]:
+    """Give the URL of Redis, and delete the keys of this run afterwards."""
     from redis import Redis  # noqa: PLC0415 (a driver that may be missing)
 
     url = services.REDIS.geturl()
     try:
-        with sqlite() as database:
-            yield settings(database, IN_CACHE, redis_at(url))
+        yield url
     finally:
         with Redis.from_url(url) as client:
             for key in client.scan_iter(match=f"{NAME}:*", count=1000):
                 client.delete(key)
+
+
+def in_redis(url: str, **more: Any) -> Settings:
+    """Return the setting of the Redis storage."""
+    return {
+        "BACKEND": f"{STORAGES}.redis.RedisStorage",
+        "OPTIONS": {"URL": url, "PREFIX": f"{NAME}:", "TIMEOUT": 5, **more},
+    }
 
 
 def redis_at(url: str) -> Settings:
@@ -197,7 +218,8 @@ PLACES = {
     "sqlite": Place("SQLite (WAL)", in_database(sqlite)),
     "file": Place("files", file),
     "memcached": Place("memcached (cache)", memcached, "memcached"),
-    "redis": Place("Redis (cache)", redis, "redis"),
+    "redis": Place("Redis", redis, "redis"),
+    "redis-cache": Place("Redis (cache)", redis_cache, "redis"),
     "dbcache-postgresql": Place(
         "PostgreSQL (database cache)", in_database_cache(postgresql), "postgresql"
     ),

@@ -48,6 +48,13 @@ SESSION_STORAGES: dict[str, dict[str, Any]] = {
         "BACKEND": "frontdesk.storages.file.FileStorage",
         "OPTIONS": {"DIRECTORY": VAR / "sessions"},
     },
+    "redis": {
+        "BACKEND": "frontdesk.storages.redis.RedisStorage",
+        "OPTIONS": {
+            "URL": os.environ.get("FRONTDESK_DEMO_REDIS", "redis://127.0.0.1:6379/0"),
+            "PREFIX": "frontdesk-demo:",
+        },
+    },
 }
 SESSION_STORAGE = os.environ.get("FRONTDESK_DEMO_STORAGE", "database")
 if SESSION_STORAGE not in SESSION_STORAGES:

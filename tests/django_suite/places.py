@@ -96,6 +96,13 @@ class OnMemcached(SimpleTestCase):
             yield
 
 
+class OnRedis(SimpleTestCase):
+    @pytest.fixture(autouse=True)
+    def _place(self, redis_place):
+        with storage("redis.RedisStorage", **redis_place):
+            yield
+
+
 class OnRedisCache(SimpleTestCase):
     @pytest.fixture(autouse=True)
     def _place(self, redis_url):

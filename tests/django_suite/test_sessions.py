@@ -46,6 +46,10 @@ class TestMemcached(SessionTests, places.OnMemcached):
     pass
 
 
+class TestRedis(SessionTests, places.OnRedis):
+    pass
+
+
 class TestRedisCache(SessionTests, places.OnRedisCache):
     pass
 

@@ -27,7 +27,10 @@ def test_make_alone_lists_the_commands_that_the_documentation_names():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("storage", ["database", "cache", "file"])
+@pytest.mark.parametrize(
+    "storage",
+    ["database", "cache", "file", pytest.param("redis", marks=pytest.mark.needs("redis"))],
+)
 def test_the_demo_serves_and_shuts_down(storage, tmp_path):
     """What "make demo" runs, in the environment of the tests instead of one of its own."""
     recipe = subprocess.run(
@@ -43,6 +46,7 @@ def test_the_demo_serves_and_shuts_down(storage, tmp_path):
     port = services.free_port()
     words[-1] = str(port)
     environment = {**os.environ, "FRONTDESK_DEMO_VAR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    environment["FRONTDESK_DEMO_REDIS"] = services.REDIS.geturl()
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     demo = subprocess.Popen(
         [sys.executable, "-W", "error", *words],

@@ -17,6 +17,7 @@ from frontdesk.storages.cache import CacheStorage
 from frontdesk.storages.database import DatabaseStorage
 from frontdesk.storages.file import FileStorage
 from frontdesk.storages.memory import MemoryStorage
+from frontdesk.storages.redis import RedisStorage
 from tests.interleavings.people import Directory, InDatabase, InMemory
 from tests.interleavings.world import Clock, House
 
@@ -56,6 +57,12 @@ def database() -> House:
     """Every order in the transaction of the test, and so on one connection."""
     storage = DatabaseStorage()
     return House(lambda: storage, InDatabase(), CLOCK)
+
+
+def redis(place: dict[str, Any]) -> House:
+    """Keys below a prefix of their own."""
+    storage = RedisStorage(**place)
+    return House(lambda: storage, InMemory(), CLOCK)
 
 
 @contextmanager

@@ -139,6 +139,14 @@ def test_in_no_order_on_a_cache_is_anything_lost_or_revived(explorer, cache_hous
     hold(explorer)
 
 
+@colours
+@pytest.mark.needs("redis")
+@pytest.mark.parametrize("explorer", ["redis storage"], indirect=True)
+def test_in_no_order_on_redis_is_anything_lost_or_revived(explorer, redis_place):
+    explorer.explore([*CORE_PAIRS, *CORE_TRIPLES], houses.redis(redis_place))
+    hold(explorer)
+
+
 @pytest.mark.parametrize("colour", ["sync"])
 @pytest.mark.parametrize("explorer", ["answers that travel, memory"], indirect=True)
 def test_no_order_of_answers_leaves_the_browser_with_a_dead_cookie(explorer):
@@ -170,6 +178,15 @@ def test_in_no_order_of_the_rest_on_a_database_is_anything_lost_or_revived(explo
 @each_cache
 def test_in_no_order_of_the_rest_on_a_cache_is_anything_lost_or_revived(explorer, cache_house):
     explorer.explore(_rest(), cache_house)
+    hold(explorer)
+
+
+@pytest.mark.exhaustive
+@colours
+@pytest.mark.needs("redis")
+@pytest.mark.parametrize("explorer", ["redis storage"], indirect=True)
+def test_in_no_order_of_the_rest_on_redis_is_anything_lost_or_revived(explorer, redis_place):
+    explorer.explore(_rest(), houses.redis(redis_place))
     hold(explorer)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -39,6 +40,15 @@ class Victim:
                 return
             time.sleep(0.05)
         raise RuntimeError(f"{self._command[0]} does not answer")
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Let it accept connections, as the kernel does for it, and answer nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it with SIGKILL, and wait until its children have noticed, who answer until then."""
@@ -156,7 +166,7 @@ def _accepts(port: int) -> bool:
 
 
 @contextmanager
-def redis() -> Iterator[tuple[Victim, str, Callable[[], bool]]]:
+def redis(*options: str) -> Iterator[tuple[Victim, str, Callable[[], bool]]]:
     """A Redis that writes each change to disk before it answers; and its URL."""
     services.require("redis")
     program = shutil.which("redis-server")
@@ -167,7 +177,7 @@ def redis() -> Iterator[tuple[Victim, str, Callable[[], bool]]]:
     with folder() as place:
         port = services.free_port()
         command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(place)]
-        command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", *options]
         victim = Victim(command, port)
         url = f"redis://127.0.0.1:{port}/0"
 

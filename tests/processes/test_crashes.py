@@ -108,6 +108,12 @@ def with_postgresql(stack: ExitStack):
 def with_redis(stack: ExitStack):
     victim, url, ready = stack.enter_context(servers.redis())
     users = stack.enter_context(places.sqlite())
+    return victim, ready, places.settings(users, places.in_redis(url))
+
+
+def with_redis_cache(stack: ExitStack):
+    victim, url, ready = stack.enter_context(servers.redis())
+    users = stack.enter_context(places.sqlite())
     return victim, ready, places.settings(users, places.IN_CACHE, places.redis_at(url))
 
 
@@ -122,6 +128,7 @@ def with_memcached(stack: ExitStack):
     [
         pytest.param(with_postgresql, True, id="postgresql"),
         pytest.param(with_redis, True, id="redis with its data on disk"),
+        pytest.param(with_redis_cache, True, id="redis cache with its data on disk"),
         pytest.param(with_memcached, False, id="memcached"),
     ],
 )

@@ -245,10 +245,17 @@ def test_an_async_method_is_one_line_that_drives_a_flow(name):
     assert longer == []
 
 
+SENDS = {
+    "_asent": "sends a command; what to send, and what the reply means, is shared by both colours",
+    "aget": "makes the client of an event loop, which threads have no need of",
+}
+
+
 @pytest.mark.parametrize("name", [path.name for path in (PACKAGE / "storages").glob("*.py")])
 def test_an_async_verb_is_one_line(name):
     found = functions(PACKAGE / "storages" / name)
-    assert [node.name for node in found if len(statements(node)) > 1] == []
+    longer = [node.name for node in found if len(statements(node)) > 1]
+    assert [name for name in longer if name not in SENDS] == []
 
 
 def test_a_flow_is_a_generator():

@@ -349,11 +349,18 @@ def damage_file(storage):
         path.write_bytes(b"{damaged")
 
 
+def damage_redis(storage):
+    client = storage._clients.get()
+    for key in client.scan_iter(match=storage._commands.prefix + b"s*"):
+        client.hset(key, "=cart", b"z{damaged")
+
+
 DAMAGES = {
     "memory": damage_memory,
     "database": damage_database,
     "cache": damage_cache,
     "file": damage_file,
+    "redis": damage_redis,
 }
 
 

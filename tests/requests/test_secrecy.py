@@ -42,10 +42,25 @@ def dump_directory(storage):
     return repr([(str(path), path.read_bytes()) for path in paths])
 
 
+def dump_redis(storage):
+    """Digests are kept as bytes there; so are they shown here as they are named."""
+    client, prefix = storage._clients.get(), storage._commands.prefix
+    keys = list(client.scan_iter(match=prefix + b"*", count=1000))
+    fields = [(key, client.hgetall(key)) for key in keys if client.type(key) == b"hash"]
+    names = [key.removeprefix(prefix + b"s").hex() for key in keys]
+    indexes = [client.zrange(key, 0, -1) for key in keys if client.type(key) == b"zset"]
+    return repr((keys, names, fields, indexes))
+
+
 def dump(name):
     """Return all that the storage holds, as text."""
     storage = get_storage()
-    dumps = {"memory": dump_memory, "cache": dump_cache, "file": dump_directory}
+    dumps = {
+        "memory": dump_memory,
+        "cache": dump_cache,
+        "file": dump_directory,
+        "redis": dump_redis,
+    }
     return dumps[name](storage) if name in dumps else dump_database()
 
 

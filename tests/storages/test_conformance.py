@@ -8,12 +8,13 @@ from frontdesk.storages.database import DatabaseStorage
 from frontdesk.storages.file import FileStorage
 from frontdesk.storages.memory import MemoryStorage
 from frontdesk.storages.moving import MovingStorage
+from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing import StorageConformance
 from tests import services
 from tests.storages import places
 
 OWN_MEMORY = "each instance has a memory of its own"
-OWN_CLOCK = "the cache drops what has expired by a clock of its own, which no test can turn"
+OWN_CLOCK = "the place drops what has expired by a clock of its own, which no test can turn"
 
 PURGES = dict.fromkeys(
     (
@@ -140,3 +141,15 @@ class TestRedisCache(InCache):
     def storage(self, redis_url):
         with places.cache_storage(places.REDIS, redis_url) as storage:
             yield storage
+
+
+class TestRedis(StorageConformance):
+    not_applicable = PURGES
+
+    @pytest.fixture
+    def storage(self, redis_place):
+        return RedisStorage(**redis_place)
+
+    @pytest.fixture
+    def other(self, redis_place):
+        return RedisStorage(**redis_place)

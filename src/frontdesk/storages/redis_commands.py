@@ -1,0 +1,182 @@
+"""What the Redis storage sends for each verb, and how it reads the answer. No I/O, so no colour."""
+
+import logging
+import re
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+from frontdesk import clock
+from frontdesk.errors import Conflict, UndecodableRecord
+from frontdesk.storages import redis_scripts
+from frontdesk.storages.record import UNCHANGED, Changes, Ended, Record
+from frontdesk.storages.redis_codec import (
+    BROWSER,
+    ENDED,
+    IP,
+    NUMBERS,
+    decode,
+    encode,
+    field_of,
+    fields_of,
+    packed,
+    packed_ip,
+    text,
+)
+from frontdesk.storages.redis_scripts import Script
+from frontdesk.tokens import Digest
+
+logger = logging.getLogger("frontdesk")
+
+Word = bytes | str | int
+
+_is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
+
+
+class Command(NamedTuple):
+    """One command to the server, and what makes of its reply the answer of the verb."""
+
+    script: Script | None
+    """To be run with ``words`` as its arguments; without one, they are the command."""
+    words: tuple[Word, ...]
+    answer: Callable[[Any], Any]
+    about: str = ""
+    """What is damaged if the command finds something else than it looked for."""
+
+
+class Commands:
+    """The verbs of the contract as commands, for keys that start with ``prefix``.
+
+    ``None`` stands for a command that needs not be sent, as it names no session that could be there.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = text(prefix)
+
+    def read(self, digest: Digest) -> Command | None:
+        name = _name(digest)
+        if name is None:
+            return None
+        return Command(
+            None,
+            ("HGETALL", self.prefix + b"s" + name),
+            lambda reply: _found(digest, reply),
+            f"session {digest}",
+        )
+
+    def insert(self, record: Record) -> Command:
+        name = _name(record.digest)
+        if name is None:
+            raise ValueError("a session's digest is 64 lower-case hexadecimal digits")
+        pairs = [word for pair in encode(record).items() for word in pair]
+        return self._run(
+            redis_scripts.insert, bool, name, _owner(record.user_id), record.deadline, *pairs
+        )
+
+    def change(self, old: Digest, new: Digest | None, changes: Changes) -> Command | None:
+        """Return what updates a session, or, with a ``new`` digest, rotates it."""
+        name, there = _name(old), b"" if new is None else _name(new)
+        if name is None or there is None:
+            return None
+        facts = {
+            field: value
+            for fact, field in NUMBERS.items()
+            if fact not in {"last_seen", "version"}
+            and (value := getattr(changes, fact, None)) is not None
+        }
+        pairs: list[Word] = [word for pair in facts.items() for word in pair]
+        pairs += [word for pair in fields_of(changes.values) for word in pair]
+        if changes.ip is not None:
+            pairs += [IP, packed_ip(changes.ip)]
+        if changes.user_agent is not None:
+            pairs += [BROWSER, packed(text(changes.user_agent))]
+        same = changes.user_id is UNCHANGED
+        return self._run(
+            redis_scripts.change,
+            lambda reply: _changed(old, changes, reply),
+            name,
+            there,
+            _or_nothing(changes.expected_version),
+            int(changes.cleared),
+            b"" if same else _owner(changes.user_id) or b"-",  # type: ignore[arg-type]
+            _or_nothing(changes.last_seen),
+            _or_nothing(changes.deadline),
+            len(pairs),
+            *pairs,
+            *(field_of(key) for key in changes.removed if not changes.cleared),
+        )
+
+    def remove(self, digests: Collection[Digest], user_id: str | None) -> Command | None:
+        names = [name for name in map(_name, digests) if name is not None]
+        if not names:
+            return None
+        return self._run(redis_scripts.remove, _digests, _owner(user_id), *names)
+
+    def of_user(self, user_id: str) -> Command:
+        return self._run(redis_scripts.of_user, _records, text(user_id))
+
+    def remove_of_user(self, user_id: str, keep: Collection[Digest]) -> Command:
+        names = [name for name in map(_name, keep) if name is not None]
+        return self._run(redis_scripts.remove_of_user, _digests, text(user_id), *names)
+
+    def remove_beyond(self, user_id: str, limit: int, among: Collection[Digest] | None) -> Command:
+        names = [name for name in map(_name, among or ()) if name is not None]
+        return self._run(
+            redis_scripts.remove_beyond,
+            _digests,
+            text(user_id),
+            limit,
+            int(among is not None),
+            *names,
+        )
+
+    def _run(self, script: Script, answer: Callable[[Any], Any], *words: Word) -> Command:
+        return Command(script, (self.prefix, clock.now(), *words), answer)
+
+
+def _name(digest: Digest) -> bytes | None:
+    """Return how the server knows a digest; ``None`` for what is none, as an id that came in a form."""
+    return bytes.fromhex(digest) if _is_digest(digest) else None
+
+
+def _owner(user_id: str | None) -> bytes:
+    return b"" if user_id is None else b"=" + text(user_id)
+
+
+def _or_nothing(number: int | None) -> Word:
+    return b"" if number is None else number
+
+
+def _digests(reply: list[bytes]) -> list[Digest]:
+    return [Digest(name.hex()) for name in reply]
+
+
+def _found(digest: Digest, fields: dict[bytes, bytes]) -> Record | Ended | None:
+    if not fields:
+        return None
+    if ENDED in fields:
+        try:
+            until = int(fields[ENDED])
+        except ValueError as error:
+            raise UndecodableRecord(f"The end of session {digest} is damaged: {error}") from error
+        return Ended(digest, until) if until > clock.now() else None
+    record = decode(digest, fields)
+    return record if record.expires > clock.now() else None
+
+
+def _changed(digest: Digest, changes: Changes, reply: int) -> bool:
+    if reply < 0:
+        raise Conflict(f"Session {digest} is no longer at version {changes.expected_version}.")
+    return reply == 1
+
+
+def _records(reply: list[list[Any]]) -> list[Record]:
+    records = []
+    for name, flat in reply:
+        try:
+            records.append(
+                decode(Digest(name.hex()), dict(zip(flat[::2], flat[1::2], strict=True)))
+            )
+        except UndecodableRecord as error:
+            # One damaged record must not hide the others from their owner.
+            logger.error("%s It is left out of the list.", error)
+    return sorted(records, key=lambda record: record.last_seen, reverse=True)
