@@ -116,6 +116,7 @@ def test_nothing_of_a_session_is_cut_off(page, look, storage):
     row.get_by_role("checkbox").check()
     page.locator("select[name=action]").select_option("End selected sessions")
     page.locator("button[name=index]").click()
+    expect(page.get_by_role("heading", name="End 1 session?")).to_be_visible()
     keep(page, f"question-{width}-{look['color_scheme']}-{storage}")
     assert_fits(page, width)
     guest.context.close()
@@ -123,6 +124,7 @@ def test_nothing_of_a_session_is_cut_off(page, look, storage):
 
 def assert_fits(page, width):
     """No page is wider than the screen; a table may scroll within its own box."""
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
