@@ -148,7 +148,7 @@ def _recognisable(entries: list[Entry]) -> list[Entry]:
     begun = {entry.session_id: entry for entry in entries if entry.user_agent and entry.session_id}
     return [
         replace(entry, ip=begun[entry.session_id].ip, user_agent=begun[entry.session_id].user_agent)
-        if entry.what is What.ENDED and entry.session_id in begun
+        if entry.what is What.ENDED and not entry.user_agent and entry.session_id in begun
         else entry
         for entry in entries
     ]

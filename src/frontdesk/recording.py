@@ -122,6 +122,7 @@ def ended(ends: Sequence[End], **_kwargs: Any) -> None:
             user_id=user_id,
             session_id=end.session_id,
             reason=str(end.reason),
+            **({} if end.client is None else end.client._asdict()),
         )
         for end in ends
         if end.reason is not Reason.USER_GONE

@@ -215,30 +215,26 @@ class Session(ArrivingSession):
         key = self.session_key if session_key is None else session_key
         digest = digest_of(key)
         if digest is not None:
-            yield from self._ended(digest, key, None, Reason.REVOKED)
+            yield from self._ended(End(digest, None, Reason.REVOKED), key)
 
     def flushed(self) -> Flow[None]:
         self.clear()
         digest = digest_of(self.session_key) or self._former
         if digest is not None:
-            user_id = None if self.record is None else self.record.user_id
-            self._flushed = digest, user_id
-            yield from self._ended(digest, self._came, user_id, Reason.LOGOUT)
+            self._flushed = self._sign_out_of(digest)
+            yield from self._ended(self._flushed, self._came)
         self._vanish(Standing.NEW)
 
     def flushed_again(self) -> Flow[None]:
         """End once more what ``flush()`` has ended: a view that failed may have taken that back."""
         if self._flushed is not None:
-            digest, user_id = self._flushed
-            yield from self._ended(digest, self._came, user_id, Reason.LOGOUT)
+            yield from self._ended(self._flushed, self._came)
 
-    def _ended(
-        self, digest: Digest, key: str | None, user_id: str | None, reason: Reason
-    ) -> Flow[None]:
-        was_to_move = yield from self._ended_before_moving(digest, key)
-        ended = yield from self._ask("remove", [digest])
-        names = ended or ([digest] if was_to_move else [])
-        yield from told_ends(self.storage, [End(name, user_id, reason) for name in names])
+    def _ended(self, end: End, key: str | None) -> Flow[None]:
+        was_to_move = yield from self._ended_before_moving(end.session_id, key)
+        ended = yield from self._ask("remove", [end.session_id])
+        names = ended or ([end.session_id] if was_to_move else [])
+        yield from told_ends(self.storage, [end._replace(session_id=name) for name in names])
 
     def disowned(self) -> Flow[None]:
         """Treat the session as ended, since its user's password is no longer the one it was made with.

@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 
 from django.dispatch import Signal
 
+from frontdesk.client import Client
 from frontdesk.drive import Call, Flow
 from frontdesk.storages.base import Storage
 from frontdesk.tokens import Digest
@@ -67,6 +68,8 @@ class End(NamedTuple):
     reason: Reason
     at: int | None = None
     """When it ended, in microseconds, if not just now: one whose time was over was found later."""
+    client: Client | None = None
+    """Where it was used, if that is known: of one that its own user has signed out of."""
 
 
 def told(storage: Storage, signal: Signal, **facts: Any) -> Flow[None]:

@@ -11,12 +11,13 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 
 from frontdesk import clock, difference, values
-from frontdesk.client import client_of
+from frontdesk.client import Client, client_of
 from frontdesk.conf import options
 from frontdesk.difference import EXPIRY_KEY, Present
 from frontdesk.errors import StorageUnavailable, UndecodableRecord
 from frontdesk.moving.places import old_place
 from frontdesk.policy import Standing
+from frontdesk.signals import End, Reason
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import LEFT_BEHIND
 from frontdesk.storages.record import UNCHANGED, Changes, Record
@@ -51,8 +52,8 @@ class SessionState(SessionBase):
         """Whether ``set_expiry()`` has changed what the cookie has to say."""
         self._former: Digest | None = None
         """The session of the key that came, if it is not this one any more; a sign-out still ends it."""
-        self._flushed: tuple[Digest, str | None] | None = None
-        """What this request has signed out, and whose it was."""
+        self._flushed: End | None = None
+        """What this request has signed out of."""
         self._stored: dict[str, bytes] = {}
         self._cleared = False
         self._signing_in = False
@@ -135,6 +136,14 @@ class SessionState(SessionBase):
 
     def _overtaken_as(self, digest: Digest | None) -> None:
         self.overtaken, self._former = True, digest
+
+    def _sign_out_of(self, digest: Digest) -> End:
+        """Return what is to be told of a sign-out, as far as the session was read."""
+        record = self.record
+        if record is None:
+            return End(digest, None, Reason.LOGOUT)
+        client = Client(record.ip, record.user_agent)
+        return End(digest, record.user_id, Reason.LOGOUT, client=client)
 
     def _vanish(self, standing: Standing, cache: dict[str, Any] | None = None) -> None:
         self._session_cache = {} if cache is None else cache

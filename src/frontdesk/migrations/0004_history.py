@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "history entry",
-                "verbose_name_plural": "history",
+                "verbose_name_plural": "history entries",
                 "default_permissions": ("view",),
                 "indexes": [
                     models.Index(fields=["user", "at"], name="frontdesk_history_user"),

@@ -48,7 +48,7 @@ class HistoryEntry(models.Model):
 
     class Meta:
         verbose_name = _("history entry")
-        verbose_name_plural = _("history")
+        verbose_name_plural = _("history entries")
         # Nobody writes history by hand.
         default_permissions = ("view",)
         indexes: ClassVar = [

@@ -4,7 +4,7 @@ Nothing is added, changed or deleted here; what staff may do is end sessions, th
 No page has a key, and none has a session's values unless ``FRONTDESK["ADMIN_SHOWS_DATA"]`` says so.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from frontdesk.accounts import ids_of_users_like, key_of
+from frontdesk.accounts import ids_of_users_like, key_of, names_of
 from frontdesk.asking import asked
 from frontdesk.conf import options
 from frontdesk.drive import run
@@ -176,7 +176,8 @@ class SessionAdmin(Columns, ModelAdmin):
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
         across = request.POST.get("select_across") == "1"
         if not is_confirmed(request):
-            return self._question(request, queryset.count() if across else len(selected))
+            what = [] if across else _named(owners_of(selected[:PAGE]))
+            return self._question(request, queryset.count() if across else len(selected), what)
         count = 0
         for owners in _pages(queryset) if across else [owners_of(selected[:PAGE])]:
             ended = end_owned(owners, Reason.REVOKED_BY_STAFF)
@@ -185,9 +186,18 @@ class SessionAdmin(Columns, ModelAdmin):
         say_ended(self, request, count)
         return None
 
-    def _question(self, request: HttpRequest, count: int) -> HttpResponse:
+    def _question(self, request: HttpRequest, count: int, what: list[str]) -> HttpResponse:
         title = ngettext("End %(count)d session?", "End %(count)d sessions?", count)
-        return question(self, request, title % {"count": count}, ())
+        return question(self, request, title % {"count": count}, what)
+
+
+def _named(owners: Mapping[Digest, str | None]) -> list[str]:
+    """Say whose each session is, and the beginning of its id, as the list does."""
+    names = names_of(owners.values())
+    return [
+        f"{names.get(user_id or '') or gettext('anonymous')}, {Session(digest=digest)}"
+        for digest, user_id in owners.items()
+    ]
 
 
 def _pages(live: QuerySet[Session]) -> Iterator[dict[Digest, str | None]]:
