@@ -1,7 +1,7 @@
 """A session moves back into a stock engine; see :mod:`frontdesk.moving` for the rules.
 
 A stock engine names sessions by their keys, of which a storage knows only digests. So a session waits
-under a name made from its digest (:func:`waiting_name`) until its browser comes with the key.
+under a secret name made from its digest (:func:`waiting_name`) until its browser comes with the key.
 """
 
 import logging
@@ -14,7 +14,7 @@ from frontdesk.conf import options
 from frontdesk.drive import Call, Flow
 from frontdesk.errors import UndecodableRecord
 from frontdesk.moving.stock import StockPlace, StockSession
-from frontdesk.moving.waiting import waiting_name
+from frontdesk.moving.waiting import waiting_names
 from frontdesk.storages.base import Storage
 from frontdesk.storages.handover import once_committed
 from frontdesk.storages.record import Record
@@ -62,11 +62,11 @@ def returned(
     The caller has looked under ``key`` and found nothing. The places are asked in the order in which a
     session goes through them, so it is not missed while it moves.
     """
-    name = waiting_name(digest)
-    sources: tuple[tuple[Callable[[], Flow[StockSession | None]], Call], ...] = (
-        (lambda: _stored(storage, digest, serializer), Call(storage, "remove", ([digest],))),
-        (lambda: asked(place, "read", name), Call(place, "remove", (name,))),
-    )
+    sources: list[tuple[Callable[[], Flow[StockSession | None]], Call]] = [
+        (partial(_stored, storage, digest, serializer), Call(storage, "remove", ([digest],))),
+    ]
+    for name in waiting_names(digest):
+        sources.append((partial(asked, place, "read", name), Call(place, "remove", (name,))))
     for look, forget in sources:
         session = yield from look()
         if session is not None:
@@ -88,4 +88,5 @@ def _stored(storage: Storage, digest: Digest, serializer: Serializer) -> Flow[St
 def ended_everywhere(place: StockPlace, storage: Storage, digest: Digest) -> Flow[None]:
     """End what has not moved back yet. Comes before the end in ``place`` under its key."""
     yield from asked(storage, "remove", [digest])
-    yield from asked(place, "remove", waiting_name(digest))
+    for name in waiting_names(digest):
+        yield from asked(place, "remove", name)
