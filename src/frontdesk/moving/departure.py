@@ -81,8 +81,10 @@ def returned(
     sources: list[tuple[Callable[[], Flow[StockSession | None]], Forget]] = [
         (partial(_stored, storage, digest, serializer), partial(taken_out, storage, digest)),
     ]
-    for name in waiting_names(digest):
-        sources.append((partial(asked, place, "read", name), partial(asked, place, "remove", name)))
+    sources += [
+        (partial(asked, place, "read", name), partial(asked, place, "remove", name))
+        for name in waiting_names(digest)
+    ]
     for look, forget in sources:
         session = yield from look()
         if session is not None:

@@ -62,7 +62,10 @@ class WithWaiting(StockPlace):
         return self.place.insert(key, session)
 
     def remove(self, key: str) -> bool:
-        return any([self.place.remove(name) for name in _names(key)])
+        removed = [
+            self.place.remove(name) for name in _names(key)
+        ]  # all, whatever the first one says
+        return any(removed)
 
     def entries(self) -> Iterator[Entry]:
         return self.place.entries()
