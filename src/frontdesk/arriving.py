@@ -14,7 +14,7 @@ from frontdesk.errors import StorageUnavailable, UndecodableRecord
 from frontdesk.moving.arrival import arrived, record_of
 from frontdesk.moving.stock import StockPlace, StockSession
 from frontdesk.state import SessionState
-from frontdesk.storages.handover import barred, forgotten, once_committed, seen_through
+from frontdesk.storages.handover import barred, deleted, once_committed, seen_through
 from frontdesk.storages.record import Ended, Record
 from frontdesk.tokens import Digest, digest_of
 
@@ -87,8 +87,9 @@ class ArrivingSession(SessionState):
         """Delete what a move that was cut off half-way has left under the key that came.
 
         Otherwise that key would be good again once the storage has forgotten it. After the rotation, as
-        a move that is still under way would end what it has inserted.
+        a move that is still under way would end what it has inserted. If it cannot be deleted, no
+        rotation is reported.
         """
         if self.old_place is not None and digest_of(self._came) is not None:
             forget = Call(self.old_place, "remove", (self._came,))
-            yield from once_committed(self.storage, partial(forgotten, digest, forget))
+            yield from self._noting(once_committed(self.storage, partial(deleted, forget)))

@@ -337,6 +337,62 @@ def test_an_empty_session_is_not_a_damaged_one(stock, storage, browser, caplog):
     assert caplog.text == ""
 
 
+def read_only(monkeypatch):
+    """Let the old place be read, and not written."""
+
+    def refused(key):
+        raise StorageUnavailable("read-only")
+
+    monkeypatch.setattr(old_place(), "remove", refused)
+
+
+@one_engine
+def test_a_move_that_cannot_delete_the_old_copy_is_a_503_and_taken_back(
+    stock, storage, browser, user, monkeypatch, clock
+):
+    browser.key = key = stock.begin(user)
+    with monkeypatch.context() as outage:
+        read_only(outage)
+        response = browser.get("/home/")
+        assert (response.status_code, cookie(response)) == (503, None)
+        assert not isinstance(record_of(key), Record)
+        assert sessions.end_all(user) == 0  # nobody is told that it was ended
+    response = browser.get("/home/")
+    assert cookie(response) is None
+    assert stock.has(key)
+
+
+@in_memory
+@one_engine
+def test_what_was_taken_back_moves_in_once_it_is_purged(
+    stock, storage, browser, user, monkeypatch, clock
+):
+    browser.key = stock.begin(user)
+    with monkeypatch.context() as outage:
+        read_only(outage)
+        browser.get("/home/")
+    assert cookie(browser.get("/home/")) is None
+    storage.purge(frontdesk_clock.now(), 10)
+    assert browser.who() == "ada"
+
+
+@in_memory
+@one_engine
+@pytest.mark.parametrize("how", ["logout", "login"])
+def test_no_end_is_reported_while_the_old_copy_cannot_be_deleted(
+    stock, storage, browser, user, monkeypatch, how
+):
+    browser.key = stock.begin(user)
+    browser.who()
+    read_only(monkeypatch)
+    if how == "logout":
+        with pytest.raises(StorageUnavailable):
+            SessionStore(browser.key).flush()
+    else:
+        signed_in = browser.post("/login/", {"username": "ada", "password": PASSWORD})
+        assert signed_in.status_code == 503
+
+
 @in_memory
 @one_engine
 def test_an_old_place_that_cannot_answer_is_a_503_and_the_cookie_stays(

@@ -130,6 +130,22 @@ def test_an_outage_is_exit_code_75_and_the_next_run_goes_on(stock, storage, user
 
 
 @in_memory
+@one_engine
+def test_an_old_place_that_is_read_only_is_exit_code_75_and_nothing_has_moved(
+    stock, storage, user, monkeypatch
+):
+    key = stock.begin(user)
+
+    def refused(key):
+        raise StorageUnavailable("read-only")
+
+    monkeypatch.setattr(old_place(), "remove", refused)
+    assert frontdesk("import").code == 75
+    assert sessions.count(user) == 0
+    assert stock.has(key)
+
+
+@in_memory
 @pytest.mark.parametrize("stock", ["cache"], indirect=True)
 def test_a_cache_cannot_be_listed_and_says_so(stock, storage, user):
     stock.begin(user)

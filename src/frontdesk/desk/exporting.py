@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -11,9 +12,9 @@ from frontdesk.desk import transfer
 from frontdesk.desk.console import Console
 from frontdesk.desk.importing import EXPIRED, UNDECODABLE, logger
 from frontdesk.desk.subcommand import Exit, stopped
-from frontdesk.drive import Call, Flow, run
+from frontdesk.drive import Flow, run
 from frontdesk.errors import UndecodableRecord
-from frontdesk.moving.departure import sent_back, session_of
+from frontdesk.moving.departure import sent_back, session_of, taken_out
 from frontdesk.moving.places import place_of
 from frontdesk.moving.stock import StockPlace
 from frontdesk.moving.waiting import WithWaiting, waiting_name
@@ -80,6 +81,6 @@ def _exported(
         return EXPIRED
     if dry_run:
         return transfer.MOVED
-    forget = Call(storage, "remove", ([record.digest],))
+    forget = partial(taken_out, storage, record.digest)
     done = yield from sent_back(place, waiting_name(record.digest), session, forget)
     return GONE if done is None else transfer.MOVED

@@ -23,7 +23,7 @@ from frontdesk.moving.stock import Entry, StockPlace
 from frontdesk.moving.waiting import NAME_LENGTH
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import Scans, Storage
-from frontdesk.storages.handover import forgotten, handed_over
+from frontdesk.storages.handover import deleted, handed_over
 from frontdesk.storages.moving import MovingStorage, move
 from frontdesk.storages.record import Record
 from frontdesk.tokens import digest_of
@@ -112,5 +112,5 @@ def _moved(
         return transfer.MOVED if arrived else ALREADY_THERE
     found = yield from asked(storage, "read", digest)
     if isinstance(found, Record) and found.created < clock.now() - STALLED:
-        yield from forgotten(digest, forget)
+        yield from deleted(forget)
     return ALREADY_THERE

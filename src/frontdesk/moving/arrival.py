@@ -13,7 +13,7 @@ from frontdesk.moving.stock import StockPlace, StockSession
 from frontdesk.storages.base import Storage
 from frontdesk.storages.handover import handed_over
 from frontdesk.storages.record import FOREVER, Ended, Record
-from frontdesk.tokens import Digest
+from frontdesk.tokens import Digest, digest_of_own
 from frontdesk.values import Serializer
 
 logger = logging.getLogger("frontdesk")
@@ -37,6 +37,7 @@ def arrived(
     where it is. ``look`` reads ``storage``, which the caller has done once and found nothing.
     """
     found: Found = None
+    session: StockSession | None = None
     for _ in range(TRIES):
         session = yield from asked(place, "read", key)
         if session is not None:
@@ -49,6 +50,10 @@ def arrived(
         found = yield from look()
         if found is not None or session is None:
             break
+    if found is None and session is not None:
+        # It has ended, or its move was taken back; the latter keeps the name until it is purged. So the
+        # browser keeps the cookie, which is good again then.
+        return Ended(digest_of_own(key), clock.now())
     return found
 
 

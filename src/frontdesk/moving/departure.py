@@ -1,7 +1,7 @@
 """A session moves back into a stock engine; see :mod:`frontdesk.moving` for the rules.
 
 A stock engine names sessions by their keys, of which a storage knows only digests. So a session waits
-under a name made from its digest (:func:`waiting_name`) until its browser comes with the key.
+under a secret name made from its digest (:func:`waiting_name`) until its browser comes with the key.
 """
 
 import logging
@@ -11,17 +11,20 @@ from functools import partial
 from frontdesk import clock, policy, values
 from frontdesk.asking import asked
 from frontdesk.conf import options
-from frontdesk.drive import Call, Flow
+from frontdesk.drive import Flow
 from frontdesk.errors import UndecodableRecord
 from frontdesk.moving.stock import StockPlace, StockSession
-from frontdesk.moving.waiting import waiting_name
+from frontdesk.moving.waiting import waiting_names
 from frontdesk.storages.base import Storage
 from frontdesk.storages.handover import once_committed
-from frontdesk.storages.record import Record
-from frontdesk.tokens import Digest
+from frontdesk.storages.record import Changes, Record
+from frontdesk.tokens import Digest, digest_of_own, new_key
 from frontdesk.values import Serializer
 
 logger = logging.getLogger("frontdesk")
+
+Forget = Callable[[], Flow[bool]]
+"""Deletes a session where it comes from; ``False`` if it is not there, be it that it has another name."""
 
 
 def session_of(record: Record, serializer: Serializer) -> StockSession | None:
@@ -35,7 +38,7 @@ def session_of(record: Record, serializer: Serializer) -> StockSession | None:
 
 
 def sent_back(
-    place: StockPlace, name: str, session: StockSession, forget: Call
+    place: StockPlace, name: str, session: StockSession, forget: Forget
 ) -> Flow[StockSession | None]:
     """Insert ``session`` in ``place`` and let ``forget`` delete it where it comes from.
 
@@ -47,11 +50,24 @@ def sent_back(
     return None if done is False else session
 
 
-def _sent_back(place: StockPlace, name: str, forget: Call) -> Flow[bool]:
-    if (yield forget):
+def _sent_back(place: StockPlace, name: str, forget: Forget) -> Flow[bool]:
+    if (yield from forget()):
         return True
     yield from asked(place, "remove", name)
     return False
+
+
+def taken_out(storage: Storage, digest: Digest) -> Flow[bool]:
+    """End the session of exactly this digest; ``False`` if it has ended, or has another name by now.
+
+    ``remove`` would follow it if it was rotated meanwhile, and end it under a name that does not move. So
+    it is rotated itself, which follows nothing, to a name of which nobody has the key, and ended there.
+    Who ends it in between ends it there too, and is told apart by that.
+    """
+    nobodys = digest_of_own(new_key())
+    if not (yield from asked(storage, "rotate", digest, nobodys, Changes())):
+        return False
+    return bool((yield from asked(storage, "remove", [nobodys])))
 
 
 def returned(
@@ -62,11 +78,13 @@ def returned(
     The caller has looked under ``key`` and found nothing. The places are asked in the order in which a
     session goes through them, so it is not missed while it moves.
     """
-    name = waiting_name(digest)
-    sources: tuple[tuple[Callable[[], Flow[StockSession | None]], Call], ...] = (
-        (lambda: _stored(storage, digest, serializer), Call(storage, "remove", ([digest],))),
-        (lambda: asked(place, "read", name), Call(place, "remove", (name,))),
-    )
+    sources: list[tuple[Callable[[], Flow[StockSession | None]], Forget]] = [
+        (partial(_stored, storage, digest, serializer), partial(taken_out, storage, digest)),
+    ]
+    sources += [
+        (partial(asked, place, "read", name), partial(asked, place, "remove", name))
+        for name in waiting_names(digest)
+    ]
     for look, forget in sources:
         session = yield from look()
         if session is not None:
@@ -88,4 +106,5 @@ def _stored(storage: Storage, digest: Digest, serializer: Serializer) -> Flow[St
 def ended_everywhere(place: StockPlace, storage: Storage, digest: Digest) -> Flow[None]:
     """End what has not moved back yet. Comes before the end in ``place`` under its key."""
     yield from asked(storage, "remove", [digest])
-    yield from asked(place, "remove", waiting_name(digest))
+    for name in waiting_names(digest):
+        yield from asked(place, "remove", name)

@@ -96,4 +96,5 @@ def _available() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageUnavailable(f"the files of Django's sessions: {error}") from error
+        # Not the error itself, which names the file, and so the key.
+        raise StorageUnavailable(f"the files of Django's sessions: {error.strerror}") from None

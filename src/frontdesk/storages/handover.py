@@ -40,25 +40,45 @@ def seen_through(found: Record | Ended | None) -> Record | Ended | None:
     return found
 
 
-def handed_over(storage: Storage, digest: Digest, forget: Call) -> Flow[bool]:
+def handed_over(
+    storage: Storage, digest: Digest, forget: Call, *, ends_reach_both: bool = False
+) -> Flow[bool]:
     """Let ``forget`` delete the old copy of a session that has just been inserted in ``storage``.
 
     ``False`` if it was gone already: then somebody else has ended the session, or moved it and it has
     ended since, and it ends here too. While the insertion can still be rolled back, the old copy stays.
+    If it cannot be deleted, the insertion is taken back and ``StorageUnavailable`` raised, as the session
+    could be ended by its id, and the old copy, of which only the key is known, come back; unless
+    ``ends_reach_both``.
     """
-    found = yield from once_committed(storage, partial(_handed_over, storage, digest, forget))
+    forgetting = (
+        partial(_forgotten, digest, forget) if ends_reach_both else partial(deleted, forget)
+    )
+    found = yield from once_committed(storage, partial(_handed_over, storage, digest, forgetting))
     return found is not False
 
 
-def _handed_over(storage: Storage, digest: Digest, forget: Call) -> Flow[bool]:
-    found = yield from forgotten(digest, forget)
+def _handed_over(
+    storage: Storage, digest: Digest, forgetting: Callable[[], Flow[bool]]
+) -> Flow[bool]:
+    # Not ``remove``, which would follow it if another sign-in has given it a new key meanwhile.
+    take_back = Call(storage, "update", (digest, Changes(deadline=clock.now())))
+    try:
+        found = yield from forgetting()
+    except StorageUnavailable:
+        yield take_back
+        raise
     if not found:
-        # Not ``remove``, which would follow it if another sign-in has given it a new key meanwhile.
-        yield Call(storage, "update", (digest, Changes(deadline=clock.now())))
+        yield take_back
     return found
 
 
-def forgotten(digest: Digest, forget: Call) -> Flow[bool]:
+def deleted(forget: Call) -> Flow[bool]:
+    """Let ``forget`` delete an old copy; return whether it was there. Raises ``StorageUnavailable``."""
+    return bool((yield forget))
+
+
+def _forgotten(digest: Digest, forget: Call) -> Flow[bool]:
     """Let ``forget`` delete an old copy; return whether it was there, or may be there still."""
     try:
         return bool((yield forget))

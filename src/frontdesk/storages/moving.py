@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage
 
 from frontdesk.drive import Call, Flow, arun, run
 from frontdesk.storages.base import CountsExpired, Scans, Storage
-from frontdesk.storages.handover import barred, forgotten, handed_over, once_committed, seen_through
+from frontdesk.storages.handover import barred, deleted, handed_over, once_committed, seen_through
 from frontdesk.storages.record import UNCHANGED, Changes, Ended, Purged, Record
 from frontdesk.tokens import Digest
 
@@ -148,7 +148,7 @@ class MovingStorage(Storage):
             # Only there if its move was cut off half-way. After the rotation, as a move that is still
             # under way would end what it has inserted.
             forget = Call(self.old, "remove", ([old],))
-            yield from once_committed(self.new, partial(forgotten, old, forget))
+            yield from once_committed(self.new, partial(deleted, forget))
             return True
         yield from self._move(old)
         return (yield rotate)  # type: ignore[no-any-return]
@@ -192,7 +192,7 @@ class MovingStorage(Storage):
         if not isinstance(record, Record) or not (yield Call(self.new, "insert", (record,))):
             return False
         forget = Call(self.old, "remove", ([digest],))
-        return (yield from handed_over(self.new, digest, forget))
+        return (yield from handed_over(self.new, digest, forget, ends_reach_both=True))
 
     # What needs no I/O, or no twin.
 

@@ -8,6 +8,7 @@ from frontdesk.drive import Flow, arun, run
 from frontdesk.moving.departure import ended_everywhere, returned
 from frontdesk.moving.places import place_at
 from frontdesk.moving.stock import StockPlace
+from frontdesk.moving.waiting import may_be_waiting_name
 from frontdesk.storages import get_storage
 from frontdesk.tokens import digest_of
 
@@ -29,6 +30,10 @@ class Returning(SessionBase):
             for kind in cls.__mro__
             if issubclass(kind, SessionBase) and not issubclass(kind, Returning)
         )
+
+    def _validate_session_key(self, key: str | None) -> bool:
+        # Django asks this of each key that comes. A session that waits is reached by its own key only.
+        return bool(super()._validate_session_key(key)) and not may_be_waiting_name(str(key))  # type: ignore[misc]
 
     def load(self) -> dict[str, Any]:
         key = self.session_key
