@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
 
 from frontdesk.forms import ReauthenticationForm
 
@@ -31,6 +32,7 @@ class Carried(NamedTuple):
     """The names of the files that were sent. Only the browser's user can choose a file."""
 
 
+@sensitive_variables()
 def carried(request: HttpRequest) -> Carried | None:
     """Return what ``request`` sent; ``None`` if a form cannot send it again, or it is too much."""
     if request.method != "POST":
@@ -47,6 +49,7 @@ def carried(request: HttpRequest) -> Carried | None:
     return Carried(fields, files) if _can_be_sent(fields) else None
 
 
+@sensitive_variables()
 def _can_be_sent(fields: list[tuple[str, str]]) -> bool:
     size = sum(len(name.encode()) + len(value.encode()) + 2 for name, value in fields)
     return (
@@ -62,6 +65,7 @@ def _within(limit: int | None, size: int) -> bool:
     return limit is None or size <= limit
 
 
+@sensitive_variables()
 def drop_own_fields(request: HttpRequest) -> None:
     """Leave in ``request.POST`` what the view's own form sent."""
     if request.method == "POST" and not OWN_FIELDS.isdisjoint(request.POST):

@@ -48,7 +48,8 @@ def recent_login_required(
       with it, to the same address, the view runs with what was posted at first. The status is 403
       until then. Uploaded files cannot be kept, and bodies that are no form, or too large, neither:
       then the page says so.
-    - Somebody without a usable password is sent to sign in again.
+    - Somebody without a usable password is sent to sign in again, and so is somebody whom a middleware has
+      put in the place of the session's own user.
 
     Sources: OWASP ASVS 7.5.1 and 7.5.2.
     """

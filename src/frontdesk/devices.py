@@ -1,6 +1,7 @@
 """What a session runs on, in words that its owner recognises: "Firefox on Android"."""
 
 import logging
+import re
 from functools import cache, lru_cache
 
 from django.utils.translation import gettext
@@ -34,7 +35,13 @@ RENAMED = {"Mac OS X": "macOS", "Chrome OS": "ChromeOS", "ATV OS X": "tvOS"}
 """Names of today for those that ua-parser gives."""
 
 NAME_LENGTH = 40
-"""In characters. ua-parser takes some names from the client's own words; longer ones are no names."""
+"""In characters; longer ones are no names."""
+
+PRODUCT = re.compile(rf"[A-Za-z0-9_-]{{1,{NAME_LENGTH}}}")
+"""What a client may call itself: one word, as what it says is shown to whom it tries to sign in as.
+
+Anybody can try to sign in as somebody else, and "Account locked, call 555.0100" is no name.
+"""
 
 REMEMBERED = 1024
 """So many user agents are looked at only once in a process; each has 255 characters at most."""
@@ -76,7 +83,7 @@ def _by_library(agent: str) -> tuple[str, str]:
     system = found.os.family if found.os else ""
     if system == "iOS":
         return _plain(browser), _system(agent) or system
-    return _plain(browser), RENAMED.get(system, _short(system))
+    return _plain(browser), RENAMED.get(system, _named(system))
 
 
 @cache
@@ -88,11 +95,20 @@ def _resolver() -> "ua_parser.Resolver":
 def _plain(browser: str) -> str:
     """Return "Safari" for "Mobile Safari": the system says the rest."""
     words = f" {browser} "
-    return next((name for name in BROWSERS if f" {name} " in words), _short(browser))
+    return next((name for name in BROWSERS if f" {name} " in words), _named(browser))
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= NAME_LENGTH else ""
+def _named(name: str) -> str:
+    """Return ``name`` unless the library may have taken it from the client's own words."""
+    is_known = len(name) <= NAME_LENGTH and name in _written_out()
+    return name if is_known or PRODUCT.fullmatch(name) else ""
+
+
+@cache
+def _written_out() -> str:
+    """Return the library's names and regexes: what is in there is not the client's wording."""
+    browsers, systems, _ = ua_parser.load_lazy_builtins()
+    return "\n".join(f"{each.family}\n{each.regex}" for each in (*browsers, *systems))
 
 
 def _system(agent: str) -> str:
@@ -102,4 +118,4 @@ def _system(agent: str) -> str:
 def _program(agent: str) -> str:
     """Return "curl" for "curl/8.14.1"; nothing for what starts as all browsers do (RFC 9110 10.1.5)."""
     name, slash, _ = agent.partition("/")
-    return _short(name) if slash and name.isascii() and name != "Mozilla" else ""
+    return name if slash and PRODUCT.fullmatch(name) and name != "Mozilla" else ""

@@ -15,16 +15,18 @@ from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.sites.shortcuts import get_current_site
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
 
-from frontdesk import carrying, clock, policy
+from frontdesk import carrying, clock, policy, reports
 from frontdesk.conf import options
-from frontdesk.drive import Call, Flow
+from frontdesk.difference import user_in
+from frontdesk.drive import Call, Flow, run
 from frontdesk.forms import ReauthenticationForm
 from frontdesk.session import Session
 from frontdesk.sessions import user_id_of
@@ -59,19 +61,49 @@ def checked(request: HttpRequest, user: Any, terms: Terms) -> Flow[HttpResponse 
 
     ``request.POST`` then is what the view's own form sent, without the password.
     """
+    restore = reports.hide(request)
     if not user.is_authenticated:
         return _to_sign_in(request, terms)
     if not (yield from _is_recent(request, user, terms)):
         answer: HttpResponse | None = yield Call(_desk, "ask", (request, user, terms))
-        return answer
+        if answer is not None:
+            return answer
     carrying.drop_own_fields(request)
+    restore()  # from here on the view says what is to be kept out of reports
     return None
 
 
 def renew(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """Note that ``user`` has just shown again who they are, and tell."""
+    """Note that ``user`` has just shown again who they are, and tell.
+
+    Raises ``PermissionDenied`` if the session is not theirs: their password says nothing of its user.
+    """
+    if not is_own(request, user):
+        raise PermissionDenied(f"The session of this request is not that of {user!r}.")
     session_of(request).renew_sign_in()
     user_reauthenticated.send(sender=user.__class__, request=request, user=user)
+
+
+def is_own(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Whether it is ``user`` who is signed in with the session of ``request``.
+
+    A middleware of the project's may have put another user in ``request.user``: one whom staff act as, or
+    one who came with a token.
+    """
+    return run(_is_own(request, user))
+
+
+def _is_own(request: HttpRequest, user: AbstractBaseUser) -> Flow[bool]:
+    cache = yield from session_of(request).opened()
+    return user.pk is not None and user_in(cache) == user_id_of(user)
+
+
+def not_own() -> str:
+    """Return what to tell those who act as another user than the one whose session it is."""
+    return _(
+        "Nothing has been done: you are acting as another user than the one who signed in here. "
+        "Please sign in as the user whom this is about."
+    )
 
 
 def session_of(request: HttpRequest) -> Session:
@@ -85,14 +117,15 @@ def session_of(request: HttpRequest) -> Session:
 
 
 def _is_recent(request: HttpRequest, user: AbstractBaseUser, terms: Terms) -> Flow[bool]:
+    # A user who came by another way than the session has shown nothing to the session.
+    if not (yield from _is_own(request, user)):
+        return False
     session = session_of(request)
-    yield from session.opened()
     if session.signing_in:
         return True
     record = session.record
     return (
         record is not None
-        # A user who came by another way than the session has shown nothing to the session.
         and record.user_id == user_id_of(user)
         and policy.is_recent(record, terms.age, clock.now())
     )
@@ -101,9 +134,12 @@ def _is_recent(request: HttpRequest, user: AbstractBaseUser, terms: Terms) -> Fl
 class _Desk:
     """Asks for the password: plain code, which async callers reach by one hop."""
 
+    @sensitive_variables()
     def ask(
         self, request: HttpRequest, user: AbstractBaseUser, terms: Terms
     ) -> HttpResponse | None:
+        if not is_own(request, user):
+            return _to_sign_in_again(request, terms, not_own())
         if not user.has_usable_password():
             return _to_sign_in_again(request, terms)
         if request.method in {"GET", "HEAD", "OPTIONS"}:
@@ -112,14 +148,11 @@ class _Desk:
                     request.get_full_path(), resolve_url(URL_NAME), REDIRECT_FIELD_NAME
                 )
             )
-        restore = _hide_from_reports(request)
         carried = carrying.carried(request)
         entered = carried is not None and carrying.PASSWORD_FIELD in request.POST
         form = ReauthenticationForm(request, user, request.POST if entered else None)
         if entered and form.is_valid():
             renew(request, user)
-            carrying.drop_own_fields(request)
-            restore()
             return None
         return _in_place(request, form, carried)
 
@@ -130,20 +163,7 @@ class _Desk:
 _desk = _Desk()
 
 
-def _hide_from_reports(request: HttpRequest) -> Any:
-    """Keep all that was posted out of reports of errors, until the view says what is to be kept out.
-
-    Returns what puts things back. After an error that must not happen, as the report is yet to come.
-    """
-    before = getattr(request, "sensitive_post_parameters", ())
-    request.sensitive_post_parameters = "__ALL__"  # type: ignore[attr-defined]
-
-    def restore() -> None:
-        request.sensitive_post_parameters = before  # type: ignore[attr-defined]
-
-    return restore
-
-
+@sensitive_variables()
 def _in_place(
     request: HttpRequest, form: ReauthenticationForm, carried: carrying.Carried | None
 ) -> HttpResponse:
@@ -173,16 +193,16 @@ def _page_before(request: HttpRequest) -> str:
     return referer if safe else ""
 
 
-def _to_sign_in_again(request: HttpRequest, terms: Terms) -> HttpResponse:
-    """Send somebody who has no password to where they sign in otherwise."""
-    if request.method in {"GET", "HEAD", "OPTIONS"}:
-        return _to_sign_in(request, terms)
-    messages.warning(
-        request,
-        _("Nothing has been done yet. Please sign in again, and then send it once more."),
-        fail_silently=True,
-    )
-    return _to_sign_in(request, terms, _page_before(request))
+def _to_sign_in_again(request: HttpRequest, terms: Terms, reason: str = "") -> HttpResponse:
+    """Send those whose password is of no use here to where they sign in otherwise."""
+    is_get = request.method in {"GET", "HEAD", "OPTIONS"}
+    if not is_get:
+        reason = reason or _(
+            "Nothing has been done yet. Please sign in again, and then send it once more."
+        )
+    if reason:
+        messages.warning(request, reason, fail_silently=True)
+    return _to_sign_in(request, terms, "" if is_get else _page_before(request))
 
 
 def _to_sign_in(request: HttpRequest, terms: Terms, back_to: str = "") -> HttpResponse:

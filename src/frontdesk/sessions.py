@@ -106,7 +106,10 @@ async def aend(user: AbstractBaseUser, session_id: str, *, reason: Reason = Reas
 
 
 def end_others(request: HttpRequest, *, reason: Reason = Reason.REVOKED) -> int:
-    """End all sessions of the user of ``request`` but this one; return how many: one statement."""
+    """End all sessions of whose session that of ``request`` is, but this one; return how many.
+
+    One statement. ``request.user`` is not asked: a middleware may have put another user there.
+    """
     return run(_end_others(request, reason))
 
 

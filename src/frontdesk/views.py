@@ -14,6 +14,7 @@ would then send the sign-in page to the sign-in page.
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.contrib.sites.shortcuts import get_current_site
@@ -26,7 +27,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic.base import ContextMixin
 from django.views.generic.edit import FormView
 
-from frontdesk import carrying, passwords, reentry, sessions
+from frontdesk import carrying, passwords, reentry, reports, sessions
 from frontdesk.errors import SessionLimitReached
 from frontdesk.forms import PasswordChangeForm, ReauthenticationForm
 from frontdesk.signals import Reason
@@ -99,13 +100,16 @@ class PasswordChangeView(SiteNameMixin, auth_views.PasswordChangeView):
     """Change the password and stay signed in here; all other sessions end, unless the form says no.
 
     They end at once, with :attr:`Reason.PASSWORD_CHANGE`; in Django, each at its next request. A form
-    without the field ``end_others`` ends them.
+    without the field ``end_others`` ends them. Who acts as another user than the session's is refused.
     """
 
     form_class = PasswordChangeForm
     template_name = "frontdesk/password_change_form.html"
 
     def form_valid(self, form: Any) -> HttpResponse:
+        if not reentry.is_own(self.request, form.user):
+            form.add_error(None, reentry.not_own())
+            return self.form_invalid(form)
         if form.cleaned_data.get("end_others", True):
             response = super().form_valid(form)
             sessions.end_others(self.request, reason=Reason.PASSWORD_CHANGE)
@@ -172,7 +176,7 @@ class ReauthenticateView(
     """Ask somebody who is signed in for the password again, and go on to ``next``.
 
     ``next`` must be an address of this site; otherwise it is ``LOGIN_REDIRECT_URL``. Whoever has no
-    usable password is sent to sign in again.
+    usable password, or acts as another user than the one whose session it is, is sent to sign in again.
     """
 
     form_class = ReauthenticationForm
@@ -180,7 +184,12 @@ class ReauthenticateView(
     request: HttpRequest
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not request.user.has_usable_password():  # type: ignore[union-attr]
+        reports.hide(request)
+        user: Any = request.user
+        is_own = reentry.is_own(request, user)
+        if not is_own:
+            messages.warning(request, reentry.not_own(), fail_silently=True)
+        if not is_own or not user.has_usable_password():
             return auth_views.redirect_to_login(self.get_success_url())
         return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
 

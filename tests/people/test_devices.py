@@ -73,6 +73,19 @@ HOSTILE = {
 }
 
 
+SENTENCES = [
+    "Account locked! Call +1 555 0100/",
+    "Account locked, call us/1.0",
+    "call.555.0100/1.0",
+    "evil.example/login",
+    "Account locked Call 555 0100 Bot/1.0",
+    "Account locked Call 555 0100 CFNetwork/1410 Darwin/22.6.0",
+    "x" * 41 + "/1.0",
+    "L\N{LATIN SMALL LETTER O WITH DIAERESIS}sung/1.0",
+]
+"""What a stranger, who tries to sign in as somebody, may want that person to read."""
+
+
 @pytest.fixture
 def by_marks(monkeypatch):
     """The module as it is where ua-parser is not installed."""
@@ -112,6 +125,20 @@ def test_what_says_nothing_is_an_unknown_device(agent):
 @pytest.mark.parametrize("agent", NOTHING, ids=ascii)
 def test_what_says_nothing_is_an_unknown_device_without_the_library_too(by_marks, agent):
     assert by_marks.device_in_words(agent) == "Unknown device"
+
+
+@pytest.mark.parametrize("agent", SENTENCES, ids=ascii)
+def test_a_client_has_one_word_for_its_name_and_no_sentence(agent):
+    assert devices.device_in_words(agent) in {"Unknown device", "CFNetwork on iOS"}
+
+
+@pytest.mark.parametrize("agent", SENTENCES, ids=ascii)
+def test_a_client_has_one_word_for_its_name_without_the_library_too(by_marks, agent):
+    assert by_marks.device_in_words(agent) == "Unknown device"
+
+
+def test_a_name_of_several_words_is_one_that_the_library_knows():
+    assert devices.device_in_words("ArcGIS Pro 3.1") == "ArcGIS Pro"
 
 
 def test_a_system_without_a_browser_is_named_once():

@@ -12,7 +12,7 @@ from frontdesk.storages import get_storage
 from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing import Clock
 from tests.requests.browsers import COLOURS
-from tests.requests.doubles import VERBS
+from tests.requests.doubles import VERBS, ActingAs
 
 PASSWORD = "a lantern in the hall"
 
@@ -160,6 +160,16 @@ def member(browser, user):
     """A browser in which the user has signed in, through Django's view."""
     browser.post("/login/", {"username": user.get_username(), "password": PASSWORD})
     return browser
+
+
+@pytest.fixture
+def acting_as(settings, monkeypatch):
+    """Let every browser act as a user, whoever is signed in: ``acting_as(other_user)``.
+
+    To be named before a browser that is used by a fixture, as that keeps the middleware it began with.
+    """
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.requests.doubles.ActingAs"]
+    return lambda user: monkeypatch.setattr(ActingAs, "name", user and user.get_username())
 
 
 # --- time ---------------------------------------------------------------------------------------

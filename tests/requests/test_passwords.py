@@ -189,6 +189,18 @@ def test_a_wrong_old_password_ends_and_changes_nothing(signed_in, user):
     assert (browser.who(), other.who()) == ("ada", "ada")
 
 
+def test_who_acts_as_another_user_changes_no_password(signed_in, user, other_user, acting_as):
+    """It would sign the person out who did it, and end that person's sessions."""
+    browser, own, theirs = signed_in(user), signed_in(user), signed_in(other_user)
+    acting_as(other_user)
+    for fields in (STAY, GO):
+        refused = browser.post(CHANGE, fields)
+        assert b"you are acting as another user" in refused.content
+    acting_as(None)
+    assert (browser.who(), own.who(), theirs.who()) == ("ada", "ada", "bob")
+    assert signed_in(other_user).who() == "bob"
+
+
 @one_storage
 def test_a_change_that_fails_leaves_the_hashes_alone(signed_in, user, monkeypatch):
     browser, other = signed_in(user), signed_in(user)

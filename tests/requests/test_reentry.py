@@ -1,5 +1,6 @@
 """Re-authentication: who signed in long ago enters the password again, and what they sent is not lost."""
 
+import sys
 from datetime import timedelta
 from html.parser import HTMLParser
 
@@ -8,11 +9,12 @@ from django.contrib.auth import authenticate, get_user_model, login, user_login_
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.signals import got_request_exception
 from django.test import Client, RequestFactory
-from django.views.debug import SafeExceptionReporterFilter
+from django.views.debug import ExceptionReporter
 from django.views.decorators.debug import sensitive_post_parameters
 
-from frontdesk import carrying, sessions
+from frontdesk import carrying, reentry, sessions, views
 from frontdesk.decorators import recent_login_required
 from frontdesk.signals import user_reauthenticated
 from tests.pages.catalogue import Page
@@ -30,6 +32,7 @@ one_storage = pytest.mark.parametrize("storage_setting", ["database"], indirect=
 each_view = pytest.mark.parametrize("view", ["function", "afunction", "class", "aclass"])
 
 FIELD = carrying.PASSWORD_FIELD
+REENTER = "/desk/reauthenticate/"
 
 
 @pytest.fixture
@@ -159,6 +162,16 @@ def test_a_sign_in_of_this_very_request_is_recent(browser, user):
         return recent_login_required(lambda request: "let in")(request)
 
     assert browser.do(task).answer == "let in"
+
+
+@one_storage
+def test_a_sign_in_of_this_very_request_is_recent_for_nobody_else(browser, user, other_user):
+    def task(request):
+        login(request, authenticate(request, username="ada", password=PASSWORD))
+        request.user = other_user
+        return recent_login_required(lambda request: "let in")(request)
+
+    assert browser.do(task)["Location"].startswith("/login/")
 
 
 @one_storage
@@ -421,6 +434,65 @@ def test_the_password_of_somebody_else_is_no_good(late, other_user, monkeypatch)
     assert desk_site.seen == []
 
 
+@pytest.mark.parametrize(
+    "path", [*(f"/delicate/{view}/" for view in ("function", "afunction")), REENTER]
+)
+@one_storage
+def test_the_password_of_whom_somebody_acts_as_renews_nothing(
+    acting_as, late, user, other_user, path
+):
+    """Staff who act as bob may know bob's password; it must not make their own sign-in a recent one."""
+    other_user.set_password("bob's own")
+    other_user.save()
+    old, (before,) = late.key, sessions.for_user(user)
+    acting_as(other_user)
+    for answer in (late.get(path), late.post(path, {"a": "1", FIELD: "bob's own"})):
+        assert answer["Location"].startswith("/login/?next=")
+    assert b"you are acting as another user" in late.get("/desk/login/").content
+    acting_as(None)
+    (after,) = sessions.for_user(user)
+    assert (late.key, after.authenticated) == (old, before.authenticated)
+    assert late.get("/delicate/function/").status_code == 302
+    assert desk_site.seen == []
+
+
+def test_nobody_renews_the_session_of_somebody_else(late, user, other_user):
+    def task(request):
+        with pytest.raises(PermissionDenied):
+            reentry.renew(request, other_user)
+        with pytest.raises(PermissionDenied):
+            reentry.renew(request, get_user_model()())
+
+    old, (before,) = late.key, sessions.for_user(user)
+    late.do(task)
+    (after,) = sessions.for_user(user)
+    assert (late.key, after.authenticated) == (old, before.authenticated)
+
+
+@one_storage
+def test_a_session_that_nobody_is_signed_in_with_is_renewed_by_nobody(browser, user):
+    def task(request):
+        with pytest.raises(PermissionDenied):
+            reentry.renew(request, user)
+
+    assert cookie(browser.do(task)) is None
+
+
+def test_a_reentry_in_a_request_that_has_read_no_session_is_stored_too(late, user):
+    """As where a middleware knows the user without the session."""
+
+    def task(request):
+        request.user = user
+        reentry.renew(request, user)
+
+    old, (before,) = late.key, sessions.for_user(user)
+    late.do(task)
+    (after,) = sessions.for_user(user)
+    assert late.key != old
+    assert after.authenticated - before.authenticated == timedelta(hours=1)
+    assert late.who() == "ada"
+
+
 @one_storage
 def test_an_empty_password_is_not_even_tried(late, watchful):
     asked = late.post("/delicate/function/", {"a": "1"})
@@ -529,21 +601,46 @@ def test_what_asks_for_a_password_is_kept_nowhere(late):
         assert {"no-store", "private"} <= directives(answer), answer
 
 
-@pytest.mark.parametrize("path", ["/delicate/function/", "/delicate/afunction/"])
-@one_storage
-def test_a_report_of_an_error_says_nothing_of_what_was_posted(late, monkeypatch, path):
-    def fail(self, request, **credentials):
-        raise RuntimeError("the directory of passwords is on fire")
+def on_fire(*args, **kwargs):
+    raise RuntimeError("the directory of passwords is on fire")
 
-    monkeypatch.setattr(ModelBackend, "authenticate", fail)
+
+@pytest.fixture
+def reports():
+    """What Django's reports of errors say, as text and as HTML."""
+    found = []
+
+    def receiver(request, **kwargs):
+        reporter = ExceptionReporter(request, *sys.exc_info(), is_email=True)
+        found.append(reporter.get_traceback_text() + reporter.get_traceback_html())
+
+    got_request_exception.connect(receiver)
+    yield found
+    got_request_exception.disconnect(receiver)
+
+
+@pytest.mark.parametrize("path", ["/delicate/function/", "/delicate/afunction/", REENTER])
+@pytest.mark.parametrize("breakage", ["back end", "receiver", "page"])
+@one_storage
+def test_a_report_of_an_error_says_nothing_of_what_was_posted(
+    late, monkeypatch, reports, path, breakage
+):
+    """Neither among what was posted nor among the variables of any function."""
+    if breakage == "back end":
+        monkeypatch.setattr(ModelBackend, "authenticate", on_fire)
+    elif breakage == "receiver":
+        monkeypatch.setattr(reentry.user_reauthenticated, "send", on_fire)
+    else:
+        monkeypatch.setattr(reentry, "get_current_site", on_fire)
+        monkeypatch.setattr(views, "get_current_site", on_fire)
+    password = "wrong 0815" if breakage == "page" else PASSWORD
     late.raise_request_exception = False
-    response = late.post(path, {"card": "4111", FIELD: PASSWORD})
-    assert response.status_code == 500
-    request = getattr(response, "wsgi_request", None) or response.asgi_request
-    shown = SafeExceptionReporterFilter().get_post_parameters(request)
-    assert set(shown) == {"card", FIELD}
-    assert PASSWORD not in shown.values()
-    assert "4111" not in shown.values()
+    assert late.post(path, {"card": "4111", FIELD: password}).status_code == 500
+    (report,) = reports
+    assert "is on fire" in report
+    assert FIELD in report
+    assert password not in report
+    assert "4111" not in report
 
 
 @one_storage
@@ -553,7 +650,8 @@ def test_the_view_decides_again_what_reports_may_say_once_it_runs(late):
     @sensitive_post_parameters("card")
     @recent_login_required
     def view(request):
-        found.append((request.sensitive_post_parameters, FIELD in request.POST))
+        chosen = getattr(request, "exception_reporter_filter", None)
+        found.append((request.sensitive_post_parameters, chosen, FIELD in request.POST))
 
     def task(request):
         request.method, request.POST = "POST", request.POST.copy()
@@ -562,7 +660,7 @@ def test_the_view_decides_again_what_reports_may_say_once_it_runs(late):
         return view(request)
 
     late.do(task)
-    assert found == [(("card",), False)]
+    assert found == [(("card",), None, False)]
 
 
 # --- costs --------------------------------------------------------------------------------------

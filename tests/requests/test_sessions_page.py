@@ -353,6 +353,19 @@ def test_ending_asks_for_the_password_when_the_sign_in_is_old(clock, signed_in, 
     assert browser.who() == ("" if path == END_ALL else "ada")
 
 
+@pytest.mark.parametrize("path", [END, END_OTHERS, END_ALL])
+def test_who_acts_as_another_user_ends_no_sessions(signed_in, user, other_user, acting_as, path):
+    """The password was that of one, and the sessions are those of another."""
+    browser, own, theirs = signed_in(user), signed_in(user), signed_in(other_user)
+    gone = id_of(theirs)
+    acting_as(other_user)
+    response = browser.post(path, {"session": gone})
+    assert response["Location"].startswith("/login/?next=")
+    assert b"you are acting as another user" in browser.get("/desk/login/").content
+    acting_as(None)
+    assert (browser.who(), own.who(), theirs.who()) == ("ada", "ada", "bob")
+
+
 @one_storage
 def test_it_works_without_messages(browser, user, settings):
     settings.INSTALLED_APPS = [

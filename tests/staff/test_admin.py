@@ -440,6 +440,38 @@ def test_the_admin_of_users_asks_for_the_same_permissions(staff, user, permissio
     assert is_live(session) is not ends
 
 
+@pytest.mark.parametrize("permissions", [("view_user",), ("view_user", "view_session")], ids=str)
+@pytest.mark.parametrize(
+    "fieldsets",
+    [None, [(None, {"fields": ["username", ("email", "live_sessions"), ("live_sessions",)]})]],
+    ids=["none", "own"],
+)
+def test_an_admin_of_users_with_no_fieldsets_or_own_ones_asks_for_them_too(
+    rf, staff, user, permissions, fieldsets
+):
+    from django.contrib import admin
+
+    from frontdesk.admin import SessionAdmin, SessionsUserAdminMixin
+    from frontdesk.models import Session
+
+    class Plain(SessionsUserAdminMixin, admin.ModelAdmin):
+        exclude = ["password"]
+
+    Plain.fieldsets = fieldsets
+    staff(*permissions)
+    site = admin.AdminSite()
+    site.register(Session, SessionAdmin)
+    site.register(get_user_model(), Plain)
+    request = rf.get("/")
+    request.user = get_user_model().objects.get(username="eve")
+    enter(user)
+    page = site.get_model_admin(get_user_model()).change_view(request, str(user.pk)).render().text
+    assert ("1 session" in page) is ("view_session" in permissions)
+    assert ("live sessions" in page.lower()) is ("view_session" in permissions)
+    if fieldsets is None:
+        assert page.count("?user=") == len(permissions) - 1
+
+
 def test_a_user_who_is_no_staff_sees_nothing(storage_setting, user):
     session, client = enter(user), Client()
     client.post("/login/", {"username": "ada", "password": PASSWORD})

@@ -4,9 +4,11 @@ A mixin, since projects have admins of their own for users. :mod:`frontdesk.admi
 own where a project has left that in place.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -51,6 +53,12 @@ class SessionsUserAdminMixin(ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None or not self._links_to_sessions(request):
+            # An admin without fieldsets shows all read-only fields, and one with them may name this one.
+            return [
+                (name, {**options, "fields": _without_link(options["fields"])})
+                for name, options in fieldsets
+            ]
+        if FIELD in flatten_fieldsets(fieldsets):
             return fieldsets
         return [*fieldsets, (_("Sessions"), {"fields": [FIELD]})]
 
@@ -89,3 +97,9 @@ class SessionsUserAdminMixin(ModelAdmin):
             count += ended
         say_ended(self, request, count)
         return None
+
+
+def _without_link(fields: Sequence[Any]) -> list[Any]:
+    """Return the fields of a fieldset, which are names and lines of names, but the link's."""
+    lines = [_without_link(each) if isinstance(each, list | tuple) else each for each in fields]
+    return [each for each in lines if each not in (FIELD, [])]
