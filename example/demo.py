@@ -99,6 +99,13 @@ def announcement(address: str) -> Iterator[str]:
     yield f"\n  The lobby is open:  {address}\n"
     for account in ACCOUNTS:
         yield f"  {account.name:<9}{ensure(account):<24}{account.what}"
+    from lobby.devices import sign_in_elsewhere  # noqa: PLC0415 (it needs the settings)
+
+    if count := sign_in_elsewhere(ACCOUNTS[0].name):
+        yield f"\n  {ACCOUNTS[0].name} is signed in on {count} made-up devices already: see Sessions."
+    else:
+        yield ""
+    yield "  Sign in from a second browser, or a private window, and end one session from the other."
     yield f"\n  Sessions are kept in the {settings.SESSION_STORAGE} storage, all data in {settings.VAR}."
     yield "  Mails for a forgotten password appear here. Stop with Ctrl-C; the data stays.\n"
 

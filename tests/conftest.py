@@ -100,6 +100,11 @@ def _tell_orders(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings_xdist_suffix() -> None:
+    """Leave the names as they are: each worker's databases carry its own RUN, and its children know them."""
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
     """pytest-django's, which alone would fail to drop a database that a thread still holds open."""
     yield

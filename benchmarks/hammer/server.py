@@ -27,22 +27,31 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def serve(place: dict[str, Any], workers: int) -> Iterator[Served]:
-    """Serve the project of :mod:`benchmarks.hammer.site` from ``workers`` processes on a free port."""
+def serve(
+    place: dict[str, Any], workers: int, project: str = "benchmarks.hammer"
+) -> Iterator[Served]:
+    """Serve ``project`` (its modules ``site`` and ``settings``) from ``workers`` processes."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
-        process, port = _started(place, workers, log)
+        process, port = _started(place, workers, log, project)
         try:
             yield Served(port, log)
         finally:
             _stop(process)
 
 
-def _started(place: dict[str, Any], workers: int, log: Path) -> tuple[subprocess.Popen[bytes], int]:
-    environment = services.child_environment(
-        DJANGO_SETTINGS_MODULE="benchmarks.hammer.settings", FRONTDESK_HAMMER=json.dumps(place)
+def environment_of(place: dict[str, Any], project: str) -> dict[str, str]:
+    """Return the environment in which a process sees ``project`` with ``place``."""
+    return services.child_environment(
+        DJANGO_SETTINGS_MODULE=f"{project}.settings", FRONTDESK_HAMMER=json.dumps(place)
     )
-    command = [sys.executable, "-m", "gunicorn", "benchmarks.hammer.site", "--preload"]
+
+
+def _started(
+    place: dict[str, Any], workers: int, log: Path, project: str
+) -> tuple[subprocess.Popen[bytes], int]:
+    environment = environment_of(place, project)
+    command = [sys.executable, "-m", "gunicorn", f"{project}.site", "--preload"]
     command += ["--worker-class", "sync", "--workers", str(workers), "--log-level", "warning"]
     command += ["--no-control-socket", "--graceful-timeout", "5", "--timeout", "60"]
     for _ in range(3):

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
+from django.db import connections, router
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -18,28 +19,48 @@ from frontdesk.conf import options
 from frontdesk.drive import Flow, run
 from frontdesk.errors import InvalidSetting, SessionLimitReached
 from frontdesk.session import Session
-from frontdesk.sessions import told_ends, user_id_of
-from frontdesk.signals import Reason
+from frontdesk.sessions import user_id_of
+from frontdesk.signals import End, Reason, told_ends
 
 
 def hold_to_limit(request: HttpRequest, user: AbstractBaseUser, **_kwargs: Any) -> None:
-    """Receive ``user_logged_in``. Raises :exc:`~frontdesk.errors.SessionLimitReached`.
-
-    Under ``ATOMIC_REQUESTS`` the sign-ins of a user still come one by one: Django has just written
-    ``last_login``, and holds the user's row until the view is done.
-    """
+    """Receive ``user_logged_in``. Raises :exc:`~frontdesk.errors.SessionLimitReached`."""
     limit = limit_for(user)
     session = getattr(request, "session", None)
     if limit is None or not isinstance(session, Session):
         return
+    _hold(user)
     if run(_admitted(session, user, limit)):
         return
-    request.user = AnonymousUser()
+    _forget_user(request)
     raise SessionLimitReached(
         _(
             "You are signed in on as many devices as is allowed. Sign out on one of them, and try again."
         )
     )
+
+
+def _hold(user: AbstractBaseUser) -> None:
+    """Let the sign-ins of ``user`` come one by one where each view is a transaction (ATOMIC_REQUESTS).
+
+    What others have stored there, and not yet committed, cannot be counted. So the user's row is a gate
+    that opens when the view before is done.
+    """
+    users: Any = type(user)._base_manager
+    alias = router.db_for_write(type(user))
+    connection = connections[alias]
+    if connection.in_atomic_block and connection.features.has_select_for_update:
+        list(users.using(alias).select_for_update().filter(pk=user.pk).values_list("pk"))
+
+
+def _forget_user(request: HttpRequest) -> None:
+    """Undo what ``login()`` has told the request; Django 6.1 tells both colours."""
+
+    async def nobody() -> AnonymousUser:
+        return AnonymousUser()
+
+    request.user = AnonymousUser()
+    request.auser = nobody
 
 
 def limit_for(user: AbstractBaseUser) -> int | None:
@@ -62,7 +83,7 @@ def _admitted(session: Session, user: AbstractBaseUser, limit: int) -> Flow[bool
     refuse = options().at_max_sessions == "refuse"
     among = [own] if refuse else None
     ended = yield from asked(session.storage, "remove_beyond", user_id, limit, among)
-    yield from told_ends(ended, user_id, Reason.LIMIT)
+    yield from told_ends(session.storage, [End(digest, user_id, Reason.LIMIT) for digest in ended])
     if refuse and own in ended:
         yield from session.flushed()
         return False

@@ -8,6 +8,7 @@ class FrontdeskConfig(AppConfig):
     """Session-based authentication, finished."""
 
     name = "frontdesk"
+    default_auto_field = "django.db.models.BigAutoField"
     verbose_name = _("Front desk")
 
     def ready(self) -> None:
@@ -16,11 +17,12 @@ class FrontdeskConfig(AppConfig):
         from django.contrib.auth.signals import user_logged_in
         from django.db.models.signals import post_delete
 
-        from frontdesk import checks  # noqa: F401
+        from frontdesk import checks, recording  # noqa: F401
         from frontdesk.admission import hold_to_limit
         from frontdesk.departures import user_deleted
 
         user_logged_in.connect(hold_to_limit, dispatch_uid="frontdesk.admission")
+        recording.listen()  # after the limit, which may refuse a sign-in
         post_delete.connect(
             user_deleted, sender=get_user_model(), dispatch_uid="frontdesk.departures"
         )

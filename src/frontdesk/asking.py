@@ -1,13 +1,19 @@
 """How flows speak to a storage: each call keeps the book of the storage's outages."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from frontdesk.drive import Call, Flow
 from frontdesk.errors import StorageUnavailable
-from frontdesk.storages.base import Storage
+from frontdesk.outage import Incident
 
 
-def asked(storage: Storage, verb: str, *args: Any) -> Flow[Any]:
+class Asked(Protocol):
+    """A storage, or a place of Django's sessions."""
+
+    incident: Incident
+
+
+def asked(storage: Asked, verb: str, *args: Any) -> Flow[Any]:
     """Call a verb of ``storage`` and return its answer. Raises what the verb raises."""
     try:
         answer = yield Call(storage, verb, args)

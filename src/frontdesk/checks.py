@@ -3,7 +3,7 @@
 Django's own checks look for Django's dotted paths, so they fall silent when these replace them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -11,12 +11,14 @@ from django.contrib.auth.middleware import AuthenticationMiddleware as DjangoAut
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSession
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from frontdesk import conf, places
 from frontdesk.engine import SessionStore
 from frontdesk.errors import InvalidSetting
 from frontdesk.middleware import AuthenticationMiddleware, SessionMiddleware
+from frontdesk.moving.places import old_place
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import Storage
 
@@ -124,6 +126,30 @@ def check_storage(**_: Any) -> list[CheckMessage]:
         return [Error(str(error), id="frontdesk.E009")]
 
 
+@register()
+def check_migrate_from(**_: Any) -> list[CheckMessage]:
+    """E020: sessions cannot be moved from where ``MIGRATE_FROM`` says."""
+    if conf.problems():
+        return []
+    options, given = conf.options(), conf.options().migrate_from
+    try:
+        place = old_place()
+        if place is not None:
+            place.prove()
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="frontdesk.E020")]
+    own = (options.storage_backend, options.storage_options)
+    if isinstance(given, Mapping) and (given["BACKEND"], given.get("OPTIONS", {})) == own:
+        return [
+            Error(
+                "FRONTDESK['MIGRATE_FROM'] is the storage where sessions live now.",
+                hint="Name the one where they lived before, or take the line away.",
+                id="frontdesk.E020",
+            )
+        ]
+    return []
+
+
 @register(Tags.security, deploy=True)
 def check_shared(**_: Any) -> list[CheckMessage]:
     """W010: sessions in one process's memory, on a server that has several."""
@@ -179,6 +205,35 @@ def check_places(**_: Any) -> list[CheckMessage]:
             id="frontdesk.W014",
         )
     ]
+
+
+@register()
+def check_new_device_mail(**_: Any) -> list[CheckMessage]:
+    """W015, W016: mails about new devices are wanted, and nothing is kept that tells a new one."""
+    if conf.problems() or not conf.options().new_device_mail:
+        return []
+    found: list[CheckMessage] = []
+    if conf.options().client_info == "off":
+        found.append(
+            checks.Warning(
+                "No mail is sent on a sign-in from a new device: nothing is kept of browsers, so each "
+                "device looks like any other.",
+                hint="Set FRONTDESK['CLIENT_INFO'] to 'masked' or 'full', or turn "
+                "FRONTDESK['NEW_DEVICE_MAIL'] off.",
+                id="frontdesk.W015",
+            )
+        )
+    if conf.options().history_retention is None:
+        found.append(
+            checks.Warning(
+                "No mail is sent on a sign-in from a new device: no history is kept, so nobody knows "
+                "which devices are new.",
+                hint="Set FRONTDESK['HISTORY_RETENTION'], for example to timedelta(days=90), or turn "
+                "FRONTDESK['NEW_DEVICE_MAIL'] off.",
+                id="frontdesk.W016",
+            )
+        )
+    return found
 
 
 def _places(kind: type) -> list[int]:

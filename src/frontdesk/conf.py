@@ -58,6 +58,12 @@ def _storage(value: Any) -> str | None:
     return wanted if set(value) - {"BACKEND", "OPTIONS"} else None
 
 
+def _origin(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value) or not _storage(value):
+        return None
+    return 'the dotted path of a session engine, {"BACKEND": "path.to.Storage", "OPTIONS": {...}}, or None'
+
+
 def _count(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return None
@@ -96,6 +102,12 @@ SETTINGS = (
         lambda: {"BACKEND": "frontdesk.storages.database.DatabaseStorage", "OPTIONS": {}},
         _storage,
         "Where sessions live: the class of the storage and its options.",
+    ),
+    Setting(
+        "MIGRATE_FROM",
+        lambda: None,
+        _origin,
+        "Where sessions lived before: a session engine of Django's, or another storage, to move them from.",
     ),
     Setting(
         "IDLE_TIMEOUT",
@@ -172,6 +184,7 @@ class Options:
 
     storage_backend: str
     storage_options: Mapping[str, Any]
+    migrate_from: str | Mapping[str, Any] | None
     idle_timeout: int
     absolute_timeout: int | None
     activity_interval: int
@@ -228,6 +241,7 @@ def options() -> Options:
     return Options(
         storage_backend=value["STORAGE"]["BACKEND"],
         storage_options=value["STORAGE"].get("OPTIONS", {}),
+        migrate_from=value["MIGRATE_FROM"],
         idle_timeout=clock.from_timedelta(value["IDLE_TIMEOUT"]),
         absolute_timeout=None if absolute is None else clock.from_timedelta(absolute),
         activity_interval=clock.from_timedelta(value["ACTIVITY_INTERVAL"]),

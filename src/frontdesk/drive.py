@@ -5,8 +5,10 @@ drives it with the plain methods, ``arun`` with their twins that start with ``a`
 flows step by step, in every possible order.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple, TypeVar
+
+from asgiref.sync import sync_to_async
 
 Result = TypeVar("Result")
 
@@ -20,6 +22,25 @@ class Call(NamedTuple):
 
 
 Flow = Generator[Call, Any, Result]
+
+
+class _Plain:
+    """Code of one colour, which a flow of the other reaches by one hop."""
+
+    def call(self, functions: Sequence[Callable[[], None]]) -> None:
+        for function in functions:
+            function()
+
+    async def acall(self, functions: Sequence[Callable[[], None]]) -> None:
+        await sync_to_async(self.call)(functions)
+
+
+_plain = _Plain()
+
+
+def called(functions: Sequence[Callable[[], None]]) -> Flow[None]:
+    """Call plain functions, which may wait for a database, one after the other."""
+    yield Call(_plain, "call", (functions,))
 
 
 def run(flow: Flow[Result]) -> Result:

@@ -9,7 +9,7 @@ from frontdesk import clock
 from frontdesk.asking import asked
 from frontdesk.drive import Flow, arun, run
 from frontdesk.modifying import ModifiableSession
-from frontdesk.signals import Reason, session_ended, told
+from frontdesk.signals import End, Reason, expired_cleared, told, told_ends
 from frontdesk.storages import get_storage
 
 PURGE_BATCH = 1000
@@ -102,15 +102,14 @@ def _purged() -> Flow[None]:
     """Remove all that has expired, in batches."""
     while (yield from purged(PURGE_BATCH)):
         pass
+    yield from told(get_storage(), expired_cleared)
 
 
 def purged(limit: int) -> Flow[int]:
     """Remove up to ``limit`` of what has expired; return how many rows, files or entries went."""
     storage = get_storage()
     done = yield from asked(storage, "purge", clock.now(), limit)
-    for over in done.expired:
-        reason = Reason.IDLE if over.idle else Reason.ABSOLUTE
-        yield from told(
-            storage, session_ended, session_id=over.digest, user_id=over.user_id, reason=reason
-        )
+    reasons = {True: Reason.IDLE, False: Reason.ABSOLUTE}
+    ends = [End(gone.digest, gone.user_id, reasons[gone.idle], gone.at) for gone in done.expired]
+    yield from told_ends(storage, ends)
     return int(done.removed)

@@ -20,6 +20,9 @@ ALLAUTH_USER_KEY = "account_authentication_methods_user"
 OTP_KEY = "otp_device_id"
 """Where django-otp keeps the device of a verified person (``django_otp.DEVICE_ID_SESSION_KEY``)."""
 
+KEYS = (SESSION_KEY, BACKEND_SESSION_KEY, ALLAUTH_KEY, ALLAUTH_USER_KEY, OTP_KEY)
+"""The keys of a session that :func:`methods_of` looks at."""
+
 NAME = re.compile(r"[A-Za-z_]\w{0,79}", re.ASCII)
 
 WORDS = {

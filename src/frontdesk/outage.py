@@ -1,4 +1,4 @@
-"""An outage of a storage is one incident, and is logged as one, however many requests it hits."""
+"""An outage is one incident, and is logged as one, however many requests it hits."""
 
 import logging
 import threading
@@ -7,10 +7,24 @@ import time
 logger = logging.getLogger("frontdesk")
 
 
-class Incident:
-    """Counts the failures between the first one and the next answer. Safe between threads."""
+STORAGE = (
+    "The session storage",
+    "Requests that need a session get a 503 and keep their cookie until it does;",
+)
+HISTORY = (
+    "The history of sign-ins",
+    "People sign in and out as ever, and nothing of it is remembered until it does;",
+)
 
-    def __init__(self) -> None:
+
+class Incident:
+    """Counts the failures between the first one and the next answer. Safe between threads.
+
+    ``what`` cannot answer, and what that means, in words for the log.
+    """
+
+    def __init__(self, what: tuple[str, str] = STORAGE) -> None:
+        self._name, self._meaning = what
         self.open = False
         self._failures = 0
         self._began = 0.0
@@ -26,9 +40,10 @@ class Incident:
                 self._began = time.monotonic()
         if first:
             logger.error(
-                "The session storage cannot answer: %s. Requests that need a session get a 503 and keep "
-                "their cookie until it does; further failures are counted, not logged.",
+                "%s cannot answer: %s. %s further failures are counted, not logged.",
+                self._name,
                 error,
+                self._meaning,
                 exc_info=error,
             )
 
@@ -41,7 +56,8 @@ class Incident:
             failures, self._failures = self._failures, 0
             seconds = time.monotonic() - self._began
         logger.warning(
-            "The session storage answers again, after %.1f seconds and %d failures.",
+            "%s answers again, after %.1f seconds and %d failures.",
+            self._name,
             seconds,
             failures,
         )

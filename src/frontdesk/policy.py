@@ -55,6 +55,15 @@ def began(record: Record) -> int:
     return record.created if record.authenticated is None else record.authenticated
 
 
+def is_recent(record: Record, max_age: int, now: int) -> bool:
+    """Whether the user of ``record`` has shown who they are within ``max_age``, by signing in or again.
+
+    A sign-in that seems to lie ahead comes from a server whose clock is a little fast, or from a clock
+    that has jumped; it counts no longer than one that lies behind.
+    """
+    return record.authenticated is not None and abs(now - record.authenticated) < max_age
+
+
 def touch_is_due(record: Record, options: Options, now: int) -> bool:
     """Whether activity should be recorded: once per interval, and often enough for a short idle limit.
 

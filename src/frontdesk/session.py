@@ -11,14 +11,13 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 
 from frontdesk import clock, difference, policy
-from frontdesk.asking import asked
+from frontdesk.arriving import ArrivingSession
 from frontdesk.conf import options
 from frontdesk.difference import EXPIRY_KEY
-from frontdesk.drive import Flow
-from frontdesk.errors import StorageUnavailable, UndecodableRecord
+from frontdesk.drive import Flow, called
+from frontdesk.errors import UndecodableRecord
 from frontdesk.policy import Standing
-from frontdesk.signals import Reason, session_ended, session_rotated, session_started, told
-from frontdesk.state import SessionState
+from frontdesk.signals import End, Reason, session_rotated, session_started, told, told_ends
 from frontdesk.storages.base import LEFT_BEHIND
 from frontdesk.storages.record import Changes, Ended, Record, merged
 from frontdesk.tokens import Digest, digest_of, digest_of_own, new_key
@@ -35,17 +34,8 @@ UNSTORED = {Standing.NEW, Standing.UNKNOWN}
 """Where a key that the session has was made by this request, and nothing is stored under it yet."""
 
 
-class Session(SessionState):
+class Session(ArrivingSession):
     """A session without a colour."""
-
-    def _ask(self, verb: str, *args: Any) -> Flow[Any]:
-        """Call a verb of the storage, and note if it cannot answer."""
-        self.unavailable = None
-        try:
-            return (yield from asked(self.storage, verb, *args))
-        except StorageUnavailable as error:
-            self.unavailable = error
-            raise
 
     def opened(self, no_load: bool = False) -> Flow[dict[str, Any]]:
         """Return the dictionary, loading it at the first touch."""
@@ -81,10 +71,7 @@ class Session(SessionState):
     def _find(self, digest: Digest) -> Flow[Record | None]:
         """Read the record of ``digest``, if it may be used."""
         try:
-            if self.with_user and self.storage.reads_user:
-                found, self.user = yield from self._ask("read_with_user", digest)
-            else:
-                found = yield from self._ask("read", digest)
+            found = yield from self._read_or_move(digest)
         except UndecodableRecord as error:
             logger.error("%s It is treated as ended.", error)
             return None
@@ -93,18 +80,25 @@ class Session(SessionState):
             return None
         if found is None or not policy.is_alive(found, options(), clock.now()):
             return None
-        return found  # type: ignore[no-any-return]
+        return found
 
     def saved(self, must_create: bool = False) -> Flow[None]:
         """Store what has changed. Raises ``UpdateError`` when the session has ended meanwhile."""
         yield from self.opened(no_load=must_create)
         if must_create and self.session_key is not None:
-            if not (yield from self._insert()):
+            if (yield from self._is_to_move(self.session_key)) or not (yield from self._insert()):
                 raise CreateError
         elif must_create or self.standing in UNSTORED:
             yield from self._inserted()
         elif self.standing is not Standing.LIVE or not (yield from self._update()):
             raise UpdateError
+        yield from self._signed_in_for_good()
+
+    def _signed_in_for_good(self) -> Flow[None]:
+        """Call those who wait for the sign-in to be stored."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            yield from called(waiting)
 
     def created(self) -> Flow[None]:
         """Store the dictionary as a new session, under a new key."""
@@ -172,6 +166,7 @@ class Session(SessionState):
             return False
         self._session_key = key
         self._settle(replace(merged(record, changes), digest=digest))
+        yield from self._leave_nothing_behind(record.digest)
         yield from told(
             self.storage,
             session_rotated,
@@ -208,14 +203,19 @@ class Session(SessionState):
             return False
         try:
             found = yield from self._ask("read", digest)
+            if found is None and self.old_place is not None:
+                if (yield from self._is_to_move(session_key)):
+                    return True
+                found = yield from self._ask("read", digest)  # it may have moved between the two
         except UndecodableRecord:
             return False
         return isinstance(found, Record) and policy.is_alive(found, options(), clock.now())
 
     def deleted(self, session_key: str | None = None) -> Flow[None]:
-        digest = digest_of(self.session_key if session_key is None else session_key)
+        key = self.session_key if session_key is None else session_key
+        digest = digest_of(key)
         if digest is not None:
-            yield from self._ended(digest, None, Reason.REVOKED)
+            yield from self._ended(digest, key, None, Reason.REVOKED)
 
     def flushed(self) -> Flow[None]:
         self.clear()
@@ -223,19 +223,22 @@ class Session(SessionState):
         if digest is not None:
             user_id = None if self.record is None else self.record.user_id
             self._flushed = digest, user_id
-            yield from self._ended(digest, user_id, Reason.LOGOUT)
+            yield from self._ended(digest, self._came, user_id, Reason.LOGOUT)
         self._vanish(Standing.NEW)
 
     def flushed_again(self) -> Flow[None]:
         """End once more what ``flush()`` has ended: a view that failed may have taken that back."""
         if self._flushed is not None:
-            yield from self._ended(*self._flushed, Reason.LOGOUT)
+            digest, user_id = self._flushed
+            yield from self._ended(digest, self._came, user_id, Reason.LOGOUT)
 
-    def _ended(self, digest: Digest, user_id: str | None, reason: Reason) -> Flow[None]:
-        for name in (yield from self._ask("remove", [digest])):
-            yield from told(
-                self.storage, session_ended, session_id=name, user_id=user_id, reason=reason
-            )
+    def _ended(
+        self, digest: Digest, key: str | None, user_id: str | None, reason: Reason
+    ) -> Flow[None]:
+        was_to_move = yield from self._ended_before_moving(digest, key)
+        ended = yield from self._ask("remove", [digest])
+        names = ended or ([digest] if was_to_move else [])
+        yield from told_ends(self.storage, [End(name, user_id, reason) for name in names])
 
     def disowned(self) -> Flow[None]:
         """Treat the session as ended, since its user's password is no longer the one it was made with.

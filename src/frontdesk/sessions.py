@@ -4,25 +4,26 @@ Each function has a twin that starts with ``a``. They raise :exc:`~frontdesk.err
 when the storage cannot answer, which the middleware turns into a 503.
 """
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
+from django.utils.module_loading import import_string
 
-from frontdesk import clock, policy
+from frontdesk import clock, methods, policy, values
 from frontdesk.asking import asked
 from frontdesk.conf import options
+from frontdesk.devices import device_in_words
 from frontdesk.drive import Flow, arun, run
+from frontdesk.places import place_of
 from frontdesk.session import Session
-from frontdesk.signals import Reason, session_ended, told
+from frontdesk.signals import End, Reason, told_ends
 from frontdesk.storages import get_storage
 from frontdesk.storages.record import FOREVER, Record
-from frontdesk.tokens import Digest
-
-_is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
+from frontdesk.tokens import Digest, as_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,18 @@ class SessionInfo:
     """When it ends for good; ``None`` if nothing but idleness ends it."""
     ip: str
     user_agent: str
+    methods: tuple[str, ...] = ()
+    """How the user signed in, see :func:`frontdesk.methods.methods_of`."""
+
+    @property
+    def device(self) -> str:
+        """The browser and its system in words, see :func:`frontdesk.devices.device_in_words`."""
+        return device_in_words(self.user_agent)
+
+    @property
+    def place(self) -> str:
+        """Roughly where it was last used, see :func:`frontdesk.places.place_of`; empty if unknown."""
+        return place_of(self.ip)
 
     def is_current(self, request: HttpRequest) -> bool:
         """Whether this is the session of ``request``, as far as that has read it."""
@@ -123,7 +136,7 @@ def end_all_of(user_id: str, reason: Reason, keep: tuple[Digest, ...] = ()) -> F
     """End all sessions of a user but those to ``keep``, and tell."""
     storage = get_storage()
     ended = yield from asked(storage, "remove_of_user", user_id, keep)
-    yield from told_ends(ended, user_id, reason)
+    yield from told_ends(storage, [End(digest, user_id, reason) for digest in ended])
     return len(ended)
 
 
@@ -148,11 +161,12 @@ def _for_user(user: AbstractBaseUser) -> Flow[list[SessionInfo]]:
 
 
 def _end(user: AbstractBaseUser, session_id: str, reason: Reason) -> Flow[list[Digest]]:
-    if not _is_digest(session_id):
+    digest = as_digest(session_id)
+    if digest is None:
         return []
-    user_id = user_id_of(user)
-    ended = yield from asked(get_storage(), "remove", [Digest(session_id)], user_id)
-    yield from told_ends(ended, user_id, reason)
+    storage, user_id = get_storage(), user_id_of(user)
+    ended = yield from asked(storage, "remove", [digest], user_id)
+    yield from told_ends(storage, [End(name, user_id, reason) for name in ended])
     return list(ended)
 
 
@@ -160,23 +174,16 @@ def _end_others(request: HttpRequest, reason: Reason) -> Flow[int]:
     session = request.session
     if not isinstance(session, Session):
         return 0
-    values = yield from session.opened()
-    if SESSION_KEY not in values:
+    cache = yield from session.opened()
+    if SESSION_KEY not in cache:
         return 0
     keep = () if session.session_id is None else (session.session_id,)
-    return (yield from end_all_of(str(values[SESSION_KEY]), reason, keep))
-
-
-def told_ends(digests: list[Digest], user_id: str, reason: Reason) -> Flow[None]:
-    """Tell that these sessions of a user have ended."""
-    for digest in digests:
-        yield from told(
-            get_storage(), session_ended, session_id=digest, user_id=user_id, reason=reason
-        )
+    return (yield from end_all_of(str(cache[SESSION_KEY]), reason, keep))
 
 
 def info_of(record: Record) -> SessionInfo:
-    """Return ``record`` without its data."""
+    """Return ``record`` without its data. What cannot be decoded in it says nothing of its methods."""
+    serializer = import_string(settings.SESSION_SERIALIZER)()
     return SessionInfo(
         id=record.digest,
         user_id=record.user_id,
@@ -187,6 +194,9 @@ def info_of(record: Record) -> SessionInfo:
         ends_at=_moment(record.deadline),
         ip=record.ip,
         user_agent=record.user_agent,
+        methods=methods.methods_of(
+            values.decode_what_can_be(record.values, methods.KEYS, serializer)
+        ),
     )
 
 

@@ -10,22 +10,39 @@ raised. The ``sender`` is the class of the storage. Arguments, all of them text 
 ``session_ended``
     ``session_id``, ``user_id``, ``reason`` (a :class:`Reason`). A session whose time is over is told when
     the clean-up finds it; a cache that drops it by itself tells nobody.
+``sessions_ended``
+    ``ends``, a list of :class:`End`: once for all that one call has ended, before ``session_ended`` is
+    sent for each. For receivers that write to a database.
+
+``expired_cleared``
+    No arguments: ``manage.py clearsessions`` has removed what had expired.
+
+One signal is of the other kind, that of Django's ``user_logged_in``: it is sent at once, within the
+request, its ``sender`` is the class of the user, and an error of a receiver is the view's.
+
+``user_reauthenticated``
+    ``request``, ``user``. Somebody who was signed in has entered their password again.
 
 Source: https://docs.djangoproject.com/en/stable/topics/signals/
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.dispatch import Signal
 
 from frontdesk.drive import Call, Flow
 from frontdesk.storages.base import Storage
+from frontdesk.tokens import Digest
 
 session_started = Signal()
 session_rotated = Signal()
 session_ended = Signal()
+sessions_ended = Signal()
+expired_cleared = Signal()
+user_reauthenticated = Signal()
 
 
 class Reason(StrEnum):
@@ -41,10 +58,35 @@ class Reason(StrEnum):
     USER_GONE = "user_gone"
 
 
+class End(NamedTuple):
+    """The end of a session."""
+
+    session_id: Digest
+    user_id: str | None
+    """Whose it was, as far as is known."""
+    reason: Reason
+    at: int | None = None
+    """When it ended, in microseconds, if not just now: one whose time was over was found later."""
+
+
 def told(storage: Storage, signal: Signal, **facts: Any) -> Flow[None]:
     """Send ``signal``. Costs nothing, not even a thread hop, while nobody listens."""
     if signal.has_listeners(type(storage)):
         yield Call(_messenger, "send", (storage, signal, facts))
+
+
+def told_ends(storage: Storage, ends: Sequence[End]) -> Flow[None]:
+    """Tell that these sessions have ended."""
+    if ends:
+        yield from told(storage, sessions_ended, ends=ends)
+    for end in ends:
+        yield from told(
+            storage,
+            session_ended,
+            session_id=end.session_id,
+            user_id=end.user_id,
+            reason=end.reason,
+        )
 
 
 class _Messenger:

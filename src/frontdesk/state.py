@@ -4,7 +4,7 @@ See :mod:`frontdesk.session` for the operations that read and write it.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -15,6 +15,7 @@ from frontdesk.client import client_of
 from frontdesk.conf import options
 from frontdesk.difference import EXPIRY_KEY, Present
 from frontdesk.errors import StorageUnavailable, UndecodableRecord
+from frontdesk.moving.places import old_place
 from frontdesk.policy import Standing
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import LEFT_BEHIND
@@ -30,6 +31,10 @@ class SessionState(SessionBase):
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key)
         self.storage = get_storage()
+        self.old_place = old_place()
+        """Where a stock engine has left sessions that are still to move, if ``MIGRATE_FROM`` says so."""
+        self._came = session_key
+        """The key that came; in the old place the session would be under this one."""
         self.meta: Mapping[str, Any] | None = None
         """The ``META`` of the request, if there is one, which tells where it comes from."""
         self.standing = Standing.UNREAD if self.session_key else Standing.NEW
@@ -52,6 +57,8 @@ class SessionState(SessionBase):
         self._cleared = False
         self._signing_in = False
         self._rotated = False
+        self._waiting: list[Callable[[], None]] = []
+        """Who is to be called when the sign-in that is under way is stored."""
 
     # Django's dictionary, with the few places where it must tell us something.
 
@@ -85,6 +92,22 @@ class SessionState(SessionBase):
         OWASP ASVS 7.2.4).
         """
         self._signing_in = self.modified = True
+
+    @property
+    def signing_in(self) -> bool:
+        """Whether a user was signed in, or showed again who they are, and that is still to be saved."""
+        return self._signing_in
+
+    def when_signed_in(self, function: Callable[[], None]) -> None:
+        """Call ``function`` once the sign-in that is under way is stored; at once if none is.
+
+        A sign-in that is never stored, as its view fails or is refused, was none. In async code
+        ``function`` is called in the thread of Django's database connections.
+        """
+        if self._signing_in:
+            self._waiting.append(function)
+        else:
+            function()
 
     def get_session_cookie_age(self) -> int:
         return options().idle_timeout // clock.SECOND
@@ -120,6 +143,7 @@ class SessionState(SessionBase):
         self.record = None
         self.user = UNCHANGED
         self._stored = {}
+        self._waiting = []
         self.overtaken = self._cleared = self._signing_in = self._rotated = False
 
     def _remember(self, record: Record) -> None:

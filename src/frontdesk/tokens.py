@@ -15,6 +15,8 @@ KEY_LENGTH = 32
 Digest = NewType("Digest", str)
 """SHA-256 of a key, 64 hexadecimal characters: the public id of a session."""
 
+_is_id = re.compile(r"[0-9a-f]{64}").fullmatch
+
 _well_formed = re.compile(r"[a-z0-9]{32}").fullmatch
 
 
@@ -39,3 +41,8 @@ def digest_of_own(key: str | None) -> Digest:
             "A session key is 32 lower-case letters and digits; leave it out to get a fresh one."
         )
     return digest
+
+
+def as_digest(text: str) -> Digest | None:
+    """Return a session id that somebody typed or sent; ``None`` for what can't be one."""
+    return Digest(text) if _is_id(text) else None

@@ -2,15 +2,15 @@
 
     path("accounts/", include("frontdesk.urls"))
 
-Paths and names are those of ``django.contrib.auth.urls``, without a namespace, so that
-``LOGIN_URL = "login"``, ``{% url "password_reset" %}`` and the ``success_url`` of Django's
-own views keep pointing at a page that exists. Source:
+The first paths and names are those of ``django.contrib.auth.urls``, without a namespace, so
+that ``LOGIN_URL = "login"``, ``{% url "password_reset" %}`` and the ``success_url`` of Django's
+own views keep pointing at a page that exists. The others are frontdesk's own. Source:
 https://docs.djangoproject.com/en/stable/topics/auth/default/#using-the-views
 """
 
 from django.urls import path
 
-from . import views
+from . import session_views, views
 
 urlpatterns = [
     path("login/", views.LoginView.as_view(), name="login"),
@@ -37,4 +37,13 @@ urlpatterns = [
         views.PasswordResetCompleteView.as_view(),
         name="password_reset_complete",
     ),
+    path("reauthenticate/", views.ReauthenticateView.as_view(), name="reauthenticate"),
+    path("sessions/", session_views.SessionsView.as_view(), name="frontdesk_sessions"),
+    path("sessions/end/", session_views.EndSessionView.as_view(), name="frontdesk_end_session"),
+    path(
+        "sessions/end-others/",
+        session_views.EndOthersView.as_view(),
+        name="frontdesk_end_others",
+    ),
+    path("sessions/end-all/", session_views.EndAllView.as_view(), name="frontdesk_end_all"),
 ]

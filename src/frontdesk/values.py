@@ -1,7 +1,8 @@
 """A session's top-level values, each encoded on its own, so that each can be written on its own."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from frontdesk.errors import UndecodableRecord
@@ -28,6 +29,17 @@ def decode(values: Mapping[str, bytes], serializer: Serializer) -> dict[str, Any
         return {key: serializer.loads(value) for key, value in values.items()}
     except Exception as error:  # a project's serializer may raise anything
         raise UndecodableRecord(f"A session value cannot be decoded: {error!r}") from error
+
+
+def decode_what_can_be(
+    values: Mapping[str, bytes], keys: Collection[str], serializer: Serializer
+) -> dict[str, Any]:
+    """Return the values of ``keys``, without those that are missing or cannot be decoded."""
+    found: dict[str, Any] = {}
+    for key in values.keys() & set(keys):
+        with suppress(UndecodableRecord):
+            found |= decode({key: values[key]}, serializer)
+    return found
 
 
 def _key(key: Any) -> str:

@@ -1,7 +1,7 @@
 """Django's own sign-in views with the front desk's templates.
 
-Each class changes two things and nothing else: where its template lives, and that no
-cache may keep the page. Forms, context names (``form``, ``next``, ``site_name``), signals
+Each class changes where its template lives, that no cache may keep the page, and what its
+docstring says. Forms, context names (``form``, ``next``, ``site_name``), signals
 and settings are Django's, so a project subclasses or configures these views exactly as it
 would the originals. Source:
 https://docs.djangoproject.com/en/stable/topics/auth/default/#all-authentication-views
@@ -13,12 +13,23 @@ would then send the sign-in page to the sign-in page.
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import login_required
 from django.contrib.sites.shortcuts import get_current_site
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic.base import ContextMixin
+from django.views.generic.edit import FormView
+
+from frontdesk import carrying, passwords, reentry, sessions
+from frontdesk.errors import SessionLimitReached
+from frontdesk.forms import PasswordChangeForm, ReauthenticationForm
+from frontdesk.signals import Reason
 
 __all__ = [
     "LoginView",
@@ -29,6 +40,7 @@ __all__ = [
     "PasswordResetConfirmView",
     "PasswordResetDoneView",
     "PasswordResetView",
+    "ReauthenticateView",
 ]
 
 # OWASP ASVS 14.3.2: what a signed-in person saw is not left behind in a browser's or a
@@ -48,9 +60,19 @@ class SiteNameMixin(ContextMixin):
 
 @never_stored
 class LoginView(auth_views.LoginView):
-    """Sign in and go on to ``next`` or ``LOGIN_REDIRECT_URL``."""
+    """Sign in and go on to ``next`` or ``LOGIN_REDIRECT_URL``.
+
+    A sign-in that ``MAX_SESSIONS_PER_USER`` refuses is an error of the form.
+    """
 
     template_name = "frontdesk/login.html"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        try:
+            return super().form_valid(form)
+        except SessionLimitReached as refusal:
+            form.add_error(None, str(refusal))
+            return self.form_invalid(form)
 
 
 @never_stored
@@ -74,9 +96,22 @@ class LogoutView(auth_views.LogoutView):
 
 @never_stored
 class PasswordChangeView(SiteNameMixin, auth_views.PasswordChangeView):
-    """Change the password and stay signed in here; all other sessions end."""
+    """Change the password and stay signed in here; all other sessions end, unless the form says no.
 
+    They end at once, with :attr:`Reason.PASSWORD_CHANGE`; in Django, each at its next request. A form
+    without the field ``end_others`` ends them.
+    """
+
+    form_class = PasswordChangeForm
     template_name = "frontdesk/password_change_form.html"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        if form.cleaned_data.get("end_others", True):
+            response = super().form_valid(form)
+            sessions.end_others(self.request, reason=Reason.PASSWORD_CHANGE)
+            return response
+        with passwords.others_stay(self.request, form.user):
+            return super().form_valid(form)
 
 
 @never_stored
@@ -104,9 +139,18 @@ class PasswordResetDoneView(SiteNameMixin, auth_views.PasswordResetDoneView):
 
 @never_stored
 class PasswordResetConfirmView(SiteNameMixin, auth_views.PasswordResetConfirmView):
-    """Set a new password through the link, or say that the link no longer works."""
+    """Set a new password through the link, and end all sessions of the user.
+
+    Or say that the link no longer works.
+    """
 
     template_name = "frontdesk/password_reset_confirm.html"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        # Before Django's, which may sign in (post_reset_login). Who signs in with the old password in
+        # between is nobody once the new one is saved.
+        sessions.end_all(form.user, reason=Reason.PASSWORD_CHANGE)
+        return super().form_valid(form)
 
 
 @never_stored
@@ -114,3 +158,45 @@ class PasswordResetCompleteView(SiteNameMixin, auth_views.PasswordResetCompleteV
     """Confirm that the new password is set."""
 
     template_name = "frontdesk/password_reset_complete.html"
+
+
+@method_decorator(sensitive_post_parameters(), name="dispatch")
+@method_decorator(csrf_protect, name="dispatch")
+@never_stored
+@method_decorator(login_required, name="dispatch")
+class ReauthenticateView(
+    SiteNameMixin,
+    auth_views.RedirectURLMixin,
+    FormView,  # type: ignore[type-arg]
+):
+    """Ask somebody who is signed in for the password again, and go on to ``next``.
+
+    ``next`` must be an address of this site; otherwise it is ``LOGIN_REDIRECT_URL``. Whoever has no
+    usable password is sent to sign in again.
+    """
+
+    form_class = ReauthenticationForm
+    template_name = reentry.TEMPLATE
+    request: HttpRequest
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.has_usable_password():  # type: ignore[union-attr]
+            return auth_views.redirect_to_login(self.get_success_url())
+        return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
+
+    def get_default_redirect_url(self) -> str:
+        return resolve_url(settings.LOGIN_REDIRECT_URL)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {"request": self.request, "user": self.request.user, **super().get_form_kwargs()}
+
+    def form_valid(self, form: ReauthenticationForm) -> HttpResponse:
+        reentry.renew(self.request, form.user)
+        return HttpResponseRedirect(self.get_success_url())
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {
+            self.redirect_field_name: self.get_redirect_url(),
+            "username_field": carrying.USERNAME_FIELD,
+            **super().get_context_data(**kwargs),
+        }

@@ -74,6 +74,7 @@ def test_it_says_where_it_is_and_who_may_come_in_and_stops_cleanly(demo, storage
     assert re.search(r"guest +welcome-to-the-lobby", printed)
     assert re.search(r"staff +keys-to-the-lobby", printed)
     assert f"the {storage} storage" in printed
+    assert "guest is signed in on 3 made-up devices" in printed
     assert "Traceback" not in printed
     assert "The lobby is closed." in printed
 
@@ -90,6 +91,8 @@ def test_a_second_run_keeps_the_data_and_every_password(demo):
     printed, _ = demo.visit("file")
     assert re.search(r"guest +\(the one you chose; it was not reset\)", printed)
     assert re.search(r"staff +keys-to-the-lobby", printed)
+    assert "3 made-up devices" in printed  # this storage had no session yet
+    assert "made-up devices" not in demo.visit("file")[0]
     assert (demo.place / "secret").read_text() == secret
 
 

@@ -25,6 +25,8 @@ AFTER = (
     "/accounts/logout/",
     "/accounts/password_change/",
     "/accounts/password_change/done/",
+    "/accounts/reauthenticate/",
+    "/accounts/sessions/",
 )
 # Looks do not depend on where sessions are kept.
 one_storage = pytest.mark.parametrize("storage", ["database"], indirect=True)
@@ -152,8 +154,9 @@ def test_whatever_has_the_focus_shows_it(page):
         if first.count():
             expect(first).to_be_focused()
         seen = set()
-        for _ in range(40):
-            page.keyboard.press("Tab")
+        for step in range(40):
+            if step or page.evaluate(FOCUS) is None:  # some pages put it into their first field
+                page.keyboard.press("Tab")
             focus = page.evaluate(FOCUS)
             if focus is None or focus["html"] in seen:
                 break

@@ -68,7 +68,32 @@ asyncio.run(visit())
     )
 
 
-def test_the_five_lines_switch_a_real_project_over_and_people_sign_in_again_once(stock):
+def test_with_the_line_for_live_sessions_nobody_signs_in_again_on_the_way_here_and_back(stock):
+    key = stock.shell(SIGN_IN + "print(browser.cookies['sessionid'].value)").strip()
+    before = (stock.package / "settings.py").read_text()
+    switch_over(stock)
+    for block in blocks(ROOT / "README.md"):
+        if block.marker.startswith("append"):
+            stock.play(block)
+    stock.command("python", "manage.py", "check", "--fail-level", "WARNING")
+    comes_in = f"""
+from django.test import Client
+old = Client()
+old.cookies["sessionid"] = {key!r}
+assert old.get("/admin/").status_code == 200
+assert old.cookies["sessionid"].value == {key!r}
+"""
+    stock.shell(comes_in)
+    settings = before.replace("INSTALLED_APPS = [", "INSTALLED_APPS = ['frontdesk',")
+    (stock.package / "settings.py").write_text(
+        settings + "\nSESSION_ENGINE = 'frontdesk.wayback.db'\n"
+    )
+    stock.shell(comes_in)
+    (stock.package / "settings.py").write_text(before)
+    stock.shell(comes_in)
+
+
+def test_the_five_lines_alone_switch_a_real_project_over_and_people_sign_in_again_once(stock):
     key = stock.shell(SIGN_IN + "print(browser.cookies['sessionid'].value)").strip()
     before = (stock.package / "settings.py").read_text().splitlines()
     switch_over(stock)

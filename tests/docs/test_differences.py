@@ -239,6 +239,18 @@ def test_digest(browser):
     assert browser.session.session_key == key_of(browser)
 
 
+@shows("A new password ends the other sessions at once, or not at all")
+@pytest.mark.urls("tests.pages.urls")
+@pytest.mark.parametrize(("ticked", "left"), [({"end_others": "on"}, 1), ({}, 2)])
+def test_new_password(user, ticked, left):
+    browsers = [Client(), Client()]
+    for browser in browsers:
+        browser.force_login(user)
+    fields = {"old_password": "open-sesame", "new_password1": "new", "new_password2": "new"}
+    browsers[0].post("/accounts/password_change/", {**fields, **ticked})
+    assert Session.objects.filter(user=user, ended=False).count() == left
+
+
 @shows("There is no session model to extend")
 def test_no_model():
     assert not hasattr(SessionStore, "get_model_class")

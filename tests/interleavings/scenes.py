@@ -64,7 +64,14 @@ CORE_TRIPLES = [
 ]
 
 
-def scene(names: Names, signed_in: bool, house: House, *, answers_travel: bool = False) -> Scene:
+def scene(
+    names: Names,
+    signed_in: bool,
+    house: House,
+    *,
+    answers_travel: bool = False,
+    world: type[World] = World,
+) -> Scene:
     """Let these operations meet in the same browser's session."""
     label = f"{' | '.join(names)} ({'signed in' if signed_in else 'anonymous'})"
     acts: list[Operation] = [arriving(n) if answers_travel else OPERATIONS[n] for n in names]
@@ -74,14 +81,14 @@ def scene(names: Names, signed_in: bool, house: House, *, answers_travel: bool =
     ]
 
     def begin() -> Flow[World]:
-        return World(house).furnished(signed_in=signed_in)
+        return world(house).furnished(signed_in=signed_in)
 
-    def finish(world: World) -> Flow[None]:
-        yield from world.finished()
+    def finish(done: World) -> Flow[None]:
+        yield from done.finished()
         if answers_travel:
-            oracles.browser_keeps_a_good_badge(world)
+            oracles.browser_keeps_a_good_badge(done)
         elif "login then save" not in names:  # two requests, so not one step
-            _some_sequential_order_explains(world, names, signed_in)
+            _some_sequential_order_explains(done, names, signed_in)
 
     return Scene(label, begin, actors, finish)
 

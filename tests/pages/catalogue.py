@@ -61,6 +61,13 @@ PAGES: dict[str, tuple[str, str, Visit]] = {
         "visitor",
         get("password_reset_confirm", args=("x", "y")),
     ),
+    "reauthenticate": ("reauthenticate.html", "member", get("reauthenticate", "?next=/in/")),
+    "reauthenticate-wrong": (
+        "reauthenticate.html",
+        "member",
+        post("reauthenticate", **{"reauthenticate-password": "no"}),
+    ),
+    "sessions": ("sessions.html", "member", get("frontdesk_sessions")),
     "reset-complete": ("password_reset_complete.html", "visitor", get("password_reset_complete")),
 }
 each_page = pytest.mark.parametrize("name", PAGES)

@@ -1,10 +1,13 @@
 """The pages are sound, accessible HTML. How they look and work is tested in tests/browser/."""
 
+from datetime import timedelta
+
 from django import forms
 from django.template.loader import render_to_string
+from django.test import Client
 from django.urls import reverse
 
-from tests.pages.catalogue import Page, each_page, page
+from tests.pages.catalogue import PASSWORD, Page, each_page, page
 
 
 @each_page
@@ -34,7 +37,14 @@ def test_each_field_has_a_label_and_descriptions_that_exist(name, show):
 
 
 def test_every_page_behind_sign_in_offers_to_sign_out_by_post(show):
-    for name in ("change", "change-done", "login-again", "logout-ask"):
+    for name in (
+        "change",
+        "change-done",
+        "login-again",
+        "logout-ask",
+        "sessions",
+        "reauthenticate",
+    ):
         forms_ = page(show(name)).all("form")
         assert any(form.get("action", reverse("logout")) == reverse("logout") for form in forms_)
         assert all(form["method"] == "post" for form in forms_)
@@ -56,7 +66,7 @@ def test_a_wrong_password_is_announced_without_saying_which_part_was_wrong(show)
 
 
 def test_password_managers_learn_whose_new_password_it_is(show, user):
-    for name in ("change", "reset-link"):
+    for name in ("change", "reset-link", "reauthenticate"):
         fields = page(show(name)).all("input")
         names = [field["value"] for field in fields if field.get("autocomplete") == "username"]
         assert names == [user.username]
@@ -65,6 +75,7 @@ def test_password_managers_learn_whose_new_password_it_is(show, user):
 def test_the_form_template_renders_every_kind_of_field():
     class Everything(forms.Form):
         token = forms.CharField(widget=forms.HiddenInput)
+        nickname = forms.CharField(required=False)
         remember = forms.BooleanField(required=False, help_text="Not on a shared machine.")
         way = forms.ChoiceField(choices=[("a", "A"), ("b", "B")], widget=forms.RadioSelect)
 
@@ -73,6 +84,7 @@ def test_the_form_template_renders_every_kind_of_field():
     assert len(found.all("fieldset")) == 1
     assert "way_error" in found.all("fieldset")[0]["aria-describedby"]
     assert "fd-field-checkbox" in html
+    # Of the two that may be left empty, nobody would ask whether a checkbox has to be ticked.
     assert [words for words in found.words if words == "(optional)"] == ["(optional)"]
     # A hidden field that fails has no place to say so but the top of the form.
     assert "Token: This field is required." in found.words
@@ -89,3 +101,28 @@ def test_an_outage_says_that_nobody_is_signed_out():
     assert any("You are not signed out" in words for words in found.words)
     assert "<no route>" in found.words
     assert not found.all("form")
+
+
+def test_each_button_of_the_sessions_says_what_it_ends(member, user):
+    for agent in (
+        "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0",
+        "curl/8",
+    ):
+        credentials = {"username": user.username, "password": PASSWORD}
+        Client(headers={"User-Agent": agent}).post(reverse("login"), credentials)
+    found = page(member.get(reverse("frontdesk_sessions")))
+    names = [button["aria-label"] for button in found.all("button") if "aria-label" in button]
+    assert sorted(names) == ["End Firefox on Linux", "End curl"]
+    assert len([item for item in found.all("li") if item.get("aria-current") == "true"]) == 1
+
+
+def test_the_form_that_answers_a_post_is_sound_html_too(member, settings):
+    settings.FRONTDESK = {"REAUTH_AGE": timedelta(microseconds=1)}
+    response = member.post(reverse("frontdesk_end_session"), {"session": '"><b>'})
+    found = page(response)
+    assert response.status_code == 403
+    assert not found.all("b")
+    assert {"type": "hidden", "name": "session", "value": '"><b>'} in found.all("input")
+    (field,) = [field for field in found.all("input") if field["type"] == "password"]
+    assert {"for": field["id"], "class": "fd-label"} in found.all("label")
+    assert field["autocomplete"] == "current-password"

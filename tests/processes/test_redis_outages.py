@@ -269,7 +269,9 @@ def test_w030_a_server_that_throws_sessions_out(server, memory, policy, ids):
 
 
 def test_e031_a_server_that_is_part_of_a_cluster():
-    with servers.redis("--cluster-enabled", "yes") as (_, url, _):
+    # The nodes' own port would be this one and 10,000, which may be too high or taken.
+    bus = ("--cluster-port", str(services.free_port()))
+    with servers.redis("--cluster-enabled", "yes", *bus) as (_, url, _):
         assert [message.id for message in RedisStorage(URL=url).check()] == ["frontdesk.E031"]
         unavailable(Caller(RedisStorage(URL=url), "sync"), *CALLS["insert"])
 

@@ -1,8 +1,18 @@
 """``MAX_SESSIONS_PER_USER``: held at each sign-in, also when ten arrive at once (ASVS 7.1.2)."""
 
+import threading
+from contextlib import suppress
+
 import pytest
+from asgiref.sync import async_to_sync
+from django.contrib import auth
+from django.contrib.auth.models import AnonymousUser, update_last_login
+from django.contrib.auth.signals import user_logged_in
+from django.db import connections, transaction
+from django.test import RequestFactory
 
 from frontdesk import conf, sessions
+from frontdesk.engine import SessionStore
 from frontdesk.errors import InvalidSetting, SessionLimitReached
 from frontdesk.storages.cache import CacheStorage
 from frontdesk.storages.database import DatabaseStorage
@@ -10,7 +20,7 @@ from frontdesk.storages.file import FileStorage
 from frontdesk.storages.memory import MemoryStorage
 from frontdesk.testing.conformance.crowds import arrive_at_once
 from tests import services
-from tests.requests.conftest import PASSWORD
+from tests.requests.conftest import PASSWORD, create
 from tests.requests.test_sessions import Login
 from tests.storages import places
 
@@ -105,7 +115,8 @@ def test_a_refused_sign_in_is_an_error_of_its_own(storage_setting, browser, user
         try:
             Login(request).login(user)
         except SessionLimitReached as error:
-            caught.append((str(error), request.user.is_authenticated))
+            told = [request.user, async_to_sync(request.auser)()]
+            caught.append((str(error), any(user.is_authenticated for user in told)))
 
     browser.do(task)
     browser.cookies.clear()
@@ -135,6 +146,43 @@ def test_of_ten_who_arrive_at_once_three_are_in_on_files(tmp_path, refuse):
 @services.each_database(transaction=True)
 def test_of_ten_who_arrive_at_once_three_are_in_on_a_database(database, refuse):
     assert arrive_at_once(DatabaseStorage(), "1", 3, 10, refuse=refuse) == 3
+
+
+@pytest.fixture
+def no_last_login():
+    """Django's receiver that writes last_login comes before ours or after it, or is not there at all."""
+    uid = "update_last_login"
+    assert user_logged_in.disconnect(dispatch_uid=uid)
+    yield
+    user_logged_in.connect(update_last_login, dispatch_uid=uid)
+
+
+@pytest.mark.parametrize("at", ["end_oldest", "refuse"])
+@services.each_database(transaction=True)
+def test_of_ten_whose_views_are_transactions_three_are_in(database, allow, no_last_login, at):
+    """ATOMIC_REQUESTS: what the others have stored is not committed yet when somebody counts."""
+    allow(3, at)
+    user, barrier, failures = create("ada"), threading.Barrier(10), []
+
+    def arrive():
+        request = RequestFactory().get("/")
+        request.session, request.user = SessionStore(), AnonymousUser()
+        try:
+            barrier.wait(timeout=30)
+            with suppress(SessionLimitReached), transaction.atomic(using=database):
+                auth.login(request, user, "django.contrib.auth.backends.ModelBackend")
+        except Exception as error:  # noqa: BLE001 (handed to the test)
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=arrive) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert sessions.count(user) == 3
 
 
 @REFUSE

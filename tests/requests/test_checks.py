@@ -75,6 +75,21 @@ def unknown_database(settings, monkeypatch):
     monkeypatch.setattr(connections["default"], "vendor", "oracle")
 
 
+DATABASE_STORAGE = "frontdesk.storages.database.DatabaseStorage"
+
+
+def moves_from(origin):
+    return frontdesk_setting(MIGRATE_FROM=origin)
+
+
+def without_a_directory(settings, monkeypatch):
+    from django.contrib.sessions.backends.file import SessionStore
+
+    monkeypatch.delattr(SessionStore, "_storage_path", raising=False)
+    settings.SESSION_FILE_PATH = "/proc/nowhere"
+    settings.FRONTDESK = {"MIGRATE_FROM": "django.contrib.sessions.backends.file"}
+
+
 CASES = [
     (
         "E001",
@@ -90,7 +105,7 @@ CASES = [
     ("W003", middleware(STOCK_SESSION, AUTHENTICATION), "Use both"),
     ("W013", middleware(STOCK_SESSION, STOCK_AUTHENTICATION), f"by {SESSION!r}"),
     ("E004", frontdesk_setting(IDLE_TIMOUT=1), "Did you mean 'IDLE_TIMEOUT'?"),
-    ("E004", frontdesk_setting(XYZZY=1), "The keys are: STORAGE, IDLE_TIMEOUT"),
+    ("E004", frontdesk_setting(XYZZY=1), "The keys are: STORAGE, MIGRATE_FROM, IDLE_TIMEOUT"),
     ("E005", frontdesk_setting(IDLE_TIMEOUT=60), "positive datetime.timedelta"),
     ("E005", frontdesk_setting(CLIENT_INFO="some"), "one of 'full', 'masked', 'off'"),
     ("E005", setting("FRONTDESK", ["STORAGE"]), "should be a dictionary"),
@@ -116,6 +131,23 @@ CASES = [
         "/proc/nowhere: Path must be a valid database",
     ),
     ("W014", setting("GEOIP_PATH", "/proc/nowhere"), "or remove the setting"),
+    (
+        "W015",
+        frontdesk_setting(NEW_DEVICE_MAIL=True, CLIENT_INFO="off"),
+        "Set FRONTDESK['CLIENT_INFO'] to 'masked' or 'full'",
+    ),
+    (
+        "W016",
+        frontdesk_setting(NEW_DEVICE_MAIL=True, HISTORY_RETENTION=None),
+        "Set FRONTDESK['HISTORY_RETENTION']",
+    ),
+    ("E005", frontdesk_setting(MIGRATE_FROM=7), "the dotted path of a session engine"),
+    ("E020", moves_from("no.such.engine"), "is not a session engine"),
+    ("E020", moves_from("django.contrib.sessions.backends.signed_cookies"), "Django's db"),
+    ("E020", moves_from("frontdesk.engine"), "Django's db"),
+    ("E020", without_a_directory, "doesn't exist"),
+    ("E020", moves_from({"BACKEND": DATABASE_STORAGE}), "where they lived before"),
+    ("E009", moves_from({"BACKEND": "no.such.Storage"}), "FRONTDESK['MIGRATE_FROM']"),
     ("E012", unknown_database, "PostgreSQL, SQLite, MariaDB or MySQL"),
 ]
 

@@ -18,6 +18,7 @@ DAY = 86_400 * SECOND
 DEFAULTS = {
     "storage_backend": "frontdesk.storages.database.DatabaseStorage",
     "storage_options": {},
+    "migrate_from": None,
     "idle_timeout": 14 * DAY,
     "absolute_timeout": 30 * DAY,
     "activity_interval": 60 * SECOND,

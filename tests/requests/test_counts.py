@@ -94,7 +94,10 @@ def test_an_unknown_cookie_takes_one_statement_that_reads(database, browser, que
 
 
 @services.each_database()
-def test_signing_out_takes_one_read_and_one_write(database, member, queries):
+def test_signing_out_takes_one_read_and_one_write(database, member, queries, settings):
+    """And one into the history, if there is one: see tests/history/test_counts.py."""
+    settings.FRONTDESK = {"HISTORY_RETENTION": None}
+
     def leave(request):
         yield step(auth, "logout", request)
 

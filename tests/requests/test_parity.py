@@ -68,6 +68,7 @@ ONE_COLOUR = {
     "get_session_cookie_age": "computes",
     "is_empty": "looks only at what was read",
     "renew_sign_in": "notes what the next save is to do",
+    "when_signed_in": "notes what the next save is to do",
     # Flows have no colour: run() and arun() give them one.
     **dict.fromkeys(
         [
@@ -153,6 +154,9 @@ def test_every_verb_of_every_storage_has_its_twin(kind, verb):
 ONE_COLOUR_OF_A_STORAGE = {
     "after_commit": "where there is a transaction, there is no await",
     "check": "runs in manage.py check only",
+    "count_expired": "for the command, which is synchronous",
+    "live_rows": "for the admin, which is synchronous",
+    "move": "for the command, which is synchronous",
     "scan": "for the admin and the command, which are synchronous",
 }
 
@@ -180,7 +184,6 @@ def test_a_native_twin_is_not_only_half_of_the_verbs(kind):
 
 NO_TWIN = {
     "end_all_of": "a flow",
-    "told_ends": "a flow",
     "info_of": "computes",
     "user_id_of": "computes",
 }

@@ -10,7 +10,7 @@ import pytest
 from tests import services
 
 ROOT = Path(services.__file__).parent.parent
-SUITES = ["test_login.py", "test_counts.py"]
+SUITES = ["requests/test_login.py", "requests/test_counts.py", "history/test_facts.py"]
 DATABASES = "database or sqlite or postgresql or mariadb"  # other storages don't know the model
 
 
@@ -19,7 +19,7 @@ DATABASES = "database or sqlite or postgresql or mariadb"  # other storages don'
 def test_signing_in_works_with_the_user_model_of(project):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", DATABASES]
     command += [f"--ds=tests.projects.{project}.settings"]
-    command += [f"tests/requests/{name}" for name in SUITES]
+    command += [f"tests/{name}" for name in SUITES]
     # A directory, and so databases, of its own.
     environment = {
         name: value for name, value in os.environ.items() if name != "FRONTDESK_TEST_DIR"

@@ -2,10 +2,12 @@
 
 import pytest
 
+from frontdesk.drive import Call
 from frontdesk.storages.cache import CacheStorage
 from frontdesk.storages.database import DatabaseStorage
 from frontdesk.storages.file import FileStorage
 from frontdesk.storages.memory import MemoryStorage
+from frontdesk.storages.moving import MovingStorage
 from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing import StorageConformance
 from tests import services
@@ -46,6 +48,51 @@ class TestFile(StorageConformance):
     @pytest.fixture
     def other(self, tmp_path):
         return FileStorage(DIRECTORY=tmp_path / "sessions")
+
+
+class TestMoving(TestMemory):
+    """All begin in the new one."""
+
+    @pytest.fixture
+    def storage(self):
+        return MovingStorage(MemoryStorage(), MemoryStorage())
+
+
+class StillToMove(MovingStorage):
+    """All begin in the old one, so each verb finds them there."""
+
+    def _insert(self, record):
+        return (yield Call(self.old, "insert", (record,)))
+
+
+REMEMBERS_MOVES = dict.fromkeys(
+    (
+        "test_purge_leaves_sessions_that_were_seen_since",
+        "test_purge_takes_old_memories_of_ended_sessions",
+    ),
+    "the old storage's memory of the move, or of the end, goes too",
+)
+
+
+class TestStillToMove(TestMemory):
+    not_applicable = TestMemory.not_applicable | REMEMBERS_MOVES
+
+    @pytest.fixture
+    def storage(self):
+        return StillToMove(MemoryStorage(), MemoryStorage())
+
+
+@pytest.mark.django_db(transaction=True)
+class TestStillToMoveFromFilesToTheDatabase(StorageConformance):
+    not_applicable = REMEMBERS_MOVES
+
+    @pytest.fixture
+    def storage(self, tmp_path):
+        return StillToMove(DatabaseStorage(), FileStorage(DIRECTORY=tmp_path / "sessions"))
+
+    @pytest.fixture
+    def other(self, tmp_path):
+        return StillToMove(DatabaseStorage(), FileStorage(DIRECTORY=tmp_path / "sessions"))
 
 
 @services.each_database()

@@ -7,6 +7,7 @@ A storage knows no request, no cookie and no policy. It never swallows an error:
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, runtime_checkable
 
 from asgiref.sync import sync_to_async
@@ -32,6 +33,9 @@ class Storage(ABC):
 
     thread_sensitive = True
     """Whether the verbs must run on the thread that Django keeps for its database connections."""
+
+    transactional = False
+    """Whether a transaction of the project's can roll back what is done here; then ``after_commit`` waits."""
 
     def __init__(self) -> None:
         self.incident = Incident()
@@ -177,4 +181,23 @@ class Scans(Protocol):
 
         A few at a time, so that memory does not grow with their number. One that begins or moves
         meanwhile may be missed.
+        """
+
+
+@runtime_checkable
+class CountsExpired(Protocol):
+    """An optional ability: saying how much there is to purge, without doing it."""
+
+    def count_expired(self, now: int) -> int:
+        """Return how many rows or files ``purge`` would delete."""
+
+
+@runtime_checkable
+class HasTable(Protocol):
+    """An optional ability: the sessions are rows, which the ORM can filter, sort and page."""
+
+    def live_rows(self) -> AbstractContextManager[Any]:
+        """Give a query set of :class:`frontdesk.models.Session`: what ``scan`` would go through.
+
+        Within the context, a fault of the database raises ``StorageUnavailable``.
         """

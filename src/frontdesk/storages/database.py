@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from django.core.checks import CheckMessage, Error
 from django.db import IntegrityError, InterfaceError, InternalError, OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet
 
 from frontdesk import clock
 from frontdesk.errors import Conflict, InvalidSetting, StorageUnavailable, UndecodableRecord
@@ -33,6 +34,8 @@ SCANNED = 500
 
 class DatabaseStorage(Storage):
     """Sessions as rows of ``frontdesk_session``, in the database that the routers choose for it."""
+
+    transactional = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,10 +103,9 @@ class DatabaseStorage(Storage):
             user = self._for(connection).user(user_id)
             if user is None:
                 return []
-            owned = Session.objects.using(connection.alias).filter(
-                user_id=user, ended=False, expires__gt=clock.now()
-            )
-            return list(_readable(owned.order_by("-last_seen").values_list(*COLUMNS)))
+            with self.live_rows() as live:
+                owned = live.filter(user_id=user).order_by("-last_seen")
+                return list(_readable(owned.values_list(*COLUMNS)))
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
         with _available() as connection:
@@ -129,36 +131,52 @@ class DatabaseStorage(Storage):
 
     def purge(self, now: int, limit: int) -> Purged:
         with _available() as connection:
+            dialect = self._for(connection).dialect
             over = Session.objects.using(connection.alias).filter(expires__lte=now)
-            rows = list(
-                over.values_list("pk", "user_id", "last_seen", "idle", "deadline", "ended")[:limit]
-            )
-            if not rows:
-                return Purged(0, ())
-            pks = [row[0] for row in rows]
-            # Asked again, as a session may have been renewed between the two.
-            removed, _ = over.filter(pk__in=pks).delete()
-            renewed: set[str] = set()
-            if removed < len(rows):
-                there = Session.objects.using(connection.alias).filter(pk__in=pks)
-                renewed = set(there.values_list("pk", flat=True))
+            if dialect.row_locks:
+                # Held before they go, so that of two who purge at once each tells only what it deletes.
+                over = over.select_for_update(skip_locked=dialect.skips_locked)
+            columns = ("pk", "user_id", "last_seen", "idle", "deadline", "ended")
+            with transaction.atomic(using=connection.alias) if dialect.row_locks else nullcontext():
+                rows = list(over.order_by("expires").values_list(*columns)[:limit])
+                gone = self._delete(connection, [row[0] for row in rows], now) if rows else set()
         return Purged(
-            removed,
+            len(gone),
             [
-                Expired(Digest(pk), owner_as_text(user), seen + idle <= end)
+                Expired(Digest(pk), owner_as_text(user), seen + idle <= end, min(seen + idle, end))
                 for pk, user, seen, idle, end, ended in rows
-                if not ended and pk not in renewed
+                if pk in gone and not ended
             ],
         )
+
+    def _delete(self, connection: BaseDatabaseWrapper, names: list[str], now: int) -> set[str]:
+        """Delete rows that have expired, and return which of them this call has deleted."""
+        sql = self._for(connection)
+        statement, params = sql.delete(names, now)
+        if sql.dialect.row_locks:
+            _execute(connection, (statement, params))
+            return set(names)
+        return set(_digests(connection, (f"{statement} RETURNING digest", params)))
+
+    def count_expired(self, now: int) -> int:
+        """See :class:`~frontdesk.storages.base.CountsExpired`."""
+        with _available() as connection:
+            return Session.objects.using(connection.alias).filter(expires__lte=now).count()
+
+    @contextmanager
+    def live_rows(self) -> Iterator[QuerySet[Session]]:
+        """See :class:`~frontdesk.storages.base.HasTable`."""
+        with _available() as connection:
+            rows = Session.objects.using(connection.alias)
+            yield rows.filter(ended=False, expires__gt=clock.now())
 
     def scan(self, after: str = "") -> Iterator[Record]:
         """See :class:`~frontdesk.storages.base.Scans`."""
         while True:
-            with _available() as connection:
-                live = Session.objects.using(connection.alias).filter(
-                    digest__gt=after, ended=False, expires__gt=clock.now()
+            with self.live_rows() as live:
+                rows = list(
+                    live.filter(digest__gt=after).order_by("digest").values_list(*COLUMNS)[:SCANNED]
                 )
-                rows = list(live.order_by("digest").values_list(*COLUMNS)[:SCANNED])
             if not rows:
                 return
             yield from _readable(rows)

@@ -91,15 +91,26 @@ class FileStorage(SlotStorage):
     def purge(self, now: int, limit: int) -> Purged:
         removed, over = 0, list[Expired]()
         try:
-            for path in chain(self._files("s"), self._files("u")):
+            for path in self._over(now):
                 if removed >= limit:
                     break
-                if _expired(path, now) and (data := self._unlinked(path, now)) is not None:
+                if (data := self._unlinked(path, now)) is not None:
                     removed += 1
                     over += expired_in(f"{path.parent.parent.name}-{path.name}", data)
         except OSError as error:
             raise StorageUnavailable(f"the session files cannot be listed: {error}") from error
         return Purged(removed, over)
+
+    def count_expired(self, now: int) -> int:
+        """See :class:`~frontdesk.storages.base.CountsExpired`."""
+        try:
+            return sum(1 for _ in self._over(now))
+        except OSError as error:
+            raise StorageUnavailable(f"the session files cannot be listed: {error}") from error
+
+    def _over(self, now: int) -> Iterator[Path]:
+        every = chain(self._files("s"), self._files("u"))
+        return (path for path in every if _expired(path, now))
 
     def _unlinked(self, path: Path, now: int) -> bytes | None:
         """Delete a file that has expired and return what was in it."""

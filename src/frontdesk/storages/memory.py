@@ -72,7 +72,10 @@ class MemoryStorage(Storage):
 
     def insert(self, record: Record) -> bool:
         with self._lock:
-            return self._slots.setdefault(record.digest, record) is record
+            if record.digest in self._slots:
+                return False
+            self._slots[record.digest] = record
+            return True
 
     def update(self, digest: Digest, changes: Changes) -> bool:
         with self._lock:
@@ -118,15 +121,23 @@ class MemoryStorage(Storage):
 
     def purge(self, now: int, limit: int) -> Purged:
         with self._lock:
-            over = [
-                found
-                for found in self._slots.values()
-                if (found.until if isinstance(found, Ended) else found.expires) <= now
-            ][:limit]
+            over = self._over(now)[:limit]
             for found in over:
                 del self._slots[found.digest]
                 self._moved.pop(found.digest, None)
         return Purged(len(over), [expired(found) for found in over if isinstance(found, Record)])
+
+    def count_expired(self, now: int) -> int:
+        """See :class:`~frontdesk.storages.base.CountsExpired`."""
+        with self._lock:
+            return len(self._over(now))
+
+    def _over(self, now: int) -> list[Record | Ended]:
+        return [
+            found
+            for found in self._slots.values()
+            if (found.until if isinstance(found, Ended) else found.expires) <= now
+        ]
 
     def scan(self, after: str = "") -> Iterator[Record]:
         """See :class:`~frontdesk.storages.base.Scans`."""

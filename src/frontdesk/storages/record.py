@@ -66,6 +66,8 @@ class Expired(NamedTuple):
     user_id: str | None
     idle: bool
     """Whether it had gone unseen for too long, or its deadline had come."""
+    at: int
+    """When that was."""
 
 
 class Purged(NamedTuple):
@@ -79,7 +81,7 @@ class Purged(NamedTuple):
 def expired(record: Record) -> Expired:
     """Return what is to be said of ``record`` when it is purged."""
     idle = record.last_seen + record.idle <= record.deadline
-    return Expired(record.digest, record.user_id, idle)
+    return Expired(record.digest, record.user_id, idle, record.expires)
 
 
 def beyond(

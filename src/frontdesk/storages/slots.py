@@ -145,7 +145,7 @@ class SlotStorage(Storage):
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
         names = [digest for digest in self._index(user_id) if digest not in keep]
-        return self._ended([self._end(digest, user_id, unborn=True) for digest in names])
+        return self._ended([self._end(digest, user_id, keep, unborn=True) for digest in names])
 
     def remove_beyond(
         self, user_id: str, limit: int, among: Collection[Digest] | None = None
@@ -189,12 +189,17 @@ class SlotStorage(Storage):
         return slot.record if arrived else None
 
     def _end(
-        self, digest: Digest, owner: str | Anybody | None, *, unborn: bool = False
+        self,
+        digest: Digest,
+        owner: str | Anybody | None,
+        keep: Collection[Digest] = (),
+        *,
+        unborn: bool = False,
     ) -> Digest | None:
         """Turn a live session of ``owner`` into a tombstone and return its name, or ``None``.
 
-        If it has just moved elsewhere, end it there. With ``unborn``, end it also if only its name is
-        there yet: a sign-in of its user is under way.
+        If it has just moved elsewhere, end it there, unless it moved to one of ``keep``. With
+        ``unborn``, end it also if only its name is there yet: a sign-in of its user is under way.
         """
         for _ in range(TRIES):
             try:
@@ -203,6 +208,8 @@ class SlotStorage(Storage):
                 return None  # it answers nobody, and must not keep the others from being ended
             if isinstance(slot, Tombstone) and slot.moved_to and slot.until > clock.now():
                 digest, owner = slot.moved_to, slot.user_id if owner is ANYBODY else owner
+                if digest in keep:
+                    return None
                 continue
             record = self._record(slot)
             foreign = record is not None and owner not in {ANYBODY, record.user_id}

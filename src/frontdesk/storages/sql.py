@@ -57,11 +57,14 @@ class Dialect:
     """Whether a patch may remove one key and do anything else."""
     row_locks: bool = True
     """Whether there is SELECT ... FOR UPDATE."""
+    skips_locked: bool = False
+    """Whether SKIP LOCKED is of use. On MariaDB, a DELETE by a long list of keys may look at all rows,
+    and two that have skipped each other's would wait for each other."""
 
 
 DIALECTS = {
     # The values are strings, so the only nulls to strip are those of the patch: the removed keys.
-    "postgresql": Dialect("jsonb_strip_nulls({} || %s::jsonb)", "%s::jsonb"),
+    "postgresql": Dialect("jsonb_strip_nulls({} || %s::jsonb)", "%s::jsonb", skips_locked=True),
     "sqlite": Dialect("json_patch({}, %s)", "%s", greatest="MAX", least="MIN", row_locks=False),
     # MariaDB 10.11 gets some patches wrong that remove a key beside another change: of
     # JSON_MERGE_PATCH('{"a":"3","b":"3","h":"1"}', '{"b":null,"a":null}') it leaves b in place.
@@ -237,6 +240,11 @@ class Sql:
                 f"UPDATE {self.table} SET version = version {where} RETURNING digest, last_seen"  # noqa: S608
             )
         return statement, [*params, now]
+
+    def delete(self, digests: list[str], now: int) -> Statement:
+        """Delete those of ``digests`` that have expired by ``now``."""
+        statement = f"DELETE FROM {self.table} WHERE digest IN ({marks(digests)}) AND expires <= %s"  # noqa: S608
+        return statement, [*digests, now]
 
     def moved(self, digests: Collection[Digest], now: int) -> Statement:
         """Select where those of ``digests`` are that were rotated a moment ago, and whose they were."""

@@ -107,14 +107,14 @@ class Endings(Ground):
         record = insert(do, user_id=self.user_id(1))
         clock.set(record.expires)
         assert list(do("purge", clock.now(), 100).expired) == [
-            Expired(record.digest, self.user_id(1), idle=True)
+            Expired(record.digest, self.user_id(1), idle=True, at=record.expires)
         ]
 
     def test_purge_tells_whose_deadline_had_come(self, do: Caller, clock: Clock) -> None:
         record = insert(do, user_id=self.user_id(1), deadline=clock.now() + MINUTE)
         clock.set(record.deadline)
         assert list(do("purge", clock.now(), 100).expired) == [
-            Expired(record.digest, self.user_id(1), idle=False)
+            Expired(record.digest, self.user_id(1), idle=False, at=record.expires)
         ]
 
     def test_purge_takes_no_more_than_its_limit(self, do: Caller, clock: Clock) -> None:

@@ -115,6 +115,14 @@ class Users(Ground):
         assert all(is_ended(do, digest) for digest in digests)
         assert do("of_user", self.user_id(1)) == []
 
+    def test_a_session_that_has_just_been_rotated_can_be_the_one_to_keep(self, do: Caller) -> None:
+        """As when a password is changed, and all other sessions end."""
+        own, other = (insert(do, user_id=self.user_id(1)) for _ in range(2))
+        new = fresh_digest()
+        do("rotate", own.digest, new, Changes())
+        assert do("remove_of_user", self.user_id(1), {new}) == [other.digest]
+        assert isinstance(do("read", new), Record)
+
     def test_all_sessions_of_a_user_but_some_can_be_ended(self, do: Caller) -> None:
         one, two, three = (insert(do, user_id=self.user_id(1)) for _ in range(3))
         ended = do("remove_of_user", self.user_id(1), {one.digest, three.digest, fresh_digest()})

@@ -47,6 +47,9 @@ class Session(models.Model):
     class Meta:
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
+        # Staff may see sessions, and may end them. Nobody edits one.
+        default_permissions = ("view",)
+        permissions = [("end_session", _("Can end session"))]
 
     def __str__(self) -> str:
-        return self.digest
+        return self.digest[:12]  # enough to tell it from others, and fits a heading

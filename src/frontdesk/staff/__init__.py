@@ -1,0 +1,1 @@
+"""The pages of the admin; :mod:`frontdesk.admin` registers them."""

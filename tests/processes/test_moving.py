@@ -1,0 +1,19 @@
+"""The short form of ``make moving``: a site of stock Django's moves here and back while people use it."""
+
+import pytest
+
+from benchmarks.moving.__main__ import faults, moved
+from tests import services
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("engine", "database"), [("db", "postgresql"), ("file", "sqlite")])
+def test_nobody_is_signed_out_on_the_way_here_and_back_under_traffic(engine, database):
+    if database != "sqlite":
+        services.require(database)
+    report = moved(engine, database, sessions=1000, seconds=2)
+    assert faults(report) == 0, report
+    imported, exported = (said["moved"] for _, _, said in report if said)
+    assert imported > 100
+    assert exported > 100
+    assert all(seen["requests"] for _, seen, _ in report)
