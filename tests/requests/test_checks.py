@@ -90,6 +90,16 @@ def without_a_directory(settings, monkeypatch):
     settings.FRONTDESK = {"MIGRATE_FROM": "django.contrib.sessions.backends.file"}
 
 
+def redis_that_says(**told):
+    """A Redis without the server: tests/processes/test_redis_outages.py asks real ones."""
+
+    def arrange(settings, monkeypatch):
+        storage("frontdesk.storages.redis.RedisStorage", URL="redis://127.0.0.1")(settings, None)
+        monkeypatch.setattr("redis.Redis.info", lambda client, section: told)
+
+    return arrange
+
+
 CASES = [
     (
         "E001",
@@ -142,6 +152,12 @@ CASES = [
         "Set FRONTDESK['HISTORY_RETENTION']",
     ),
     ("E005", frontdesk_setting(MIGRATE_FROM=7), "the dotted path of a session engine"),
+    (
+        "W030",
+        redis_that_says(maxmemory=1, maxmemory_policy="allkeys-lru"),
+        "Set maxmemory-policy to noeviction",
+    ),
+    ("E031", redis_that_says(cluster_enabled=1), "several behind Sentinel"),
     ("E020", moves_from("no.such.engine"), "is not a session engine"),
     ("E020", moves_from("django.contrib.sessions.backends.signed_cookies"), "Django's db"),
     ("E020", moves_from("frontdesk.engine"), "Django's db"),

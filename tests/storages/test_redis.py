@@ -1,7 +1,6 @@
 """What is the Redis storage's own: its options, its round trips, its keys, its clients."""
 
 import asyncio
-import gc
 import itertools
 import os
 import subprocess
@@ -486,5 +485,4 @@ def test_a_storage_that_is_dropped_closes_its_connections(redis_place):
     storage.read(fresh_digest())
     (connection,) = [c for c in storage._clients.get().connection_pool._connections if c]
     del storage
-    gc.collect()
     assert connection._sock is None
