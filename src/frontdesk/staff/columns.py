@@ -6,15 +6,13 @@ None has the name of a field of the model, since the admin would show that inste
 from datetime import datetime
 
 from django.contrib import admin
-from django.contrib.humanize.templatetags.humanize import naturaltime
-from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from frontdesk.devices import device_in_words
 from frontdesk.models import Session
+from frontdesk.moments import ago_in_words, exactly_in_short
 from frontdesk.staff.data import data_shown
 from frontdesk.staff.rows import seen
 
@@ -46,7 +44,7 @@ class Columns:
 
     @admin.display(description=_("last seen"), ordering="last_seen")
     def seen_at(self, row: Session) -> str:
-        return str(naturaltime(seen(row).info.last_seen))
+        return ago_in_words(seen(row).info.last_seen)
 
     @admin.display(description=_("ends"), ordering="expires", empty_value="-")
     def ends(self, row: Session) -> str:
@@ -84,7 +82,4 @@ class Columns:
 
 
 def _moment(at: datetime | None) -> str:
-    """Return a moment in the project's time zone, short, in the form of the active language."""
-    if at is None:
-        return ""
-    return date_format(localtime(at), "SHORT_DATETIME_FORMAT")
+    return "" if at is None else exactly_in_short(at)
