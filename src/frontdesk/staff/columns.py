@@ -10,7 +10,6 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from frontdesk.devices import device_in_words
 from frontdesk.models import Session
 from frontdesk.moments import ago_in_words, exactly_in_short
 from frontdesk.staff.data import data_shown
@@ -31,7 +30,7 @@ class Columns:
 
     @admin.display(description=_("device"), ordering="user_agent")
     def device(self, row: Session) -> str:
-        words = device_in_words(seen(row).info.user_agent)
+        words = seen(row).info.device
         return gettext("%(device)s (this one)") % {"device": words} if seen(row).own else words
 
     @admin.display(description=_("address"), ordering="ip", empty_value="-")
@@ -48,9 +47,7 @@ class Columns:
 
     @admin.display(description=_("ends"), ordering="expires", empty_value="-")
     def ends(self, row: Session) -> str:
-        info = seen(row).info
-        ends = (at for at in (info.idle_until, info.ends_at) if at is not None)
-        return _moment(min(ends, default=None))
+        return _moment(seen(row).info.ends)
 
     @admin.display(description=_("session id"))
     def session_id(self, row: Session) -> str:
