@@ -1,4 +1,4 @@
-"""How flows speak to a storage: each call keeps the book of the storage's outages."""
+"""How flows speak to a storage, so that an outage of it is logged when it begins and when it is over."""
 
 from typing import Any, Protocol
 

@@ -37,10 +37,12 @@ def _duration(value: Any) -> str | None:
     return "a positive datetime.timedelta, for example timedelta(days=14)"
 
 
-def _duration_or_none(value: Any) -> str | None:
-    return (
-        None if value is None else _duration(value) and f"{_duration(value)}, or None for no limit"
-    )
+def _duration_or_none(meaning: str) -> Callable[[Any], str | None]:
+    def problem(value: Any) -> str | None:
+        wanted = None if value is None else _duration(value)
+        return wanted and f"{wanted}, or None {meaning}"
+
+    return problem
 
 
 def _duration_or_zero(value: Any) -> str | None:
@@ -73,12 +75,6 @@ def _count(value: Any) -> str | None:
 def _one_of(*choices: str) -> Callable[[Any], str | None]:
     wanted = "one of " + ", ".join(repr(choice) for choice in choices)
     return lambda value: None if value in choices else wanted
-
-
-def _duration_or_off(value: Any) -> str | None:
-    return (
-        None if value is None else _duration(value) and f"{_duration(value)}, or None to keep none"
-    )
 
 
 def is_limit(value: Any) -> bool:
@@ -118,7 +114,7 @@ SETTINGS = (
     Setting(
         "ABSOLUTE_TIMEOUT",
         lambda: timedelta(days=30),
-        _duration_or_none,
+        _duration_or_none("for no limit"),
         "How long after signing in a session ends for good, however active; None for no limit.",
     ),
     Setting(
@@ -160,7 +156,7 @@ SETTINGS = (
     Setting(
         "HISTORY_RETENTION",
         lambda: timedelta(days=90),
-        _duration_or_off,
+        _duration_or_none("to keep none"),
         "How long sign-ins, failed tries, re-entries and endings are remembered; None to keep none.",
     ),
     Setting(

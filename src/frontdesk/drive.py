@@ -1,4 +1,4 @@
-"""The only place that knows sync from async.
+"""Where an operation of a session meets sync and async.
 
 An operation of the session is a generator, a *flow*: it yields calls and receives their results. ``run``
 drives it with the plain methods, ``arun`` with their twins that start with ``a``. A test can drive several

@@ -132,6 +132,7 @@ def _rows(user: AbstractBaseUser, limit: int) -> Iterator[HistoryEntry]:
 
 
 def entry_of(row: HistoryEntry) -> Entry:
+    """Return ``row`` for people and programs."""
     return Entry(
         what=What(row.what),
         at=clock.to_datetime(row.at),

@@ -1,7 +1,8 @@
 """What is written into the history, by receivers of signals.
 
-Each writes at most one statement, none while ``HISTORY_RETENTION`` is ``None``, and never raises. What a
-view writes in a transaction that it then rolls back is gone with it, a failed try too.
+Each writes at most one statement, none while ``HISTORY_RETENTION`` is ``None``, and never raises. The
+purge is the exception: it takes two statements a batch, and with ``None`` it deletes what is still there.
+What a view writes in a transaction that it then rolls back is gone with it, a failed try too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -149,9 +150,10 @@ def _forget(user_id: Any, name: object) -> None:
 
 
 def purged_too(**_kwargs: Any) -> None:
-    """Receive :data:`frontdesk.signals.expired_cleared`: ``clearsessions`` clears the history too."""
-    while history.purge():
-        pass
+    """Receive :data:`frontdesk.signals.expired_cleared`: who purges the sessions purges the history."""
+    with history.undisturbed():
+        while history.purge():
+            pass
 
 
 def _meta(request: Any) -> Mapping[str, Any]:

@@ -7,16 +7,14 @@ when the storage cannot answer, which the middleware turns into a 503.
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.conf import settings
-from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
-from django.utils.module_loading import import_string
 
 from frontdesk import clock, methods, policy, values
 from frontdesk.asking import asked
 from frontdesk.conf import options
 from frontdesk.devices import device_in_words
+from frontdesk.difference import user_in
 from frontdesk.drive import Flow, arun, run
 from frontdesk.places import place_of
 from frontdesk.session import Session
@@ -24,6 +22,7 @@ from frontdesk.signals import End, Reason, told_ends
 from frontdesk.storages import get_storage
 from frontdesk.storages.record import FOREVER, Record
 from frontdesk.tokens import Digest, as_digest
+from frontdesk.values import Serializer, serializer_in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,12 @@ class SessionInfo:
     user_agent: str
     methods: tuple[str, ...] = ()
     """How the user signed in, see :func:`frontdesk.methods.methods_of`."""
+
+    @property
+    def ends(self) -> datetime | None:
+        """When it ends if it is not used before, whichever limit is the earlier; ``None`` if never."""
+        moments = (at for at in (self.idle_until, self.ends_at) if at is not None)
+        return min(moments, default=None)
 
     @property
     def device(self) -> str:
@@ -154,13 +159,15 @@ def _current(request: HttpRequest) -> Flow[SessionInfo | None]:
     # What this request will record when it ends, so that a page shows what holds once it is read.
     if policy.touch_is_due(record, options(), now):
         record = replace(record, last_seen=now)
-    return info_of(record)
+    return info_of(record, serializer_in_force())
 
 
 def _for_user(user: AbstractBaseUser) -> Flow[list[SessionInfo]]:
     records = yield from asked(get_storage(), "of_user", user_id_of(user))
-    now = clock.now()
-    return [info_of(record) for record in records if policy.is_alive(record, options(), now)]
+    now, serializer = clock.now(), serializer_in_force()
+    return [
+        info_of(record, serializer) for record in records if policy.is_alive(record, options(), now)
+    ]
 
 
 def _end(user: AbstractBaseUser, session_id: str, reason: Reason) -> Flow[list[Digest]]:
@@ -178,15 +185,15 @@ def _end_others(request: HttpRequest, reason: Reason) -> Flow[int]:
     if not isinstance(session, Session):
         return 0
     cache = yield from session.opened()
-    if SESSION_KEY not in cache:
+    user_id = user_in(cache)
+    if user_id is None:
         return 0
     keep = () if session.session_id is None else (session.session_id,)
-    return (yield from end_all_of(str(cache[SESSION_KEY]), reason, keep))
+    return (yield from end_all_of(user_id, reason, keep))
 
 
-def info_of(record: Record) -> SessionInfo:
+def info_of(record: Record, serializer: Serializer) -> SessionInfo:
     """Return ``record`` without its data. What cannot be decoded in it says nothing of its methods."""
-    serializer = import_string(settings.SESSION_SERIALIZER)()
     return SessionInfo(
         id=record.digest,
         user_id=record.user_id,

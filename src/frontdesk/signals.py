@@ -1,7 +1,8 @@
 """What the front desk tells to whoever listens: a session has begun, has a new key, or has ended.
 
 Each is sent once what it tells can no longer be rolled back, and an error of a receiver is logged, not
-raised. The ``sender`` is the class of the storage. Arguments, all of them text or ``None``:
+raised. The ``sender`` is the class of the storage. Arguments, text or
+``None`` unless noted:
 
 ``session_started``
     ``session_id``, ``user_id``, ``ip``, ``user_agent``. Anonymous sessions are told too.
@@ -15,7 +16,9 @@ raised. The ``sender`` is the class of the storage. Arguments, all of them text 
     sent for each. For receivers that write to a database.
 
 ``expired_cleared``
-    No arguments: ``manage.py clearsessions`` has removed what had expired.
+    No arguments: nothing that has expired is left. Sent by ``manage.py clearsessions``, by
+    ``SessionStore.clear_expired()``, and by ``manage.py frontdesk purge`` unless it was stopped before
+    its end, by ``--limit`` or by a person.
 
 One signal is of the other kind, that of Django's ``user_logged_in``: it is sent at once, within the
 request, its ``sender`` is the class of the user, and an error of a receiver is the view's.

@@ -1,6 +1,6 @@
-"""What a session holds and knows: Django's dictionary, and how it stands to what is stored. No I/O.
+"""What a session holds and knows: Django's dictionary, and how it stands to what is stored.
 
-See :mod:`frontdesk.session` for the operations that read and write it.
+No I/O of its own: see :mod:`frontdesk.session` for the operations that read and write it.
 """
 
 import logging

@@ -5,6 +5,9 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
+from django.conf import settings
+from django.utils.module_loading import import_string
+
 from frontdesk.errors import UndecodableRecord
 
 
@@ -16,6 +19,12 @@ class Serializer(Protocol):
 
     def loads(self, data: bytes) -> Any:
         """Undo ``dumps``."""
+
+
+def serializer_in_force() -> Serializer:
+    """Return what ``SESSION_SERIALIZER`` names."""
+    serializer: Serializer = import_string(settings.SESSION_SERIALIZER)()
+    return serializer
 
 
 def encode(values: Mapping[Any, Any], serializer: Serializer) -> dict[str, bytes]:

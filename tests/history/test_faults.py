@@ -4,6 +4,7 @@ import pytest
 from django.contrib import auth
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
+from django.core.management import call_command
 from django.db import connections
 from django.utils import translation
 
@@ -59,6 +60,15 @@ def test_an_incident_is_logged_once_and_its_end_once(device, user, monkeypatch, 
     assert "cannot answer" in first
     assert "frontdesk_not_migrated" in first
     assert "answers again" in last
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_purge_that_the_history_refuses_is_logged_and_the_sessions_are_purged(
+    storage_setting, no_table, caplog
+):
+    call_command("clearsessions")
+    assert history.incident.open
+    assert len(incidents(caplog)) == 1
 
 
 @services.each_database()

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from frontdesk import sessions
 from frontdesk.conf import options
@@ -172,6 +173,13 @@ def test_the_list_says_who_on_what_and_marks_ones_own_session(chief, user):
     assert f'<a href="{USERS}{user.pk}/change/">ada</a>' in page
     assert "(this one)" not in page
     assert "(this one)" in chief.get(f"{LIST}?q=eve").text
+
+
+def test_how_long_ago_is_said_in_the_readers_language_by_the_clock_of_sessions(chief, clock, user):
+    enter(user)
+    clock.move(minutes=2)
+    with translation.override("de"):
+        assert "2\xa0Minuten her" in chief.get(f"{LIST}?q=ada").text
 
 
 def test_the_list_names_the_storage(chief):

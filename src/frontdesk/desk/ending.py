@@ -4,6 +4,8 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
+
 from frontdesk import clock, sessions
 from frontdesk.desk.console import Console
 from frontdesk.desk.subcommand import Exit, duration, known_user, stopped
@@ -59,13 +61,13 @@ class End:
     def run(self, console: Console, options: dict[str, Any]) -> None:
         """See ``Subcommand``."""
         _require_sense(options)
-        whose = _whose(options)
+        user = None if options["user"] is None else known_user(options["user"])
         if not options["yes"]:
             if not console.interactive:
                 raise stopped("Nobody is here to confirm; say --yes.", Exit.USAGE)
-            if not console.confirmed(f"End {whose}?"):
+            if not console.confirmed(f"End {_whose(options, user)}?"):
                 raise stopped("Nothing was ended.", Exit.NOTHING)
-        ended = _ended(options)
+        ended = _ended(options, user)
         if options["json"]:
             console.json({"ended": ended})
         else:
@@ -89,31 +91,29 @@ def _is_narrowed(options: dict[str, Any]) -> bool:
     return options["unseen_for"] is not None or options["signed_in_for"] is not None
 
 
-def _whose(options: dict[str, Any]) -> str:
-    """Return in words what is about to end; a user who does not exist ends the command here."""
+def _whose(options: dict[str, Any], user: AbstractBaseUser | None) -> str:
+    """Return in words what is about to end."""
     if options["session"] is not None:
         return f"session {options['session']}"
     which = "the old sessions" if _is_narrowed(options) else "all sessions"
-    if options["everybody"]:
+    if user is None:
         return f"{which} of everybody, yours included"
-    user = known_user(options["user"])
     return f"{which} of {user.get_username()} (user id {user.pk})"
 
 
-def _ended(options: dict[str, Any]) -> int:
+def _ended(options: dict[str, Any], user: AbstractBaseUser | None) -> int:
     if options["session"] is not None:
         return len(end_owned(owners_of([options["session"]]), STAFF))
     if _is_narrowed(options):
-        return end_records(_old(options), STAFF)
-    if options["everybody"]:
+        return end_records(_old(options, user), STAFF)
+    if user is None:
         return end_everybody(STAFF)
-    return sessions.end_all(known_user(options["user"]), reason=STAFF)
+    return sessions.end_all(user, reason=STAFF)
 
 
-def _old(options: dict[str, Any]) -> Iterator[Record]:
+def _old(options: dict[str, Any], user: AbstractBaseUser | None) -> Iterator[Record]:
     """Go through the chosen sessions that are as old as was said."""
-    everybody = options["everybody"]
-    chosen = all_records() if everybody else records_of(user_id_of(known_user(options["user"])))
+    chosen = all_records() if user is None else records_of(user_id_of(user))
     now = clock.now()
     seen_by = now - (options["unseen_for"] or 0)
     signed_in_by = now - (options["signed_in_for"] or 0)

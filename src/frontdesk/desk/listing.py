@@ -9,10 +9,10 @@ from typing import Any
 from frontdesk.accounts import names_of
 from frontdesk.desk.console import Console
 from frontdesk.desk.subcommand import Exit, known_user, stopped, whole_number
-from frontdesk.devices import device_in_words
 from frontdesk.everyone import alive, all_records, records_of, sees_everybody
 from frontdesk.sessions import SessionInfo, info_of, user_id_of
 from frontdesk.storages.record import Record
+from frontdesk.values import serializer_in_force
 
 TOGETHER = 200
 """Sessions whose usernames are looked up by one query."""
@@ -67,11 +67,11 @@ def _chosen(user: str | None, after: str | None) -> Iterator[Record]:
 
 
 def _named(records: Iterable[Record]) -> Iterator[Named]:
-    remaining = iter(records)
+    remaining, serializer = iter(records), serializer_in_force()
     while page := list(islice(remaining, TOGETHER)):
         names = names_of(record.user_id for record in page)
         for record in page:
-            yield info_of(record), names.get(record.user_id or "")
+            yield info_of(record, serializer), names.get(record.user_id or "")
 
 
 def _as_json(info: SessionInfo, name: str | None) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def _as_json(info: SessionInfo, name: str | None) -> dict[str, Any]:
         "id": info.id,
         "user_id": info.user_id,
         "username": name,
-        "device": device_in_words(info.user_agent),
+        "device": info.device,
         "ip": info.ip,
         "user_agent": info.user_agent,
         "created": info.created,
@@ -92,15 +92,14 @@ def _as_json(info: SessionInfo, name: str | None) -> dict[str, Any]:
 
 def _as_row(info: SessionInfo, name: str | None) -> tuple[str, ...]:
     gone = f"(user {info.user_id} is gone)" if info.user_id else "-"
-    ends = [moment for moment in (info.idle_until, info.ends_at) if moment is not None]
     return (
         info.id,
         name if name is not None else gone,
-        device_in_words(info.user_agent),
+        info.device,
         info.ip or "-",
         _as_text(info.authenticated),
         _as_text(info.last_seen),
-        _as_text(min(ends, default=None)),
+        _as_text(info.ends),
     )
 
 

@@ -6,15 +6,12 @@ None has the name of a field of the model, since the admin would show that inste
 from datetime import datetime
 
 from django.contrib import admin
-from django.contrib.humanize.templatetags.humanize import naturaltime
-from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from frontdesk.devices import device_in_words
 from frontdesk.models import Session
+from frontdesk.moments import ago_in_words, exactly_in_short
 from frontdesk.staff.data import data_shown
 from frontdesk.staff.rows import seen
 
@@ -33,7 +30,7 @@ class Columns:
 
     @admin.display(description=_("device"), ordering="user_agent")
     def device(self, row: Session) -> str:
-        words = device_in_words(seen(row).info.user_agent)
+        words = seen(row).info.device
         return gettext("%(device)s (this one)") % {"device": words} if seen(row).own else words
 
     @admin.display(description=_("address"), ordering="ip", empty_value="-")
@@ -46,13 +43,11 @@ class Columns:
 
     @admin.display(description=_("last seen"), ordering="last_seen")
     def seen_at(self, row: Session) -> str:
-        return str(naturaltime(seen(row).info.last_seen))
+        return ago_in_words(seen(row).info.last_seen)
 
     @admin.display(description=_("ends"), ordering="expires", empty_value="-")
     def ends(self, row: Session) -> str:
-        info = seen(row).info
-        ends = (at for at in (info.idle_until, info.ends_at) if at is not None)
-        return _moment(min(ends, default=None))
+        return _moment(seen(row).info.ends)
 
     @admin.display(description=_("session id"))
     def session_id(self, row: Session) -> str:
@@ -84,7 +79,4 @@ class Columns:
 
 
 def _moment(at: datetime | None) -> str:
-    """Return a moment in the project's time zone, short, in the form of the active language."""
-    if at is None:
-        return ""
-    return date_format(localtime(at), "SHORT_DATETIME_FORMAT")
+    return "" if at is None else exactly_in_short(at)

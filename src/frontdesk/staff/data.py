@@ -3,11 +3,9 @@
 from pprint import pformat
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN
 from django.middleware.csrf import CSRF_SESSION_KEY
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 from django.views.debug import SafeExceptionReporterFilter
 
@@ -25,9 +23,8 @@ def data_shown(record: Record) -> str:
     Besides ``SECRETS``, what Django's error reports would hide is hidden here: keys that speak of a
     password, a token, a secret and so on.
     """
-    serializer = import_string(settings.SESSION_SERIALIZER)()
     try:
-        decoded = values.decode(record.values, serializer)
+        decoded = values.decode(record.values, values.serializer_in_force())
     except UndecodableRecord:
         return gettext("It cannot be decoded.")
     return "\n".join(f"{key}: {_shown(key, value)}" for key, value in sorted(decoded.items()))

@@ -11,6 +11,7 @@ from frontdesk.sessions import SessionInfo, info_of
 from frontdesk.storages.record import Record
 from frontdesk.storages.sql import owner_as_text
 from frontdesk.tokens import Digest
+from frontdesk.values import serializer_in_force
 
 UserUrl = Callable[[str], str]
 """From a user's id to the address of the user's page; empty if it is not for whoever looks."""
@@ -33,9 +34,10 @@ def rows_of(
     """Return an instance for each record, which has but its id: one query for all the users' names."""
     records = list(records)
     names = names_of(record.user_id for record in records)
-    rows = []
+    rows, serializer = [], serializer_in_force()
     for record in records:
-        row, info, user_id = Session(digest=record.digest), info_of(record), record.user_id or ""
+        row, user_id = Session(digest=record.digest), record.user_id or ""
+        info = info_of(record, serializer)
         name = names.get(user_id)
         url = user_url(user_id) if user_url and name is not None else ""
         cast(Any, row).seen = Seen(record, info, name, url, info.is_current(request))

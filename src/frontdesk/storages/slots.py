@@ -12,8 +12,6 @@ For places that keep one value per name and can do no more than that atomically.
    name without a record (ignored, later dropped), never a record without a name.
 """
 
-import hashlib
-import json
 import logging
 from abc import abstractmethod
 from collections.abc import Collection, Iterable
@@ -26,6 +24,15 @@ from frontdesk import clock
 from frontdesk.errors import Contention, UndecodableRecord
 from frontdesk.storages.base import LEFT_BEHIND, Storage
 from frontdesk.storages.codec import Live, Slot, Tombstone, decode, encode
+from frontdesk.storages.index import (
+    CONDEMNED,
+    UNBORN,
+    Index,
+    encoded,
+    end_of,
+    entries_in,
+    name_of_index,
+)
 from frontdesk.storages.record import (
     UNCHANGED,
     Changes,
@@ -45,9 +52,6 @@ TRIES = 1000
 """Of one compare-and-set. Each failure means that somebody else succeeded, so this is never reached
 unless something is broken; it is here so that broken does not mean forever."""
 
-UNBORN = 60 * clock.SECOND
-"""How long a name may stand in an index before its record appears."""
-
 CROWD = 64
 """An index of more names than this is rid of the dead ones whenever a name is added."""
 
@@ -60,12 +64,6 @@ class Anybody(Enum):
 
 ANYBODY: Final = Anybody.ANYBODY
 """Says that it does not matter whose a session is, since ``None`` says that it is nobody's."""
-
-CONDEMNED = 0
-"""Stands for when a session was added, in the entry of one that is being ended to make room."""
-
-Index = dict[Digest, tuple[int, int]]
-"""The sessions of a user: digest -> (when it was added, when it ends for good)."""
 
 
 class SlotStorage(Storage):
@@ -136,7 +134,7 @@ class SlotStorage(Storage):
 
     def remove(self, digests: Collection[Digest], user_id: str | None = None) -> list[Digest]:
         owner = ANYBODY if user_id is None else user_id
-        return self._ended([self._end(digest, owner) for digest in digests])
+        return _ended([self._end(digest, owner) for digest in digests])
 
     def of_user(self, user_id: str) -> list[Record]:
         records = self._records(self._index(user_id))
@@ -145,15 +143,15 @@ class SlotStorage(Storage):
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
         names = [digest for digest in self._index(user_id) if digest not in keep]
-        return self._ended([self._end(digest, user_id, keep, unborn=True) for digest in names])
+        return _ended([self._end(digest, user_id, keep, unborn=True) for digest in names])
 
     def remove_beyond(
         self, user_id: str, limit: int, among: Collection[Digest] | None = None
     ) -> list[Digest]:
-        name = _user(user_id)
+        name = name_of_index(user_id)
         for _ in range(TRIES):
             data, token = self._load(name)
-            index = _entries(data)
+            index = entries_in(data)
             condemned = [digest for digest, entry in index.items() if entry[0] == CONDEMNED]
             seen = {
                 record.digest: record.last_seen
@@ -164,11 +162,8 @@ class SlotStorage(Storage):
             index |= {digest: (CONDEMNED, index[digest][1]) for digest in chosen}
             # Whoever comes next does not count them any more, and ends them if this process dies here.
             if not chosen or self._store_index(name, token, index):
-                return self._ended([self._end(d, user_id) for d in [*condemned, *chosen]])
+                return _ended([self._end(d, user_id) for d in [*condemned, *chosen]])
         raise Contention(f"The index of a user's sessions was changed {TRIES} times in a row.")
-
-    def _ended(self, names: Iterable[Digest | None]) -> list[Digest]:
-        return [name for name in names if name is not None]
 
     def _slot(self, digest: Digest) -> tuple[Slot | None, Any]:
         data, token = self._load(_session(digest))
@@ -222,17 +217,17 @@ class SlotStorage(Storage):
     # The index of a user's sessions.
 
     def _index(self, user_id: str) -> Index:
-        return _entries(self._load(_user(user_id))[0])
+        return entries_in(self._load(name_of_index(user_id))[0])
 
     def _announce(self, record: Record) -> None:
         """Enter ``record`` into its user's index, unless it is there."""
         if record.user_id is None:
             return
-        name = _user(record.user_id)
+        name = name_of_index(record.user_id)
         for _ in range(TRIES):
             data, token = self._load(name)
             try:
-                index = _entries(data)
+                index = entries_in(data)
             except UndecodableRecord as error:
                 # Listing and ending say so, as they would miss sessions; but nobody is locked out.
                 logger.error("%s It is begun anew, without that user's older sessions.", error)
@@ -250,9 +245,7 @@ class SlotStorage(Storage):
         raise Contention(f"The index of a user's sessions was changed {TRIES} times in a row.")
 
     def _store_index(self, name: str, token: Any, index: Index) -> bool:
-        rows = [(digest, *entry) for digest, entry in index.items()]
-        last = max(entry[1] for entry in index.values())
-        return self._store(name, token, json.dumps(rows).encode("ascii"), last)
+        return self._store(name, token, encoded(index), end_of(index))
 
     def _without_the_dead(self, index: Index) -> Index:
         live = {record.digest for record in self._records(index)}
@@ -293,19 +286,9 @@ def expired_in(name: str, data: bytes) -> list[Expired]:
     return []
 
 
-def _entries(data: bytes | None) -> Index:
-    if data is None:
-        return {}
-    try:
-        return {Digest(name): (added, ends) for name, added, ends in json.loads(data)}
-    except (ValueError, TypeError) as error:
-        raise UndecodableRecord(f"The index of a user's sessions is damaged: {error}") from error
+def _ended(names: Iterable[Digest | None]) -> list[Digest]:
+    return [name for name in names if name is not None]
 
 
 def _session(digest: Digest) -> str:
     return f"s-{digest}"
-
-
-def _user(user_id: str) -> str:
-    # Whatever text a project takes for a user's key, half a surrogate pair included.
-    return f"u-{hashlib.sha256(user_id.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -3,14 +3,10 @@
 from datetime import datetime
 
 from django import template
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
-from django.utils.translation import gettext as _
 
-from frontdesk import clock
+from frontdesk.moments import ago_in_words, exactly
 
 register = template.Library()
 
@@ -18,17 +14,13 @@ register = template.Library()
 @register.simple_tag
 def moment(when: datetime) -> SafeString:
     """Return an aware moment, in Django's current time zone: "Nov. 24, 2026, 3:31 p.m."."""
-    return _time(when, _exactly(when))
+    return _time(when, exactly(when))
 
 
 @register.simple_tag
 def ago(when: datetime) -> SafeString:
     """Return how long ago an aware moment was: "2 minutes ago". Its title says when exactly."""
-    now = clock.to_datetime(clock.now())
-    if (now - when).total_seconds() < 60:
-        return _time(when, _("just now"), _exactly(when))
-    words = _("%(time)s ago") % {"time": timesince(when, now, depth=1)}
-    return _time(when, words, _exactly(when))
+    return _time(when, ago_in_words(when), exactly(when))
 
 
 def _time(when: datetime, words: str, title: str = "") -> SafeString:
@@ -36,7 +28,3 @@ def _time(when: datetime, words: str, title: str = "") -> SafeString:
     return format_html(
         '<time datetime="{}"{}>{}</time>', when.isoformat(timespec="seconds"), given, words
     )
-
-
-def _exactly(when: datetime) -> str:
-    return date_format(timezone.localtime(when), "DATETIME_FORMAT")

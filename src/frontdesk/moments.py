@@ -1,0 +1,28 @@
+"""Moments in words, in the active language and in Django's current time zone."""
+
+from datetime import datetime
+
+from django.utils.formats import date_format
+from django.utils.timesince import timesince
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from frontdesk import clock
+
+
+def exactly(when: datetime) -> str:
+    """Return an aware moment: "Nov. 24, 2026, 3:31 p.m."."""
+    return date_format(localtime(when), "DATETIME_FORMAT")
+
+
+def exactly_in_short(when: datetime) -> str:
+    """Return an aware moment for a column: "11/24/2026 3:31 p.m."."""
+    return date_format(localtime(when), "SHORT_DATETIME_FORMAT")
+
+
+def ago_in_words(when: datetime) -> str:
+    """Return how long ago an aware moment was: "2 minutes ago"."""
+    now = clock.to_datetime(clock.now())
+    if (now - when).total_seconds() < 60:
+        return _("just now")
+    return _("%(time)s ago") % {"time": timesince(when, now, depth=1)}
