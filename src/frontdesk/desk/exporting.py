@@ -21,6 +21,7 @@ from frontdesk.moving.waiting import WithWaiting, waiting_name
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import Scans, Storage
 from frontdesk.storages.record import Record
+from frontdesk.values import serializer_in_force
 
 GONE = "moved or ended meanwhile"
 
@@ -64,7 +65,7 @@ def _outcomes(*, dry_run: bool) -> Iterator[str]:
 def _sent_back(
     storage: Storage, records: Iterator[Record], place: StockPlace, *, dry_run: bool
 ) -> Iterator[str]:
-    serializer = import_string(settings.SESSION_SERIALIZER)()
+    serializer = serializer_in_force()
     for record in records:
         yield run(_exported(storage, record, place, serializer, dry_run=dry_run))
 

@@ -5,9 +5,6 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
-from django.conf import settings
-from django.utils.module_loading import import_string
-
 from frontdesk import clock
 from frontdesk.asking import asked
 from frontdesk.conf import options as settings_in_force
@@ -27,6 +24,7 @@ from frontdesk.storages.handover import deleted, handed_over
 from frontdesk.storages.moving import MovingStorage, move
 from frontdesk.storages.record import Record
 from frontdesk.tokens import digest_of
+from frontdesk.values import serializer_in_force
 
 logger = logging.getLogger("frontdesk")
 
@@ -81,7 +79,7 @@ def _from_storage(storage: MovingStorage, old: Scans, *, dry_run: bool) -> Itera
 
 
 def _from_place(place: StockPlace, storage: Storage, *, dry_run: bool) -> Iterator[str]:
-    serializer = import_string(settings.SESSION_SERIALIZER)()
+    serializer = serializer_in_force()
     for entry in place.entries():
         yield run(_moved(place, storage, entry, serializer, dry_run=dry_run))
 

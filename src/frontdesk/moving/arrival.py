@@ -1,6 +1,5 @@
 """A session of a stock engine moves in when it is used; see :mod:`frontdesk.moving` for the rules."""
 
-import logging
 from collections.abc import Callable
 
 from frontdesk import clock, policy, values
@@ -15,8 +14,6 @@ from frontdesk.storages.handover import handed_over
 from frontdesk.storages.record import FOREVER, Ended, Record
 from frontdesk.tokens import Digest, digest_of_own
 from frontdesk.values import Serializer
-
-logger = logging.getLogger("frontdesk")
 
 TRIES = 3
 """One is enough, unless others move and end the same session in the same moment."""
