@@ -26,7 +26,7 @@ class ArrivingSession(SessionState):
 
     def _ask(self, verb: str, *args: Any) -> Flow[Any]:
         """Call a verb of the storage, and note if it cannot answer."""
-        return (yield from self._noting(asked(self.storage, verb, *args)))
+        return self._noting(asked(self.storage, verb, *args))
 
     def _noting(self, flow: Flow[Any]) -> Flow[Any]:
         self.unavailable = None
@@ -90,6 +90,6 @@ class ArrivingSession(SessionState):
         a move that is still under way would end what it has inserted. If it cannot be deleted, no
         rotation is reported.
         """
-        if self.old_place is not None and digest_of(self._came) is not None:
-            forget = Call(self.old_place, "remove", (self._came,))
+        if self.old_place is not None and digest_of(self.came) is not None:
+            forget = Call(self.old_place, "remove", (self.came,))
             yield from self._noting(once_committed(self.storage, partial(deleted, forget)))

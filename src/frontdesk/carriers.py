@@ -1,7 +1,13 @@
 """How a session key travels between a browser and the desk: in a cookie."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
 from django.conf import settings
-from django.http import HttpRequest
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest, parse_cookie
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
@@ -9,6 +15,25 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 def key_in(request: HttpRequest) -> str | None:
     """Return the key that came with ``request``."""
     return request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+
+
+def finder_of_key(request: HttpRequest) -> Callable[[], str | None]:
+    """Return what finds the key that came with ``request``, once somebody wants it.
+
+    It holds what came and not the request, which will hold the session: whatever is in a cycle waits
+    for the garbage collector, and for a small request that costs more than all else in here.
+    """
+    if "COOKIES" in request.__dict__ or type(request) not in (WSGIRequest, ASGIRequest):
+        return partial(_key_among, request.COOKIES)
+    return partial(_key_in_header, request.META)  # which those two parse when they are first asked
+
+
+def _key_among(cookies: Mapping[str, str]) -> str | None:
+    return cookies.get(settings.SESSION_COOKIE_NAME)
+
+
+def _key_in_header(meta: Mapping[str, Any]) -> str | None:
+    return _key_among(parse_cookie(meta.get("HTTP_COOKIE", "")))
 
 
 def hand_out(response: HttpResponseBase, key: str, max_age: int | None) -> None:
@@ -44,13 +69,16 @@ def take_back(response: HttpResponseBase) -> None:
 
 def depends_on_cookie(response: HttpResponseBase) -> None:
     """Tell caches that another visitor may get another page."""
-    patch_vary_headers(response, ("Cookie",))
+    if response.has_header("Vary"):
+        patch_vary_headers(response, ("Cookie",))
+    else:
+        response.headers["Vary"] = "Cookie"  # what the other would write, without its parsing
 
 
 def is_personal(response: HttpResponseBase) -> None:
     """Keep a signed-in person's page out of shared caches, unless the view said what it wants."""
     if not response.has_header("Cache-Control"):
-        patch_cache_control(response, private=True)
+        response.headers["Cache-Control"] = "private"
 
 
 def _keep_out_of_shared_caches(response: HttpResponseBase) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, cast
+from weakref import ref
 
 import django
 from asgiref.sync import sync_to_async
@@ -21,7 +22,7 @@ from django.contrib.sessions import middleware as django_sessions
 from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import SimpleLazyObject, empty
 from django.utils.module_loading import import_string
 
 from frontdesk import carriers, clock, policy
@@ -52,19 +53,23 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         self.process_request(request)
         try:
-            response = await cast(Any, self.get_response)(request)
+            response: HttpResponseBase = await cast(Any, self.get_response)(request)
         except StorageUnavailable as error:
             return unavailable(error)
-        if not isinstance(request.session, Session):
+        session: Any = request.session
+        if not isinstance(session, Session):
             return await sync_to_async(self.process_response)(request, response)
-        return await arun(_closed(request, request.session, response))
+        if _is_left_alone(session):
+            return response
+        return await arun(_closed(request, session, response))
 
     def process_request(self, request: HttpRequest) -> None:
         """Attach a session that reads nothing until it is touched."""
         engine: Any = self.SessionStore
-        request.session = engine(carriers.key_in(request))
-        if isinstance(request.session, Session):
-            request.session.meta = request.META
+        if issubclass(engine, Session):
+            request.session = engine.brought_by(request)
+        else:
+            request.session = engine(carriers.key_in(request))
         request._frontdesk_began = time.monotonic()  # type: ignore[attr-defined]
 
     def process_response(  # type: ignore[override]
@@ -74,6 +79,8 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         session = getattr(request, "session", None)
         if not isinstance(session, Session):  # an engine of Django's, or a test's dictionary
             return super().process_response(request, cast(HttpResponse, response))
+        if _is_left_alone(session):
+            return response
         return run(_closed(request, session, response))
 
     def process_exception(
@@ -101,12 +108,17 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
 
     def process_request(self, request: HttpRequest) -> None:
         """Attach a user that is not looked up until it is touched."""
-        super().process_request(request)
-        if not isinstance(request.session, Session):
-            return  # an engine of Django's; a system check says what that costs
-        request.session.with_user = True
-        request.user = SimpleLazyObject(partial(_user, request))  # type: ignore[assignment]
-        request.auser = partial(_auser, request)  # type: ignore[assignment]
+        session = getattr(request, "session", None)
+        if not isinstance(session, Session):
+            # An engine of Django's; a system check says what that costs. Or no session: this explains it.
+            super().process_request(request)
+            return
+        session.with_user = True
+        # Both hold the session, which is all they need. If they held the request, it would be in a
+        # cycle, and left to the garbage collector.
+        whose = ref(request)
+        request.user = _LazyUser(partial(_user, session, whose))  # type: ignore[assignment]
+        request.auser = partial(_auser, session, whose)  # type: ignore[assignment]
 
     def _guard(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponseBase | None:
         if not _is_guarded(view):
@@ -130,18 +142,18 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
 User = AbstractBaseUser | AnonymousUser
 
 
-def _user(request: HttpRequest) -> User:
-    kept = request.__dict__
+def _user(session: Session, whose: "ref[HttpRequest]") -> User:
+    request = whose()
+    kept: dict[str, Any] = {} if request is None else request.__dict__
     if "_cached_user" not in kept:  # Django's own name for it, which others know
-        session = cast(Session, request.session)
         kept["_cached_user"] = run(user_of(session)) or AnonymousUser()
     return cast(User, kept["_cached_user"])
 
 
-async def _auser(request: HttpRequest) -> User:
-    kept = request.__dict__
+async def _auser(session: Session, whose: "ref[HttpRequest]") -> User:
+    request = whose()
+    kept: dict[str, Any] = {} if request is None else request.__dict__
     if "_acached_user" not in kept:  # apart from the other, as login() and logout() replace but one
-        session = cast(Session, request.session)
         kept["_acached_user"] = await arun(user_of(session)) or AnonymousUser()
         # What is known needs no second look, so async views may hand request.user to a template.
         kept.setdefault("_cached_user", kept["_acached_user"])
@@ -160,6 +172,19 @@ def _requires_login(path: str) -> bool:
     )
 
 
+class _LazyUser(SimpleLazyObject):  # type: ignore[type-arg]
+    """Django's, made without its detour through ``__setattr__``, which takes longer than all the rest
+    that a page costs which does not ask who is there."""
+
+    def __init__(self, found: Callable[[], User]) -> None:
+        self.__dict__.update(_setupfunc=found, _wrapped=empty)
+
+
+def _is_left_alone(session: Session) -> bool:
+    """Whether there is nothing to close."""
+    return session.is_untouched and not settings.SESSION_SAVE_EVERY_REQUEST
+
+
 def _closed(
     request: HttpRequest, session: Session, response: HttpResponseBase
 ) -> Flow[HttpResponseBase]:
@@ -173,10 +198,11 @@ def _closed(
     try:
         if response.status_code >= 400:
             yield from session.flushed_again()
-        if session.accessed or settings.SESSION_SAVE_EVERY_REQUEST:
+        saves_always = settings.SESSION_SAVE_EVERY_REQUEST
+        if session.accessed or saves_always:
             yield from session.opened()
             _told_to_caches(session, response)
-            yield from _carried_out(request, session, response)
+            yield from _carried_out(request, session, response, saves_always)
     except StorageUnavailable as error:
         return unavailable(error)
     return response
@@ -189,15 +215,17 @@ def _told_to_caches(session: Session, response: HttpResponseBase) -> None:
             carriers.is_personal(response)
 
 
-def _carried_out(request: HttpRequest, session: Session, response: HttpResponseBase) -> Flow[None]:
+def _carried_out(
+    request: HttpRequest, session: Session, response: HttpResponseBase, saves_always: bool
+) -> Flow[None]:
     record = session.record
     decision = policy.closing(
         Outcome(
             standing=session.standing,
             overtaken=session.overtaken,
-            modified=session.modified or settings.SESSION_SAVE_EVERY_REQUEST,
+            modified=session.modified or saves_always,
             empty=session.is_empty(),
-            cookie_sent=carriers.key_in(request) is not None,
+            cookie_sent=session.came is not None,
             failed=response.status_code >= 500,
             quick=time.monotonic() - request._frontdesk_began < policy.CLEARING_WINDOW,  # type: ignore[attr-defined]
             touch_due=record is not None and policy.touch_is_due(record, options(), clock.now()),
@@ -208,8 +236,8 @@ def _carried_out(request: HttpRequest, session: Session, response: HttpResponseB
     elif decision is Closing.TOUCH:
         yield from _touched(session)
     elif decision is Closing.SAVE and (yield from _saved(session)):
-        news = session.session_key != carriers.key_in(request) or session.new_expiry
-        if news or settings.SESSION_SAVE_EVERY_REQUEST:
+        news = session.new_expiry or session.session_key != session.came
+        if news or saves_always:
             _hand_out(session, response)
 
 

@@ -59,7 +59,7 @@ class ModifiableSession(Session):
         if not (yield from self._ask("update", record.digest, changes)):
             return False
         self.record = merged(record, changes)
-        self._stored.update(encoded)
+        self._stored = {**self._stored, **encoded}
         return True
 
     def _reread(self) -> Flow[bool]:

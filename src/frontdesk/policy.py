@@ -4,9 +4,9 @@ NIST SP 800-63B-4 section 5.2: either timeout ends the session, activity resets 
 signing in again resets both.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from typing import NamedTuple
 
 from frontdesk import clock
 from frontdesk.conf import Options
@@ -104,8 +104,7 @@ class Closing(Enum):
     SAVE = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a request did with its session; all that :func:`closing` looks at."""
 
     standing: Standing

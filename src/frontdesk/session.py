@@ -40,7 +40,7 @@ class Session(ArrivingSession):
     def opened(self, no_load: bool = False) -> Flow[dict[str, Any]]:
         """Return the dictionary, loading it at the first touch."""
         self.accessed = True
-        if not hasattr(self, "_session_cache"):
+        if "_session_cache" not in self.__dict__:
             if self.session_key is None or no_load:
                 self._session_cache: dict[str, Any] = {}
             else:
@@ -62,7 +62,7 @@ class Session(ArrivingSession):
                 self.standing = Standing.UNKNOWN
             self._session_key = None
             return {}
-        if self.standing is not Standing.LIVE or not hasattr(self, "_session_cache"):
+        if self.standing is not Standing.LIVE or "_session_cache" not in self.__dict__:
             # Otherwise somebody only peeks: what is in the dictionary came from an earlier read, and is
             # compared with that one.
             self._remember(record)
@@ -97,7 +97,7 @@ class Session(ArrivingSession):
     def _signed_in_for_good(self) -> Flow[None]:
         """Call those who wait for the sign-in to be stored."""
         if self._waiting:
-            waiting, self._waiting = self._waiting, []
+            waiting, self._waiting = self._waiting, ()
             yield from called(waiting)
 
     def created(self) -> Flow[None]:
@@ -222,13 +222,13 @@ class Session(ArrivingSession):
         digest = digest_of(self.session_key) or self._former
         if digest is not None:
             self._flushed = self._sign_out_of(digest)
-            yield from self._ended(self._flushed, self._came)
+            yield from self._ended(self._flushed, self.came)
         self._vanish(Standing.NEW)
 
     def flushed_again(self) -> Flow[None]:
         """End once more what ``flush()`` has ended: a view that failed may have taken that back."""
         if self._flushed is not None:
-            yield from self._ended(self._flushed, self._came)
+            yield from self._ended(self._flushed, self.came)
 
     def _ended(self, end: End, key: str | None) -> Flow[None]:
         was_to_move = yield from self._ended_before_moving(end.session_id, key)

@@ -4,13 +4,15 @@ No I/O of its own: see :mod:`frontdesk.session` for the operations that read and
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Self
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
 
-from frontdesk import clock, difference, values
+from frontdesk import carriers, clock, difference, values
 from frontdesk.client import Client, client_of
 from frontdesk.conf import options
 from frontdesk.difference import EXPIRY_KEY, Present
@@ -22,6 +24,7 @@ from frontdesk.storages import get_storage
 from frontdesk.storages.base import LEFT_BEHIND
 from frontdesk.storages.record import UNCHANGED, Changes, Record
 from frontdesk.tokens import Digest
+from frontdesk.values import Serializer, serializer_class
 
 logger = logging.getLogger("frontdesk")
 
@@ -29,37 +32,78 @@ logger = logging.getLogger("frontdesk")
 class SessionState(SessionBase):
     """Django's dictionary on a record."""
 
+    # What each one starts with. It is here and not in the making, as most requests change none of it.
+    accessed = False
+    modified = False
+    meta: Mapping[str, Any] | None = None
+    """The ``META`` of the request, if there is one, which tells where it comes from."""
+    with_user = False
+    """Whether a read should bring the user along; the authentication middleware asks for it."""
+    user: Any = UNCHANGED
+    """The user that the read brought along, if it did."""
+    record: Record | None = None
+    """The record as this session last saw it in the storage."""
+    unavailable: StorageUnavailable | None = None
+    overtaken = False
+    """Whether the key that came has ended a moment ago: the browser may have another by now."""
+    new_expiry = False
+    """Whether ``set_expiry()`` has changed what the cookie has to say."""
+    _former: Digest | None = None
+    """The session of the key that came, if it is not this one any more; a sign-out still ends it."""
+    _flushed: End | None = None
+    """What this request has signed out of."""
+    _stored: Mapping[str, bytes] = MappingProxyType({})
+    _cleared = False
+    _signing_in = False
+    _rotated = False
+    _waiting: Sequence[Callable[[], None]] = ()
+    """Who is to be called when the sign-in that is under way is stored."""
+    _find_key: Callable[[], str | None] | None = None
+    """What finds the key that came with a request, until somebody touches the session."""
+
     def __init__(self, session_key: str | None = None) -> None:
-        super().__init__(session_key)
+        # Not Django's __init__: all that it sets besides is on this class, or worked out once.
+        self._session_key = session_key
         self.storage = get_storage()
         self.old_place = old_place()
         """Where a stock engine has left sessions that are still to move, if ``MIGRATE_FROM`` says so."""
-        self._came = session_key
+        self.came = session_key
         """The key that came; in the old place the session would be under this one."""
-        self.meta: Mapping[str, Any] | None = None
-        """The ``META`` of the request, if there is one, which tells where it comes from."""
         self.standing = Standing.UNREAD if self.session_key else Standing.NEW
-        self.with_user = False
-        """Whether a read should bring the user along; the authentication middleware asks for it."""
-        self.user: Any = UNCHANGED
-        """The user that the read brought along, if it did."""
-        self.record: Record | None = None
-        """The record as this session last saw it in the storage."""
-        self.unavailable: StorageUnavailable | None = None
-        self.overtaken = False
-        """Whether the key that came has ended a moment ago: the browser may have another by now."""
-        self.new_expiry = False
-        """Whether ``set_expiry()`` has changed what the cookie has to say."""
-        self._former: Digest | None = None
-        """The session of the key that came, if it is not this one any more; a sign-out still ends it."""
-        self._flushed: End | None = None
-        """What this request has signed out of."""
-        self._stored: dict[str, bytes] = {}
-        self._cleared = False
-        self._signing_in = False
-        self._rotated = False
-        self._waiting: list[Callable[[], None]] = []
-        """Who is to be called when the sign-in that is under way is stored."""
+
+    @classmethod
+    def brought_by(cls, request: HttpRequest) -> Self:
+        """Return the session of the key that ``request`` brings. Nothing is made of it before its first
+        touch, as most pages of most sites never touch it."""
+        session = cls.__new__(cls)
+        session._find_key = carriers.finder_of_key(request)
+        session.meta = request.META
+        return session
+
+    def __getattr__(self, name: str) -> Any:
+        # What is missing is what __init__ would have set: this is the first touch.
+        find = self._find_key
+        if find is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self._find_key = None
+        set_before = self.__dict__.copy()
+        try:
+            self.__init__(find())  # type: ignore[misc]
+        except BaseException:
+            self._find_key = find  # the next touch meets the same fault, and is told the same
+            raise
+        self.__dict__.update(set_before)
+        return getattr(self, name)
+
+    @property
+    def serializer(self) -> type[Serializer]:
+        """What ``SESSION_SERIALIZER`` names."""
+        return serializer_class()
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nobody has wanted anything of this session yet."""
+        return self._find_key is not None and not (self.accessed or self.modified)
 
     # Django's dictionary, with the few places where it must tell us something.
 
@@ -106,7 +150,7 @@ class SessionState(SessionBase):
         ``function`` is called in the thread of Django's database connections.
         """
         if self._signing_in:
-            self._waiting.append(function)
+            self._waiting = [*self._waiting, function]
         else:
             function()
 
@@ -116,7 +160,7 @@ class SessionState(SessionBase):
     @property
     def signed_in(self) -> bool:
         """Whether a user is signed in, as far as this request has looked. Reads nothing."""
-        return SESSION_KEY in getattr(self, "_session_cache", ())
+        return SESSION_KEY in self.__dict__.get("_session_cache", ())
 
     # What the storage holds, as far as this request knows.
 
@@ -152,7 +196,7 @@ class SessionState(SessionBase):
         self.record = None
         self.user = UNCHANGED
         self._stored = {}
-        self._waiting = []
+        self._waiting = ()
         self.overtaken = self._cleared = self._signing_in = self._rotated = False
 
     def _remember(self, record: Record) -> None:

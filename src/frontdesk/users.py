@@ -1,5 +1,6 @@
 """From a session to its user: Django's ``get_user()``, on one read, in both colours."""
 
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Manager, QuerySet
 from django.utils.crypto import constant_time_compare
 
+from frontdesk.authhash import auth_hash
 from frontdesk.drive import Call, Flow
 from frontdesk.session import Session
 from frontdesk.storages.record import UNCHANGED
@@ -37,7 +39,7 @@ def user_of(session: Session) -> Flow[AbstractBaseUser | None]:
     if user is None or not hasattr(user, "get_session_auth_hash"):
         return user  # type: ignore[no-any-return]
     known = values.get(HASH_SESSION_KEY) or ""
-    current = user.get_session_auth_hash()
+    current = auth_hash(user)
     if constant_time_compare(known, current):
         return user  # type: ignore[no-any-return]
     if any(constant_time_compare(known, old) for old in user.get_session_auth_fallback_hash()):
@@ -64,9 +66,15 @@ def is_ordinary(backend: type) -> bool:
     A backend of the project's keeps its ``get_user``, and a default manager of the project's its query.
     """
     manager: Any = get_user_model()._default_manager
+    kinds: Any = (backend, type(manager), manager._queryset_class)
+    return _looks_up_plainly(*kinds)
+
+
+@cache
+def _looks_up_plainly(backend: Any, manager: Any, queryset: type) -> bool:
     return (
         getattr(backend, "get_user", None) is ModelBackend.get_user
         and getattr(backend, "aget_user", None) is ModelBackend.aget_user
-        and type(manager).get_queryset is Manager.get_queryset
-        and manager._queryset_class is QuerySet
+        and manager.get_queryset is Manager.get_queryset
+        and queryset is QuerySet
     )

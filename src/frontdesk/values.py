@@ -3,9 +3,11 @@
 import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from functools import cache
 from typing import Any, Protocol
 
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from frontdesk.errors import UndecodableRecord
@@ -21,10 +23,23 @@ class Serializer(Protocol):
         """Undo ``dumps``."""
 
 
-def serializer_in_force() -> Serializer:
+@cache
+def serializer_class() -> type[Serializer]:
     """Return what ``SESSION_SERIALIZER`` names."""
-    serializer: Serializer = import_string(settings.SESSION_SERIALIZER)()
-    return serializer
+    return import_string(settings.SESSION_SERIALIZER)  # type: ignore[no-any-return]
+
+
+def serializer_in_force() -> Serializer:
+    """Return one of what ``SESSION_SERIALIZER`` names; like Django, a new one each time."""
+    return serializer_class()()
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting == "SESSION_SERIALIZER":
+        serializer_class.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="frontdesk.values")
 
 
 def encode(values: Mapping[Any, Any], serializer: Serializer) -> dict[str, bytes]:

@@ -62,6 +62,7 @@ def is_async(owner, name):
 # --- the session --------------------------------------------------------------------------------------
 
 ONE_COLOUR = {
+    "brought_by": "looks only at what came",
     "clear": "touches only the dictionary",
     "decode": "computes",
     "encode": "computes",

@@ -28,6 +28,9 @@ from frontdesk.tokens import Digest
 
 logger = logging.getLogger("frontdesk")
 
+FAULTS = (OperationalError, InterfaceError, InternalError)
+"""The last one is PostgreSQL's word for a server that has just become a replica."""
+
 SCANNED = 500
 """Rows that are in memory at once while all sessions are gone through."""
 
@@ -212,12 +215,15 @@ class DatabaseStorage(Storage):
         return []
 
     def _read(self, digest: Digest, *, with_user: bool) -> tuple[Record | Ended | None, Any]:
-        with _available() as connection:
+        try:
+            connection = connection_for_sessions()
             reader = self._readers.get((connection.alias, with_user))
             if reader is None:
                 reader = Reader(connection.alias, with_user=with_user)
                 self._readers[connection.alias, with_user] = reader
             row = reader.read(connection, digest)
+        except FAULTS as error:
+            raise _unavailable(error) from error
         if row is None:
             return None, UNCHANGED
         session = reader.session(row)
@@ -248,10 +254,13 @@ def _available() -> Iterator[BaseDatabaseWrapper]:
     """Give this thread's connection, and turn its faults into ours."""
     try:
         yield connection_for_sessions()
-    except (OperationalError, InterfaceError, InternalError) as error:
-        # The last one is PostgreSQL's word for a server that has just become a replica.
-        hint = ". Has manage.py migrate been run?" if "no such table" in str(error) else ""
-        raise StorageUnavailable(f"the database of the sessions: {error}{hint}") from error
+    except FAULTS as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> StorageUnavailable:
+    hint = ". Has manage.py migrate been run?" if "no such table" in str(error) else ""
+    return StorageUnavailable(f"the database of the sessions: {error}{hint}")
 
 
 def _execute(connection: BaseDatabaseWrapper, statement: Statement) -> int:

@@ -7,12 +7,14 @@ Each change is one statement. The database merges the changed keys into what is 
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Field
 from django.db.models.constants import OnConflict
 
 from frontdesk.errors import InvalidSetting
@@ -274,5 +276,16 @@ def owner_as_text(user_id: Any) -> str | None:
 def user_as_text(user_id: Any) -> str:
     """Return a user's key as ``login()`` writes it into the session."""
     pk: Any = get_user_model()._meta.pk
+    kind: Any = type(pk)
+    if _writes_plainly(kind):
+        return str(user_id)
     # A field takes its value from any object that has it; an instance of the model costs far more.
     return str(pk.value_to_string(SimpleNamespace(**{pk.attname: user_id})))
+
+
+@cache
+def _writes_plainly(field: "type[Field[Any, Any]]") -> bool:
+    return (
+        field.value_to_string is Field.value_to_string
+        and field.value_from_object is Field.value_from_object
+    )
