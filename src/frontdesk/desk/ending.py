@@ -18,10 +18,10 @@ from frontdesk.everyone import (
     records_of,
     sees_everybody,
 )
-from frontdesk.sessions import user_id_of
 from frontdesk.signals import Reason
 from frontdesk.storages.record import Record
 from frontdesk.tokens import as_digest
+from frontdesk.user_ids import user_id_of
 
 STAFF = Reason.REVOKED_BY_STAFF
 
