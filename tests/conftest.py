@@ -107,9 +107,14 @@ def django_db_modify_db_settings_xdist_suffix() -> None:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
     """pytest-django's, which alone would fail to drop a database that a thread still holds open."""
-    yield
     from django.db import connections
 
+    from tests import emptying
+
+    with pytest.MonkeyPatch.context() as patch:
+        with django_db_blocker.unblock():
+            emptying.instead_of_the_flush(patch)
+        yield
     with django_db_blocker.unblock():
         # The thread in which async code runs Django's ORM lives as long as the process.
         SyncToAsync.single_thread_executor.submit(connections.close_all).result()
