@@ -70,7 +70,7 @@ class End:
         ended = _ended(options, user)
         if options["json"]:
             console.json({"ended": ended})
-        else:
+        elif ended:
             console.result(f"Ended {ended} session{'' if ended == 1 else 's'}.")
         if options["everybody"] and not sees_everybody():
             console.say(UNSEEN)
