@@ -1,6 +1,7 @@
 """Moments in words, in the active language and in Django's current time zone."""
 
 from datetime import datetime
+from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.timesince import timesince
@@ -11,7 +12,7 @@ from django.utils.translation import npgettext_lazy
 from frontdesk import clock
 
 # Django's "3 days" stands alone; after "ago" some languages bend it: "vor 3 Tagen".
-UNITS = {
+UNITS: dict[str, Any] = {
     "year": npgettext_lazy("ago", "%(num)d year", "%(num)d years", "num"),
     "month": npgettext_lazy("ago", "%(num)d month", "%(num)d months", "num"),
     "week": npgettext_lazy("ago", "%(num)d week", "%(num)d weeks", "num"),
