@@ -11,7 +11,7 @@ import pytest
 from asgiref.sync import SyncToAsync
 from hypothesis import settings as hypothesis_settings
 
-from tests import services
+from tests import services, sharing
 
 # A shared machine can stall any single example; speed is asserted nowhere in the tests.
 hypothesis_settings.register_profile("frontdesk", deadline=None)
@@ -21,12 +21,31 @@ hypothesis_settings.load_profile("frontdesk")
 # --- the run ------------------------------------------------------------------------------------
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--share", default="1/1", help="run a share of the tests: see tests/sharing.py"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    sharing.begin(config.getoption("--share"))
     services.RUN_DIR.mkdir(mode=0o700)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(services.RUN_DIR, ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
+    written = {item: place for place, item in enumerate(items)}
+    yield  # and others take some away, and shuffle the rest
+    elsewhere = sharing.elsewhere(sorted(items, key=written.__getitem__))
+    if elsewhere:
+        config.hook.pytest_deselected(items=elsewhere)
+        items[:] = [item for item in items if item not in set(elsewhere)]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -107,9 +126,14 @@ def django_db_modify_db_settings_xdist_suffix() -> None:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
     """pytest-django's, which alone would fail to drop a database that a thread still holds open."""
-    yield
     from django.db import connections
 
+    from tests import emptying
+
+    with pytest.MonkeyPatch.context() as patch:
+        with django_db_blocker.unblock():
+            emptying.instead_of_the_flush(patch)
+        yield
     with django_db_blocker.unblock():
         # The thread in which async code runs Django's ORM lives as long as the process.
         SyncToAsync.single_thread_executor.submit(connections.close_all).result()

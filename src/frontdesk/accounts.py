@@ -5,10 +5,9 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import ValidationError
 from django.db.models import Q
 
-from frontdesk.sessions import user_id_of
+from frontdesk.user_ids import id_of_key, key_of
 
 BATCH = 500
 """Users that are in memory at once."""
@@ -47,19 +46,8 @@ def all_user_ids() -> Iterator[str]:
     batch: list[Any] = list(users.values_list("pk", flat=True)[:BATCH])
     while batch:
         for pk in batch:
-            yield user_id_of(model(pk=pk))
+            yield id_of_key(pk)
         batch = list(users.filter(pk__gt=batch[-1]).values_list("pk", flat=True)[:BATCH])
-
-
-def key_of(text: str) -> Any:
-    """Return a user's id as their primary key; ``None`` for what is no key as sessions name it."""
-    model = get_user_model()
-    try:
-        key = model._meta.pk.clean(text, None)
-        # "0_1" and " 1" are numbers to Python, but nobody's key.
-        return key if user_id_of(model(pk=key)) == text else None
-    except (ValueError, TypeError, ValidationError, OverflowError):
-        return None
 
 
 def ids_of_users_like(text: str, limit: int) -> list[str]:
@@ -74,4 +62,4 @@ def ids_of_users_like(text: str, limit: int) -> list[str]:
     if (key := key_of(text)) is not None:
         wanted |= Q(pk=key)
     found = model._base_manager.filter(wanted).order_by("pk").values_list("pk", flat=True)
-    return [user_id_of(model(pk=pk)) for pk in found[:limit]]
+    return [id_of_key(pk) for pk in found[:limit]]

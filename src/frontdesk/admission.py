@@ -19,8 +19,8 @@ from frontdesk.conf import options
 from frontdesk.drive import Flow, run
 from frontdesk.errors import InvalidSetting, SessionLimitReached
 from frontdesk.session import Session
-from frontdesk.sessions import user_id_of
 from frontdesk.signals import End, Reason, told_ends
+from frontdesk.user_ids import user_id_of
 
 
 def hold_to_limit(request: HttpRequest, user: AbstractBaseUser, **_kwargs: Any) -> None:

@@ -7,8 +7,9 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
 from frontdesk.drive import run
-from frontdesk.sessions import end_all_of, user_id_of
+from frontdesk.sessions import end_all_of
 from frontdesk.signals import Reason
+from frontdesk.user_ids import user_id_of
 
 
 def user_deleted(instance: AbstractBaseUser, using: str, **_kwargs: Any) -> None:

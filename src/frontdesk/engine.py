@@ -5,14 +5,9 @@ from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 
-from frontdesk import clock
-from frontdesk.asking import asked
-from frontdesk.drive import Flow, arun, run
+from frontdesk import purging
+from frontdesk.drive import arun, run
 from frontdesk.modifying import ModifiableSession
-from frontdesk.signals import End, Reason, expired_cleared, told, told_ends
-from frontdesk.storages import get_storage
-
-PURGE_BATCH = 1000
 
 
 class SessionStore(ModifiableSession):
@@ -81,11 +76,11 @@ class SessionStore(ModifiableSession):
 
     @classmethod
     def clear_expired(cls) -> None:
-        run(_purged())
+        run(purging.purged(purging.BATCH))
 
     @classmethod
     async def aclear_expired(cls) -> None:
-        await arun(_purged())
+        await arun(purging.purged(purging.BATCH))
 
     async def aset(self, key: str, value: Any) -> None:
         if key == SESSION_KEY:
@@ -96,20 +91,3 @@ class SessionStore(ModifiableSession):
     async def adelete_test_cookie(self) -> None:
         # Django's deletes from the dictionary without setting ``modified``, so the deletion is lost.
         await self.apop(self.TEST_COOKIE_NAME)
-
-
-def _purged() -> Flow[None]:
-    """Remove all that has expired, in batches."""
-    while (yield from purged(PURGE_BATCH)):
-        pass
-    yield from told(get_storage(), expired_cleared)
-
-
-def purged(limit: int) -> Flow[int]:
-    """Remove up to ``limit`` of what has expired; return how many rows, files or entries went."""
-    storage = get_storage()
-    done = yield from asked(storage, "purge", clock.now(), limit)
-    reasons = {True: Reason.IDLE, False: Reason.ABSOLUTE}
-    ends = [End(gone.digest, gone.user_id, reasons[gone.idle], gone.at) for gone in done.expired]
-    yield from told_ends(storage, ends)
-    return int(done.removed)

@@ -20,8 +20,8 @@ from frontdesk.signals import End, Reason, told_ends
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import HasTable, Scans, Storage
 from frontdesk.storages.record import Record
-from frontdesk.storages.sql import owner_as_text
 from frontdesk.tokens import Digest, as_digest
+from frontdesk.user_ids import owner_as_text
 
 TOGETHER = 500
 """Sessions that are ended by one call of the storage."""

@@ -14,7 +14,6 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import ValidationError
 from django.db import connections, router, transaction
 from django.db.models import Q
 from django.utils.crypto import salted_hmac
@@ -223,14 +222,6 @@ def _apart() -> Iterator[str]:
     inside = connections[alias].in_atomic_block
     with transaction.atomic(using=alias) if inside else nullcontext():
         yield alias
-
-
-def owner(user_id: str | None) -> Any:
-    """Return the primary key that sessions name ``user_id``; ``None`` for what cannot be one."""
-    try:
-        return get_user_model()._meta.pk.to_python(user_id)
-    except (ValidationError, ValueError, TypeError):
-        return None
 
 
 # --- forgetting ---------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The history in Django's admin: for staff to look at, and nothing else."""
 
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
@@ -14,13 +15,32 @@ from django.utils.translation import gettext_lazy as _
 from frontdesk import clock, history
 from frontdesk.conf import options
 from frontdesk.models import HistoryEntry
+from frontdesk.models.history import What
+
+
+class WhyEnded(admin.SimpleListFilter):
+    """Why sessions ended, in the words of the list."""
+
+    title = _("reason")
+    parameter_name = "reason"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: "admin.ModelAdmin[HistoryEntry]"
+    ) -> list[tuple[str, Any]]:
+        return [(reason.value, words) for reason, words in history.ENDINGS.items()]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[HistoryEntry]
+    ) -> QuerySet[HistoryEntry]:
+        reason = self.value()
+        return queryset if reason is None else queryset.filter(what=What.ENDED, reason=reason)
 
 
 class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # a generic for type checkers only
     """A list to search by the exact user name, which finds the failed tries with it as well."""
 
     list_display = ("moment", "event", "person", "device", "ip")
-    list_filter = ("what", "reason")
+    list_filter = ("what", WhyEnded)
     list_per_page = 50
     ordering = ("-at", "-pk")
     show_full_result_count = False  # counting all rows takes longer than showing some

@@ -1,13 +1,25 @@
 """Moments in words, in the active language and in Django's current time zone."""
 
 from datetime import datetime
+from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.timesince import timesince
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import npgettext_lazy
 
 from frontdesk import clock
+
+# Django's "3 days" stands alone; after "ago" some languages bend it: "vor 3 Tagen".
+UNITS: dict[str, Any] = {
+    "year": npgettext_lazy("ago", "%(num)d year", "%(num)d years", "num"),
+    "month": npgettext_lazy("ago", "%(num)d month", "%(num)d months", "num"),
+    "week": npgettext_lazy("ago", "%(num)d week", "%(num)d weeks", "num"),
+    "day": npgettext_lazy("ago", "%(num)d day", "%(num)d days", "num"),
+    "hour": npgettext_lazy("ago", "%(num)d hour", "%(num)d hours", "num"),
+    "minute": npgettext_lazy("ago", "%(num)d minute", "%(num)d minutes", "num"),
+}
 
 
 def exactly(when: datetime) -> str:
@@ -25,4 +37,4 @@ def ago_in_words(when: datetime) -> str:
     now = clock.to_datetime(clock.now())
     if (now - when).total_seconds() < 60:
         return _("just now")
-    return _("%(time)s ago") % {"time": timesince(when, now, depth=1)}
+    return _("%(time)s ago") % {"time": timesince(when, now, time_strings=UNITS, depth=1)}

@@ -14,8 +14,8 @@ from frontdesk.asking import asked
 from frontdesk.drive import Flow, run
 from frontdesk.reentry import session_of
 from frontdesk.session import Session
-from frontdesk.sessions import user_id_of
 from frontdesk.storages.record import Changes, Record
+from frontdesk.user_ids import user_id_of
 
 
 @contextmanager

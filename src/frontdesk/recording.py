@@ -23,7 +23,6 @@ from frontdesk.conf import options
 from frontdesk.methods import methods_of
 from frontdesk.models.history import HistoryEntry, What
 from frontdesk.session import Session
-from frontdesk.sessions import user_id_of
 from frontdesk.signals import (
     End,
     Reason,
@@ -31,6 +30,7 @@ from frontdesk.signals import (
     sessions_ended,
     user_reauthenticated,
 )
+from frontdesk.user_ids import key_of, user_id_of
 
 UID = "frontdesk.recording"
 
@@ -127,7 +127,7 @@ def ended(ends: Sequence[End], **_kwargs: Any) -> None:
         )
         for end in ends
         if end.reason is not Reason.USER_GONE
-        and (user_id := history.owner(end.user_id)) is not None
+        and (user_id := key_of(end.user_id)) is not None
         and (at := now if end.at is None else end.at) >= oldest
     ]
     if entries:

@@ -29,8 +29,8 @@ from frontdesk.difference import user_in
 from frontdesk.drive import Call, Flow, run
 from frontdesk.forms import ReauthenticationForm
 from frontdesk.session import Session
-from frontdesk.sessions import user_id_of
 from frontdesk.signals import user_reauthenticated
+from frontdesk.user_ids import user_id_of
 
 TEMPLATE = "frontdesk/reauthenticate.html"
 URL_NAME = "reauthenticate"

@@ -22,6 +22,7 @@ from frontdesk.signals import End, Reason, told_ends
 from frontdesk.storages import get_storage
 from frontdesk.storages.record import FOREVER, Record
 from frontdesk.tokens import Digest, as_digest
+from frontdesk.user_ids import user_id_of
 from frontdesk.values import Serializer, serializer_in_force
 
 
@@ -131,13 +132,6 @@ def end_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> int:
 async def aend_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> int:
     """See :func:`end_all`."""
     return await arun(end_all_of(user_id_of(user), reason))
-
-
-def user_id_of(user: AbstractBaseUser) -> str:
-    """Return the user's key as sessions name it. Raises ``ValueError`` for one who is not stored."""
-    if user.pk is None:
-        raise ValueError(f"{user!r} is not a stored user, so there are no sessions to speak of.")
-    return str(user._meta.pk.value_to_string(user))
 
 
 def end_all_of(user_id: str, reason: Reason, keep: tuple[Digest, ...] = ()) -> Flow[int]:

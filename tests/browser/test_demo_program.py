@@ -66,6 +66,7 @@ def demo(tmp_path) -> Demo:
     return Demo(tmp_path / "var")
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("storage", ["database", "cache", "file"])
 def test_it_says_where_it_is_and_who_may_come_in_and_stops_cleanly(demo, storage):
     printed, body = demo.visit(storage)

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.browser.steps import PASSWORD, heading
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.shared]
 
 BEFORE = (
     "/",

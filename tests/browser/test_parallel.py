@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.slow import pictures_under_way
 from tests.browser.steps import PASSWORD, heading, sign_in, write
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.shared]
 
 ANOTHER = "a-lantern-in-the-hall"
 ORDERS = ("early", "late", "both")

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import open_tab
 from tests.browser.steps import PASSWORD, go, heading, sign_in
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.shared]
 
 ANOTHER = "a-lantern-in-the-hall"
 FORBIDDEN = "Failed to load resource: the server responded with a status of 403 (Forbidden)"

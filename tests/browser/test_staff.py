@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.steps import heading, sign_in
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.shared]
 
 STAFF_PASSWORD = "keys-to-the-lobby"
 

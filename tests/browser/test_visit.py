@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.steps import PASSWORD, go, heading, sign_in, write
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.shared]
 
 ANOTHER = "a-lantern-in-the-hall"
 

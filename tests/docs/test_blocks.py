@@ -17,6 +17,7 @@ browser.post("/admin/login/", {"username": "eve", "password": "open-sesame"})
 """
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=name_of)
 def test_every_block_of_the_page_works(page, request):
     project: Scenario = request.getfixturevalue(

@@ -27,6 +27,7 @@ def test_make_alone_lists_the_commands_that_the_documentation_names():
 
 
 @pytest.mark.slow
+@pytest.mark.shared
 @pytest.mark.parametrize(
     "storage",
     ["database", "cache", "file", pytest.param("redis", marks=pytest.mark.needs("redis"))],

@@ -12,7 +12,7 @@ import pytest
 from django.conf import global_settings
 from django.core.management import get_commands
 
-from frontdesk import client, clock, conf, engine, models, policy, tokens, unavailable
+from frontdesk import client, clock, conf, models, policy, purging, tokens, unavailable
 from frontdesk.checks import AUTHENTICATION, SESSION
 from frontdesk.storages import base
 from tests.docs.pages import ALL, PAGES, ROOT, anchors, headings, links, name_of, prose, section
@@ -142,7 +142,7 @@ ANYWHERE = "\n".join(" ".join(prose(page).split()) for page in PAGES)
         ("32 characters from an alphabet of 36", len(tokens.KEY_ALPHABET) == 36),
         ("first 24 bits of an IPv4", client._shortened("203.0.113.77") == "203.0.113.0"),
         ("first 48 of an IPv6", client._shortened("2001:db8:1:2::3") == "2001:db8:1::"),
-        ("in batches of 1000", engine.PURGE_BATCH == 1000),
+        ("in batches of 1000", purging.BATCH == 1000),
     ],
 )
 def test_a_number_in_the_documentation_is_the_one_in_the_code(words, holds):

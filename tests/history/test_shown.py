@@ -131,6 +131,18 @@ def test_staff_who_may_view_it_find_a_list_in_words(clerk, user):
         assert words in page
 
 
+def test_staff_choose_why_sessions_ended_in_words(clerk, user):
+    remember(user, what="ended", reason="revoked", ip="192.0.2.1")
+    remember(user, what="ended", reason="idle", ip="192.0.2.2")
+    page = clerk.get(LIST).content.decode()
+    assert '<a href="?reason=idle">Ended after a long time without use</a>' in " ".join(
+        page.split()
+    )
+    page = clerk.get(LIST, {"reason": "idle"}).content.decode()
+    assert "192.0.2.2" in page
+    assert "192.0.2.1" not in page
+
+
 def test_staff_find_a_person_by_name_with_the_failed_tries(clerk, user, other_user):
     remember(user, ip="192.0.2.1")
     remember(user, what="failed", ip="192.0.2.2")

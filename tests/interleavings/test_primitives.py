@@ -127,7 +127,7 @@ LONG = {
     "rotate/rotate to the same key",
     "rotate/update that moves the deadline",
 }
-"""Thousands of orders, at a thread each for every verb."""
+"""Thousands of orders each."""
 
 REFUSABLE = {"insert/end of all", "rotate/end of all", "sign-in with rotation/end of all"}
 """An end of all sessions takes the places of those that are announced and not there yet, so it may refuse

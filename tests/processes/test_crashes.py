@@ -21,7 +21,7 @@ from frontdesk.testing.conformance.ground import a_record
 from tests import services
 from tests.processes import servers
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
 
 PATIENCE = 10
 """Seconds that a visitor may wait for a 503. Refused connections are told at once; redis-py tries again."""

@@ -23,6 +23,7 @@ def crowd():
 
 
 @pytest.mark.slow
+@pytest.mark.shared
 @pytest.mark.parametrize("name", PLACES)
 def test_nothing_is_lost_revived_or_wiped_under_the_hammer(name, crowd):
     place = PLACES[name]

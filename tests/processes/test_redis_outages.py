@@ -22,7 +22,7 @@ from frontdesk.testing.conformance.ground import Caller, a_record, fresh_digest,
 from tests import services
 from tests.processes import redis_servers, servers
 
-pytestmark = [pytest.mark.needs("redis"), pytest.mark.slow]
+pytestmark = [pytest.mark.needs("redis"), pytest.mark.slow, pytest.mark.shared]
 
 TIMEOUT = 0.4
 PATIENCE = 5 * TIMEOUT

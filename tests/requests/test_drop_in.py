@@ -559,10 +559,10 @@ def contents(name):
 
 
 def test_clearsessions_goes_on_until_nothing_is_left(db, clock, monkeypatch):
-    from frontdesk import engine
+    from frontdesk import purging
     from frontdesk.models import Session
 
-    monkeypatch.setattr(engine, "PURGE_BATCH", 2)
+    monkeypatch.setattr(purging, "BATCH", 2)
     for _ in range(5):
         SessionStore().create()
     clock.move(days=31)

@@ -186,7 +186,6 @@ def test_a_native_twin_is_not_only_half_of_the_verbs(kind):
 NO_TWIN = {
     "end_all_of": "a flow",
     "info_of": "computes",
-    "user_id_of": "computes",
 }
 
 

@@ -152,6 +152,14 @@ def test_a_session_without_limits_has_no_end(signed_in, user, settings):
 
 
 @one_storage
+def test_it_says_in_which_time_zone_its_times_are(signed_in, user, settings):
+    browser = signed_in(user)
+    assert "Times are those of the time zone UTC." in words(browser.get(PAGE))
+    settings.TIME_ZONE = "Europe/Berlin"
+    assert "Times are those of the time zone Europe/Berlin." in words(browser.get(PAGE))
+
+
+@one_storage
 def test_it_shows_the_place_if_there_is_one(signed_in, user, monkeypatch):
     monkeypatch.setattr(sessions, "place_of", lambda ip: f"Berlin, Germany ({ip})")
     browser = signed_in(user, ip="203.0.113.7")

@@ -137,6 +137,11 @@ def test_a_user_without_sessions_is_exit_code_1(storage_setting, user):
     assert (said.code, said.json) == (1, {"ended": 0})
 
 
+def test_of_an_unknown_session_only_that_is_said(db):
+    said = frontdesk("end", "--session", "0" * 64, "--yes")
+    assert (said.code, said.out, said.err) == (1, "", "There was no such session.")
+
+
 def test_an_unknown_user_is_exit_code_1_and_nothing_is_asked(user, terminal):
     session = enter(user)
     said = frontdesk("end", "--user", "nobody")

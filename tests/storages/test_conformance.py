@@ -13,6 +13,8 @@ from frontdesk.testing import StorageConformance
 from tests import services
 from tests.storages import places
 
+pytestmark = pytest.mark.shared
+
 OWN_MEMORY = "each instance has a memory of its own"
 OWN_CLOCK = "the place drops what has expired by a clock of its own, which no test can turn"
 

@@ -18,10 +18,10 @@ from frontdesk.everyone import (
     records_of,
     sees_everybody,
 )
-from frontdesk.sessions import user_id_of
 from frontdesk.signals import Reason
 from frontdesk.storages.record import Record
 from frontdesk.tokens import as_digest
+from frontdesk.user_ids import user_id_of
 
 STAFF = Reason.REVOKED_BY_STAFF
 
@@ -70,7 +70,7 @@ class End:
         ended = _ended(options, user)
         if options["json"]:
             console.json({"ended": ended})
-        else:
+        elif ended:
             console.result(f"Ended {ended} session{'' if ended == 1 else 's'}.")
         if options["everybody"] and not sees_everybody():
             console.say(UNSEEN)

@@ -10,8 +10,9 @@ from frontdesk.accounts import names_of
 from frontdesk.desk.console import Console
 from frontdesk.desk.subcommand import Exit, known_user, stopped, whole_number
 from frontdesk.everyone import alive, all_records, records_of, sees_everybody
-from frontdesk.sessions import SessionInfo, info_of, user_id_of
+from frontdesk.sessions import SessionInfo, info_of
 from frontdesk.storages.record import Record
+from frontdesk.user_ids import user_id_of
 from frontdesk.values import serializer_in_force
 
 TOGETHER = 200

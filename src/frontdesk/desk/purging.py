@@ -1,17 +1,15 @@
 """``manage.py frontdesk purge``: delete what has expired, a little at a time."""
 
 from argparse import ArgumentParser, ArgumentTypeError
-from sys import maxsize
+from functools import partial
 from typing import Any
 
 from frontdesk import clock
 from frontdesk.desk.console import Console
 from frontdesk.desk.interruption import Wish, interruptible
-from frontdesk.desk.progress import Progress
 from frontdesk.desk.subcommand import Exit, seconds, stopped, whole_number
 from frontdesk.drive import run
-from frontdesk.engine import PURGE_BATCH, purged
-from frontdesk.signals import expired_cleared, told
+from frontdesk.purging import BATCH, purged
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import CountsExpired
 
@@ -30,8 +28,8 @@ class Purge:
         parser.add_argument(
             "--batch",
             type=_batch,
-            default=PURGE_BATCH,
-            help=f"So many at a time, {LARGEST_BATCH} at most; {PURGE_BATCH} when not given.",
+            default=BATCH,
+            help=f"So many at a time, {LARGEST_BATCH} at most; {BATCH} when not given.",
         )
         parser.add_argument(
             "--pause",
@@ -53,7 +51,14 @@ class Purge:
             _foretell(console, expired, options)
             return
         with interruptible() as wish, console.progress("Deleted", expired or limit) as progress:
-            removed = _purged(options, wish, progress)
+            removed = run(
+                purged(
+                    options["batch"],
+                    limit,
+                    on_batch=progress.advance,
+                    rest=partial(_rested, wish, options["pause"]),
+                )
+            )
         if options["json"]:
             console.json({"removed": removed, "interrupted": wish.to_stop})
         else:
@@ -77,20 +82,10 @@ def _foretell(console: Console, expired: int | None, options: dict[str, Any]) ->
         console.result(f"Would delete {expired} of what has expired.")
 
 
-def _purged(options: dict[str, Any], wish: Wish, progress: Progress) -> int:
-    limit, batch = options["limit"] or maxsize, options["batch"]
-    removed = 0
-    while went := run(purged(min(batch, limit - removed))):
-        removed += went
-        progress.advance(went)
-        if removed >= limit:
-            break
-        wish.pause(options["pause"])
-        if wish.to_stop:
-            break
-    else:
-        run(told(get_storage(), expired_cleared))  # nothing is left; the history follows
-    return removed
+def _rested(wish: Wish, pause: float) -> bool:
+    """Rest between two batches; ``False`` if somebody wants the purge to stop."""
+    wish.pause(pause)
+    return not wish.to_stop
 
 
 def _batch(text: str) -> int:

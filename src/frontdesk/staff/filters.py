@@ -9,10 +9,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from frontdesk import clock
-from frontdesk.accounts import key_of, names_of
+from frontdesk.accounts import names_of
 from frontdesk.client import FAMILIES, family_of
 from frontdesk.models import Session
 from frontdesk.storages.record import Record
+from frontdesk.user_ids import key_of
 
 Choices = list[tuple[str, Any]]
 

@@ -9,8 +9,8 @@ from frontdesk.accounts import names_of
 from frontdesk.models import Session
 from frontdesk.sessions import SessionInfo, info_of
 from frontdesk.storages.record import Record
-from frontdesk.storages.sql import owner_as_text
 from frontdesk.tokens import Digest
+from frontdesk.user_ids import owner_as_text
 from frontdesk.values import serializer_in_force
 
 UserUrl = Callable[[str], str]

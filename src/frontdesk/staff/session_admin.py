@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from frontdesk.accounts import ids_of_users_like, key_of, names_of
+from frontdesk.accounts import ids_of_users_like, names_of
 from frontdesk.asking import asked
 from frontdesk.conf import options
 from frontdesk.drive import run
@@ -32,8 +32,8 @@ from frontdesk.staff.rows import rows_of
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import HasTable
 from frontdesk.storages.record import Record
-from frontdesk.storages.sql import owner_as_text
 from frontdesk.tokens import Digest, as_digest
+from frontdesk.user_ids import key_of, owner_as_text
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Session]

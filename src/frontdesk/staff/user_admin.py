@@ -22,6 +22,7 @@ from frontdesk import sessions
 from frontdesk.models import Session
 from frontdesk.signals import Reason
 from frontdesk.staff.ending import SHOWN, is_confirmed, may_end, question, say_ended
+from frontdesk.user_ids import user_id_of
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[AbstractBaseUser]
@@ -75,7 +76,7 @@ class SessionsUserAdminMixin(ModelAdmin):
     def live_sessions(self, user: AbstractBaseUser) -> str:
         """Return a link to the user's sessions, with their number: one query."""
         url = reverse(f"{self.admin_site.name}:frontdesk_session_changelist")
-        query, count = urlencode({"user": sessions.user_id_of(user)}), sessions.count(user)
+        query, count = urlencode({"user": user_id_of(user)}), sessions.count(user)
         text = ngettext("%(count)d session", "%(count)d sessions", count) % {"count": count}
         return format_html('<a href="{}?{}">{}</a>', url, query, text)
 

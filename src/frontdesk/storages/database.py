@@ -23,8 +23,9 @@ from frontdesk.storages.reading import (
     connection_for_sessions,
 )
 from frontdesk.storages.record import UNCHANGED, Changes, Ended, Expired, Purged, Record, beyond
-from frontdesk.storages.sql import COLUMNS, Sql, Statement, marks, owner_as_text
+from frontdesk.storages.sql import COLUMNS, Sql, Statement, marks
 from frontdesk.tokens import Digest
+from frontdesk.user_ids import owner_as_text
 
 logger = logging.getLogger("frontdesk")
 

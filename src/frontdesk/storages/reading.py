@@ -16,9 +16,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from frontdesk.errors import UndecodableRecord
 from frontdesk.models import Session
 from frontdesk.storages.record import UNCHANGED, Record
-from frontdesk.storages.sql import COLUMNS, owner_as_text
+from frontdesk.storages.sql import COLUMNS
 from frontdesk.storages.text import key_from_text, value_from_text
 from frontdesk.tokens import Digest
+from frontdesk.user_ids import owner_as_text
 
 Row = Sequence[Any]
 

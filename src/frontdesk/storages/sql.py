@@ -7,14 +7,10 @@ Each change is one statement. The database merges the changed keys into what is 
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field
 from django.db.models.constants import OnConflict
 
 from frontdesk.errors import InvalidSetting
@@ -22,6 +18,7 @@ from frontdesk.models import Session
 from frontdesk.storages.record import UNCHANGED, Changes, Record
 from frontdesk.storages.text import key_as_text, value_as_text
 from frontdesk.tokens import Digest
+from frontdesk.user_ids import id_of_key
 
 Statement = tuple[str, list[Any]]
 
@@ -108,7 +105,7 @@ class Sql:
         try:
             key = field.clean(user_id, None)
             # " 1" and "0_1" are numbers to Python, but nobody's key: login() would not have written them.
-            own = user_as_text(key) == user_id
+            own = id_of_key(key) == user_id
             return field.get_db_prep_value(key, self._connection) if own else None
         except (ValueError, TypeError, ValidationError):
             return None
@@ -265,27 +262,4 @@ def _document(values: Mapping[str, Any]) -> str:
             key_as_text(key): None if value is None else value_as_text(value)
             for key, value in values.items()
         }
-    )
-
-
-def owner_as_text(user_id: Any) -> str | None:
-    """Return the user of a row as a record names it."""
-    return None if user_id is None else user_as_text(user_id)
-
-
-def user_as_text(user_id: Any) -> str:
-    """Return a user's key as ``login()`` writes it into the session."""
-    pk: Any = get_user_model()._meta.pk
-    kind: Any = type(pk)
-    if _writes_plainly(kind):
-        return str(user_id)
-    # A field takes its value from any object that has it; an instance of the model costs far more.
-    return str(pk.value_to_string(SimpleNamespace(**{pk.attname: user_id})))
-
-
-@cache
-def _writes_plainly(field: "type[Field[Any, Any]]") -> bool:
-    return (
-        field.value_to_string is Field.value_to_string
-        and field.value_from_object is Field.value_from_object
     )
