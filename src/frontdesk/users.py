@@ -18,6 +18,7 @@ from django.utils.crypto import constant_time_compare
 
 from frontdesk.authhash import auth_hash
 from frontdesk.drive import Call, Flow
+from frontdesk.lookup import user_by_key
 from frontdesk.session import Session
 from frontdesk.storages.record import UNCHANGED
 
@@ -52,12 +53,15 @@ def user_of(session: Session) -> Flow[AbstractBaseUser | None]:
 def _fetched(session: Session, backend: Any, user_id: Any) -> Flow[Any]:
     """Return the user as the backend's ``get_user`` would, from the session's own read if that will do."""
     record, user = session.record, session.user
-    read_along = record and record.user_id == str(user_id) and user is not UNCHANGED
-    if read_along and is_ordinary(type(backend)):
+    ordinary = is_ordinary(type(backend))
+    if ordinary and record and record.user_id == str(user_id) and user is not UNCHANGED:
         session.user = UNCHANGED
-        return user if user is None or backend.user_can_authenticate(user) else None
-    pk = get_user_model()._meta.pk.to_python(user_id)
-    return (yield Call(backend, "get_user", (pk,)))
+    else:
+        pk = get_user_model()._meta.pk.to_python(user_id)
+        if not ordinary:
+            return (yield Call(backend, "get_user", (pk,)))
+        user = yield Call(user_by_key, "find", (pk,))
+    return user if user is None or backend.user_can_authenticate(user) else None
 
 
 def is_ordinary(backend: type) -> bool:

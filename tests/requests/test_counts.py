@@ -1,8 +1,18 @@
-"""How often the storage is asked: the promises of one round trip, and of reading without writing."""
+"""How often the storage is asked: the promises of one round trip, and of reading without writing.
+
+And of what costs time without being a round trip: SQL that is compiled, and memory that waits for the
+garbage collector.
+"""
+
+import gc
+from io import BytesIO
+from weakref import ref
 
 import pytest
 from django.contrib import auth
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import connections
+from django.db.models.sql.compiler import SQLCompiler
 from django.test.utils import CaptureQueriesContext
 
 from tests import services
@@ -104,6 +114,70 @@ def test_signing_out_takes_one_read_and_one_write(database, member, queries, set
     with queries(2) as seen:
         member.do(leave)
     assert [query["sql"].split()[0] for query in seen.captured_queries] == ["SELECT", "UPDATE"]
+
+
+# --- what no request needs to repeat ---------------------------------------------------------------
+
+
+@pytest.fixture
+def compilations(monkeypatch):
+    """A list of the SQL that the ORM has compiled."""
+    compiled = []
+
+    def as_sql(self, *args, **options):
+        compiled.append(made := as_it_is(self, *args, **options))
+        return made
+
+    as_it_is = SQLCompiler.as_sql
+    monkeypatch.setattr(SQLCompiler, "as_sql", as_sql)
+    return compiled
+
+
+@pytest.mark.parametrize("page", [page for page, _ in PAGES.values()])
+def test_a_page_of_a_signed_in_person_compiles_no_sql(storage_setting, member, page, compilations):
+    member.get(page)
+    compilations.clear()
+    assert member.get(page).status_code == 200
+    assert compilations == []
+
+
+@services.each_database()
+def test_the_user_is_one_statement_where_the_storage_does_not_bring_them(
+    database, settings, redis_place, new_browser, user, queries
+):
+    settings.FRONTDESK = {
+        "STORAGE": {"BACKEND": "frontdesk.storages.redis.RedisStorage", "OPTIONS": redis_place}
+    }
+    browser = new_browser()
+    browser.post("/login/", {"username": user.get_username(), "password": PASSWORD})
+    browser.get("/home/")
+    with queries(1):
+        assert user.get_username() in browser.get("/home/").text
+
+
+@pytest.mark.parametrize("page", ["/home/", "/members/", "/plain/"])
+def test_a_request_is_freed_without_the_garbage_collector(storage_setting, settings, member, page):
+    """In a cycle of references it would cost more to free than its session to read."""
+    settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if path.startswith("frontdesk.")]
+    handler = WSGIHandler()
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": page,
+        "SERVER_NAME": "testserver",
+        "SERVER_PORT": "80",
+        "HTTP_COOKIE": f"{settings.SESSION_COOKIE_NAME}={member.key}",
+        "wsgi.input": BytesIO(),
+        "wsgi.url_scheme": "http",
+    }
+    gc.disable()
+    try:
+        request = WSGIRequest(environ)
+        remembered = ref(request)
+        assert handler.get_response(request).status_code == 200
+        del request
+        assert remembered() is None
+    finally:
+        gc.enable()
 
 
 # --- verbs on every storage -------------------------------------------------------------------------

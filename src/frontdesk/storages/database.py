@@ -14,11 +14,11 @@ from frontdesk import clock
 from frontdesk.errors import Conflict, InvalidSetting, StorageUnavailable, UndecodableRecord
 from frontdesk.models import Session
 from frontdesk.storages.base import LEFT_BEHIND, Storage
+from frontdesk.storages.one_row import Row
 from frontdesk.storages.reading import (
     ENDED,
     EXPIRES,
     Reader,
-    Row,
     as_record,
     connection_for_sessions,
 )

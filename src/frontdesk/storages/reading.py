@@ -1,11 +1,8 @@
 """The one read of the database storage: a session and its user in one row.
 
-The ORM writes the statement once per database; after that it is executed as it is, with a digest as its
-only parameter. The ORM's converters are kept, so custom fields and keys arrive as from any query. The
-session itself never becomes a model instance, which would cost more than the statement.
+The session itself never becomes a model instance, which would cost more than the statement.
 """
 
-from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -15,13 +12,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from frontdesk.errors import UndecodableRecord
 from frontdesk.models import Session
+from frontdesk.storages.one_row import OneRow, Row
 from frontdesk.storages.record import UNCHANGED, Record
 from frontdesk.storages.sql import COLUMNS
 from frontdesk.storages.text import key_from_text, value_from_text
 from frontdesk.tokens import Digest
 from frontdesk.user_ids import owner_as_text
-
-Row = Sequence[Any]
 
 EXPIRES, ENDED = COLUMNS.index("expires"), COLUMNS.index("ended")
 
@@ -33,43 +29,23 @@ class Reader:
         self._alias = alias
         self._users: Any = get_user_model()
         with_user = with_user and router.db_for_write(self._users) == alias
-        # A parameter with a name: for Django's SQLite, which has to put another one into the statement at
-        # each execution, that is a tenth of the work. No part of the statement itself has a "%".
         sessions = Session.objects.using(alias).filter(digest="digest")
         if with_user:
             sessions = sessions.select_related("user")
-        compiler = sessions.query.get_compiler(alias)
-        self._sql = compiler.as_sql()[0] % "%(digest)s"
-        own = _places(compiler, compiler.klass_info)
-        self._columns = itemgetter(*(own[name] for name in COLUMNS))
+        # The others are what they seem, on every database.
+        plain = [name for name in COLUMNS if name not in {"data", "user_id"}]
+        self._row = OneRow(sessions, plain=plain)
+        self._columns = itemgetter(*(self._row.places[name] for name in COLUMNS))
         self._user_names: list[str] = []
         if with_user:
-            (related,) = compiler.klass_info["related_klass_infos"]
-            users = _places(compiler, related)
+            (users,) = self._row.related
             self._user_names = list(users)
             self._user_columns = itemgetter(*users.values())
             self._user_pk = users[self._users._meta.pk.attname]
-        # Of the session's own columns only this one is not what it seems, on every database.
-        plain = {own[name] for name in COLUMNS if name not in {"data", "user_id"}}
-        found = compiler.get_converters([expression for expression, _, _ in compiler.select])
-        self._converters = [
-            (index, convert, expression)
-            for index, (converters, expression) in found.items()
-            if index not in plain
-            for convert in converters
-        ]
 
     def read(self, connection: BaseDatabaseWrapper, digest: Digest) -> Row | None:
         """Return what the database has under ``digest``, for the two methods below."""
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql, {"digest": digest})
-            row = cursor.fetchone()
-        if row is None:
-            return None
-        values = list(row)
-        for index, convert, expression in self._converters:
-            values[index] = convert(values[index], expression, connection)
-        return values
+        return self._row.fetch(connection, digest)
 
     def session(self, row: Row) -> Row:
         """Return the session of ``row``, as ``COLUMNS`` has it."""
@@ -82,11 +58,6 @@ class Reader:
         if row[self._user_pk] is None:
             return None
         return self._users.from_db(self._alias, self._user_names, self._user_columns(row))
-
-
-def _places(compiler: Any, info: Any) -> dict[str, int]:
-    """Return where in a row the columns of a model are, by the names of its attributes."""
-    return {compiler.select[index][0].target.attname: index for index in info["select_fields"]}
 
 
 def as_record(row: Row) -> Record:
