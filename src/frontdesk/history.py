@@ -1,4 +1,4 @@
-"""The history of a person: sign-ins, failed tries, re-entries of the password, and ends of sessions.
+"""The history of a person: sign-ins, failed tries, re-entries and new passwords, and ends of sessions.
 
 What is written, and when, is in :mod:`frontdesk.recording`. Nothing here is needed to sign in or out: a
 history that cannot be kept is logged, and people come and go as ever.
@@ -20,7 +20,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext, gettext_lazy
 
 from frontdesk import clock
-from frontdesk.client import Client
+from frontdesk.client import NOBODY, Client
 from frontdesk.conf import options
 from frontdesk.devices import device_in_words
 from frontdesk.methods import methods_in_words
@@ -71,6 +71,8 @@ class Entry:
             return gettext("Failed try to sign in")
         if self.what is What.REENTERED:
             return gettext("Entered the password again")
+        if self.what is What.PASSWORD:
+            return gettext("The password was changed")
         if self.what is What.ENDED:
             return str(ENDINGS[Reason(self.reason)] if self.reason in ENDINGS else gettext("Ended"))
         if not self.methods:
@@ -178,7 +180,7 @@ def hashes_of(name: object) -> list[str]:
 
 
 def remember(
-    what: What, *, user_id: Any = None, name: object = None, client: Client, **facts: Any
+    what: What, *, user_id: Any = None, name: object = None, client: Client = NOBODY, **facts: Any
 ) -> HistoryEntry:
     """Write one entry: one statement. Raises what the database raises."""
     entry = HistoryEntry(

@@ -13,7 +13,7 @@ from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db import transaction
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
@@ -45,6 +45,7 @@ def listen() -> None:
     user_reauthenticated.connect(reauthenticated, dispatch_uid=UID)
     sessions_ended.connect(ended, dispatch_uid=UID)
     expired_cleared.connect(purged_too, dispatch_uid=UID)
+    post_save.connect(user_saved, sender=get_user_model(), dispatch_uid=UID)
     post_delete.connect(user_deleted, sender=get_user_model(), dispatch_uid=UID)
 
 
@@ -133,6 +134,27 @@ def ended(ends: Sequence[End], **_kwargs: Any) -> None:
     if entries:
         with history.undisturbed():
             history.remember_all(entries)
+
+
+def user_saved(
+    instance: AbstractBaseUser,
+    created: bool,
+    raw: bool,
+    update_fields: frozenset[str] | None,
+    **_kwargs: Any,
+) -> None:
+    """Receive ``post_save`` of the user model: a new password, whoever set it, be it by a command.
+
+    ``set_password()`` keeps the new one until it is saved, for the validators. When it only hashes the old
+    password anew, it does not, and that is no change.
+    """
+    if created or raw or getattr(instance, "_password", None) is None:
+        return
+    if update_fields is not None and "password" not in update_fields:
+        return
+    if options().history_retention is not None:
+        with history.undisturbed():
+            history.remember(What.PASSWORD, at=clock.now(), user_id=instance.pk)
 
 
 def user_deleted(instance: AbstractBaseUser, using: str, **_kwargs: Any) -> None:

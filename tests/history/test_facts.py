@@ -219,6 +219,35 @@ def test_a_re_entry_is_remembered_under_the_key_that_the_session_gets(
     assert entry.session_id == digest_of(member.key)
 
 
+# --- passwords ------------------------------------------------------------------------------------------
+
+
+def test_a_new_password_is_remembered_whoever_set_it_and_whatever_it_ended(user):
+    HistoryEntry.objects.all().delete()
+    user.set_password("another one")
+    assert not HistoryEntry.objects.exists()
+    user.save()
+    user.save()
+    (entry,) = HistoryEntry.objects.all()
+    assert (entry.what, entry.user_id) == ("password", user.pk)
+    assert (entry.session_id, entry.name_hash, entry.ip, entry.user_agent) == ("", "", "", "")
+
+
+def test_neither_a_new_user_nor_an_old_password_hashed_anew_is_a_change(user, settings):
+    usual = "django.contrib.auth.hashers.MD5PasswordHasher"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher", usual]
+    HistoryEntry.objects.all().delete()
+    user.set_password("kept back")
+    user.save(update_fields=["last_login"])
+    user.refresh_from_db()
+    before = user.password
+    assert user.check_password(PASSWORD)
+    user.refresh_from_db()
+    assert user.password != before
+    auth.get_user_model().objects.create_user("newcomer", password="a password")
+    assert not HistoryEntry.objects.exists()
+
+
 # --- ends -----------------------------------------------------------------------------------------------
 
 

@@ -187,6 +187,7 @@ WORDS = {
     "Signed in with password and one-time code": {"what": "signed_in", "methods": "password otp"},
     "Failed try to sign in": {"what": "failed"},
     "Entered the password again": {"what": "reentered"},
+    "The password was changed": {"what": "password"},
     "Signed out": {"what": "ended", "reason": "logout"},
     "Ended by you": {"what": "ended", "reason": "revoked"},
     "Ended by the staff of this site": {"what": "ended", "reason": "revoked_by_staff"},

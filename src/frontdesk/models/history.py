@@ -13,11 +13,12 @@ class What(models.TextChoices):
     SIGNED_IN = "signed_in", _("signed in")
     FAILED = "failed", _("failed try")
     REENTERED = "reentered", _("entered the password again")
+    PASSWORD = "password", _("password changed")
     ENDED = "ended", _("ended")
 
 
 class HistoryEntry(models.Model):
-    """A sign-in, a failed try, a re-entry of the password, or the end of a session.
+    """A sign-in, a failed try, a re-entry or change of the password, or the end of a session.
 
     Never a key, a password, or a user name as somebody typed it.
     """
