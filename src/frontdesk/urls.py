@@ -10,7 +10,7 @@ https://docs.djangoproject.com/en/stable/topics/auth/default/#using-the-views
 
 from django.urls import path
 
-from . import session_views, views
+from . import reentry_view, session_views, views
 
 urlpatterns = [
     path("login/", views.LoginView.as_view(), name="login"),
@@ -37,7 +37,7 @@ urlpatterns = [
         views.PasswordResetCompleteView.as_view(),
         name="password_reset_complete",
     ),
-    path("reauthenticate/", views.ReauthenticateView.as_view(), name="reauthenticate"),
+    path("reauthenticate/", reentry_view.ReauthenticateView.as_view(), name="reauthenticate"),
     path("sessions/", session_views.SessionsView.as_view(), name="frontdesk_sessions"),
     path("sessions/end/", session_views.EndSessionView.as_view(), name="frontdesk_end_session"),
     path(

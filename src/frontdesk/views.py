@@ -13,23 +13,16 @@ would then send the sign-in page to the sign-in page.
 
 from typing import Any
 
-from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth import views as auth_views
-from django.contrib.auth.decorators import login_required
 from django.contrib.sites.shortcuts import get_current_site
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import resolve_url
+from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_protect
-from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic.base import ContextMixin
-from django.views.generic.edit import FormView
 
-from frontdesk import carrying, passwords, reentry, reports, sessions
+from frontdesk import passwords, reentry, sessions
 from frontdesk.errors import SessionLimitReached
-from frontdesk.forms import PasswordChangeForm, ReauthenticationForm
+from frontdesk.forms import PasswordChangeForm
 from frontdesk.signals import Reason
 
 __all__ = [
@@ -41,7 +34,6 @@ __all__ = [
     "PasswordResetConfirmView",
     "PasswordResetDoneView",
     "PasswordResetView",
-    "ReauthenticateView",
 ]
 
 # OWASP ASVS 14.3.2: what a signed-in person saw is not left behind in a browser's or a
@@ -162,50 +154,3 @@ class PasswordResetCompleteView(SiteNameMixin, auth_views.PasswordResetCompleteV
     """Confirm that the new password is set."""
 
     template_name = "frontdesk/password_reset_complete.html"
-
-
-@method_decorator(sensitive_post_parameters(), name="dispatch")
-@method_decorator(csrf_protect, name="dispatch")
-@never_stored
-@method_decorator(login_required, name="dispatch")
-class ReauthenticateView(
-    SiteNameMixin,
-    auth_views.RedirectURLMixin,
-    FormView,  # type: ignore[type-arg]
-):
-    """Ask somebody who is signed in for the password again, and go on to ``next``.
-
-    ``next`` must be an address of this site; otherwise it is ``LOGIN_REDIRECT_URL``. Whoever has no
-    usable password, or acts as another user than the one whose session it is, is sent to sign in again.
-    """
-
-    form_class = ReauthenticationForm
-    template_name = reentry.TEMPLATE
-    request: HttpRequest
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        reports.hide(request)
-        user: Any = request.user
-        is_own = reentry.is_own(request, user)
-        if not is_own:
-            messages.warning(request, reentry.not_own(), fail_silently=True)
-        if not is_own or not user.has_usable_password():
-            return auth_views.redirect_to_login(self.get_success_url())
-        return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
-
-    def get_default_redirect_url(self) -> str:
-        return resolve_url(settings.LOGIN_REDIRECT_URL)
-
-    def get_form_kwargs(self) -> dict[str, Any]:
-        return {"request": self.request, "user": self.request.user, **super().get_form_kwargs()}
-
-    def form_valid(self, form: ReauthenticationForm) -> HttpResponse:
-        reentry.renew(self.request, form.user)
-        return HttpResponseRedirect(self.get_success_url())
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {
-            self.redirect_field_name: self.get_redirect_url(),
-            "username_field": carrying.USERNAME_FIELD,
-            **super().get_context_data(**kwargs),
-        }
