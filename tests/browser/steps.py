@@ -1,8 +1,11 @@
 """What a visitor does, in a visitor's words. Everything is found as a screen reader finds it."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 PASSWORD = "welcome-to-the-lobby"
+STAFF_PASSWORD = "keys-to-the-lobby"
 
 
 def sign_in(page: Any, password: str = PASSWORD) -> None:
@@ -22,3 +25,9 @@ def heading(page: Any) -> str:
 
 def go(page: Any, link: str) -> None:
     page.get_by_role("navigation", name="Pages").get_by_role("link", name=link).click()
+
+
+def keep(page: Any, name: str) -> None:
+    """Keep a picture for whoever wants to look: FRONTDESK_PICTURES=directory."""
+    if directory := os.environ.get("FRONTDESK_PICTURES"):
+        page.screenshot(path=Path(directory) / f"{name}.png", full_page=True)

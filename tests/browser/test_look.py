@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import PASSWORD, heading
+from tests.browser.steps import PASSWORD, STAFF_PASSWORD, heading, keep
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.shared]
 
@@ -73,6 +73,36 @@ def test_each_page_fits_a_narrow_screen_and_names_itself(page, look):
         assert page.title(), address
         titles.add(page.title())
     assert len(titles) >= 12
+
+
+PHONE = {"width": 390, "height": 800}
+
+
+@one_storage
+@pytest.mark.parametrize(
+    "look", [{"viewport": PHONE, "locale": name} for name in ("en-GB", "de-DE")]
+)
+def test_the_header_has_two_rows_at_most_on_a_phone(page, look):
+    for name, password in (("guest", PASSWORD), ("staff", STAFF_PASSWORD)):
+        page.goto("/accounts/login/?next=/badge/")
+        page.locator("[name=username]").fill(name)
+        page.locator("[name=password]").fill(password)
+        page.locator("main button[type=submit]").click()
+        page.wait_for_url("**/badge/")
+        keep(page, f"header-{name}-{look['locale']}")
+        assert page.evaluate(ROWS) <= 2, name
+        page.locator(".fd-sign-out button").click()
+        page.wait_for_load_state()
+
+
+# The rows in which the words and buttons of the header stand, by their middles.
+ROWS = """() => {
+  const middles = [...document.querySelectorAll(".fd-brand, .fd-nav a, .fd-sign-out")]
+    .map(element => element.getBoundingClientRect())
+    .map(box => box.top + box.height / 2)
+    .sort((a, b) => a - b);
+  return middles.filter((at, place) => !place || at - middles[place - 1] > 12).length;
+}"""
 
 
 @one_storage

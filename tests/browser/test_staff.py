@@ -1,17 +1,13 @@
 """Staff at the admin: who is in, and taking a badge back; on each storage, phone and desktop."""
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import heading, sign_in
+from tests.browser.steps import STAFF_PASSWORD, heading, keep, sign_in
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.shared]
-
-STAFF_PASSWORD = "keys-to-the-lobby"
 
 
 def sign_in_staff(page):
@@ -126,9 +122,3 @@ def assert_fits(page, width):
     """No page is wider than the screen; a table may scroll within its own box."""
     page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def keep(page, name):
-    """Keep a picture for whoever wants to look: FRONTDESK_PICTURES=directory."""
-    if directory := os.environ.get("FRONTDESK_PICTURES"):
-        page.screenshot(path=Path(directory) / f"{name}.png", full_page=True)
