@@ -21,7 +21,7 @@ from frontdesk.storages.memory import MemoryStorage
 from frontdesk.testing.conformance.crowds import arrive_at_once
 from tests import services
 from tests.requests.conftest import PASSWORD, create
-from tests.requests.test_sessions import Login
+from tests.requests.steps import Login
 from tests.storages import places
 
 pytestmark = pytest.mark.django_db

@@ -11,6 +11,7 @@ from django.utils import crypto
 from frontdesk import tokens
 from tests.requests.conftest import PASSWORD
 from tests.requests.site import Asked, step
+from tests.requests.steps import is_anonymous
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage_setting")]
 
@@ -34,12 +35,6 @@ def sign_out(browser):
         yield step(auth, "logout", request)
 
     return browser.do(task)
-
-
-def is_anonymous(new_browser, key):
-    stranger = new_browser()
-    stranger.key = key
-    return stranger.who() == "" and stranger.kept() == {}
 
 
 def test_signing_in_works(browser, user):

@@ -19,7 +19,7 @@ from tests.pages.catalogue import Page
 from tests.requests import desk_site
 from tests.requests.browsers import clears
 from tests.requests.conftest import PASSWORD
-from tests.requests.test_login import is_anonymous
+from tests.requests.steps import is_anonymous
 
 pytestmark = [
     pytest.mark.django_db,

@@ -2,7 +2,6 @@
 
 import sys
 from datetime import timedelta
-from html.parser import HTMLParser
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model, login, user_login_failed
@@ -21,7 +20,7 @@ from tests.pages.catalogue import Page
 from tests.requests import desk_site
 from tests.requests.browsers import cookie, directives
 from tests.requests.conftest import PASSWORD
-from tests.requests.test_login import is_anonymous
+from tests.requests.steps import FIELD, Form, enter, form_in, is_anonymous
 
 pytestmark = [
     pytest.mark.django_db,
@@ -31,7 +30,6 @@ pytestmark = [
 one_storage = pytest.mark.parametrize("storage_setting", ["database"], indirect=True)
 each_view = pytest.mark.parametrize("view", ["function", "afunction", "class", "aclass"])
 
-FIELD = carrying.PASSWORD_FIELD
 REENTER = "/desk/reauthenticate/"
 
 
@@ -46,32 +44,6 @@ def late(clock, member):
     """A browser in which the user signed in an hour ago."""
     clock.move(hours=1)
     return member
-
-
-class Form(HTMLParser):
-    """The form that asks for the password, and what a browser would send with it."""
-
-    def __init__(self, response):
-        super().__init__()
-        self.inside, self.action, self.sent = False, None, {}
-        self.feed(response.content.decode())
-
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        if tag == "form":
-            self.inside = given["class"] == "fd-form"
-            self.action = given.get("action") if self.inside else self.action
-        elif tag == "input" and self.inside and given["type"] != "password":
-            self.sent.setdefault(given["name"], []).append(given.get("value") or "")
-
-
-def form_in(response):
-    return Form(response).sent
-
-
-def enter(browser, response, path, password=PASSWORD):
-    """Enter a password in the form that ``response`` shows."""
-    return browser.post(path, {**form_in(response), FIELD: password})
 
 
 # --- who is let in ------------------------------------------------------------------------------

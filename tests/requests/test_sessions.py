@@ -1,7 +1,6 @@
 """``frontdesk.sessions``: who is in, and taking a badge back, on every storage and in both colours."""
 
 import pytest
-from django.contrib import auth
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.http import HttpResponse
@@ -15,6 +14,7 @@ from frontdesk.storages import get_storage
 from frontdesk.tokens import digest_of
 from tests.requests.conftest import PASSWORD, create, use
 from tests.requests.site import step
+from tests.requests.steps import Login, many
 
 pytestmark = pytest.mark.django_db
 
@@ -151,19 +151,6 @@ def test_whoever_has_just_signed_in_can_end_the_others(browsers, new_browser, us
     assert [browser.who() for browser in browsers] == ["", "", ""]
 
 
-class Login:
-    """``login()`` and ``alogin()`` as a step."""
-
-    def __init__(self, request):
-        self.request = request
-
-    def login(self, user):
-        auth.login(self.request, user, "django.contrib.auth.backends.ModelBackend")
-
-    async def alogin(self, user):
-        await auth.alogin(self.request, user, "django.contrib.auth.backends.ModelBackend")
-
-
 def test_ending_all_ends_this_one_too(browsers, user):
     assert ask(browsers[0], "end_all", user) == 3
     assert [browser.who() for browser in browsers] == ["", "", ""]
@@ -232,13 +219,6 @@ def test_a_sign_in_takes_as_many_statements_with_any_number_of_sessions(
         browser.do(lambda request: Login(request).login(user))
     touched = [query["sql"] for query in queries if "frontdesk_session" in query["sql"]]
     assert [sql[:6] for sql in touched] == ["INSERT"]
-
-
-def many(user, number):
-    from frontdesk.testing.conformance.ground import a_record
-
-    for _ in range(number):
-        get_storage().insert(a_record(user_id=str(user.pk)))
 
 
 # --- users of other kinds -----------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from frontdesk.storages.record import Changes
 from tests.pages.catalogue import Page
 from tests.requests.browsers import directives
 from tests.requests.conftest import PASSWORD
-from tests.requests.test_reentry import enter
+from tests.requests.steps import enter
 
 pytestmark = [
     pytest.mark.django_db,

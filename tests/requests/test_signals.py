@@ -12,7 +12,7 @@ from frontdesk.storages import get_storage
 from frontdesk.tokens import digest_of
 from tests.requests.conftest import PASSWORD
 from tests.requests.site import step
-from tests.requests.test_sessions import Login, many
+from tests.requests.steps import Login, many
 
 pytestmark = pytest.mark.django_db
 
