@@ -6,11 +6,11 @@ For storages that cannot read the user along with the session.
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth import get_user_model
 from django.core.signals import setting_changed
 from django.db import connections, router
 
 from frontdesk.storages.one_row import OneRow
+from frontdesk.user_ids import user_model
 
 
 class _Lookup:
@@ -18,7 +18,7 @@ class _Lookup:
 
     def __init__(self, alias: str, pk: Any) -> None:
         self._alias = alias
-        self._model: Any = get_user_model()
+        self._model: Any = user_model()
         self._row = OneRow(self._model._default_manager.using(alias).filter(pk=pk).order_by())
         self._names = list(self._row.places)
 
@@ -36,7 +36,7 @@ class UserByKey:
 
     def find(self, pk: Any) -> Any:
         """Return the user of this primary key, ``None`` if there is none; one query."""
-        alias = router.db_for_read(get_user_model())
+        alias = router.db_for_read(user_model())
         lookup = _lookups.get(alias)
         if lookup is None:
             lookup = _lookups[alias] = _Lookup(alias, pk)

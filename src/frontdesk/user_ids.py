@@ -7,7 +7,22 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
+from django.core.signals import setting_changed
 from django.db.models import Field
+
+
+@cache
+def user_model() -> Any:
+    """Return the user model, which Django looks up in two registries each time."""
+    return get_user_model()
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting == "AUTH_USER_MODEL":
+        user_model.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="frontdesk.user_ids")
 
 
 def user_id_of(user: AbstractBaseUser) -> str:
@@ -19,7 +34,7 @@ def user_id_of(user: AbstractBaseUser) -> str:
 
 def id_of_key(key: Any) -> str:
     """Return the primary key of a user as sessions name it."""
-    pk: Any = get_user_model()._meta.pk
+    pk: Any = user_model()._meta.pk
     kind: Any = type(pk)
     if _writes_plainly(kind):
         return str(key)
@@ -43,7 +58,7 @@ def owner_as_text(key: Any) -> str | None:
 def key_of(user_id: str | None) -> Any:
     """Return the primary key that sessions name ``user_id``; ``None`` for what names none."""
     try:
-        key = get_user_model()._meta.pk.clean(user_id, None)
+        key = user_model()._meta.pk.clean(user_id, None)
         # "0_1" and " 1" are numbers to Python, but nobody's key.
         return key if id_of_key(key) == user_id else None
     except (ValueError, TypeError, ValidationError, OverflowError):

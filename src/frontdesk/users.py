@@ -8,7 +8,6 @@ from django.contrib.auth import (
     BACKEND_SESSION_KEY,
     HASH_SESSION_KEY,
     SESSION_KEY,
-    get_user_model,
     load_backend,
 )
 from django.contrib.auth.backends import ModelBackend
@@ -21,6 +20,7 @@ from frontdesk.drive import Call, Flow
 from frontdesk.lookup import user_by_key
 from frontdesk.session import Session
 from frontdesk.storages.record import UNCHANGED
+from frontdesk.user_ids import user_model
 
 
 def user_of(session: Session) -> Flow[AbstractBaseUser | None]:
@@ -57,7 +57,7 @@ def _fetched(session: Session, backend: Any, user_id: Any) -> Flow[Any]:
     if ordinary and record and record.user_id == str(user_id) and user is not UNCHANGED:
         session.user = UNCHANGED
     else:
-        pk = get_user_model()._meta.pk.to_python(user_id)
+        pk = user_model()._meta.pk.to_python(user_id)
         if not ordinary:
             return (yield Call(backend, "get_user", (pk,)))
         user = yield Call(user_by_key, "find", (pk,))
@@ -69,7 +69,7 @@ def is_ordinary(backend: type) -> bool:
 
     A backend of the project's keeps its ``get_user``, and a default manager of the project's its query.
     """
-    manager: Any = get_user_model()._default_manager
+    manager: Any = user_model()._default_manager
     kinds: Any = (backend, type(manager), manager._queryset_class)
     return _looks_up_plainly(*kinds)
 
