@@ -28,6 +28,17 @@ class Watched(NamedTuple):
         with redis.Redis.from_url(self.url) as client:
             client.wait(1, 10_000)
 
+    def has_failed_over(self) -> None:
+        """Wait until a sentinel names another primary, and that one takes changes."""
+        host, _, port = self.sentinels[0].partition(":")
+        with redis.Redis(host, int(port)) as sentinel:
+
+            def primary() -> int:
+                return int(sentinel.sentinel_get_master_addr_by_name(self.service)[1])
+
+            until(lambda: primary() != self.primary.port)
+            until(lambda: _info(primary(), "replication")["role"] == "master")
+
 
 SENTINEL = """
 port {port}

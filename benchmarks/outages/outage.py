@@ -1,0 +1,132 @@
+"""One storage, one web server, one fault under load, and what came of it."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.hammer.server import Served
+from benchmarks.outages.faults import Fault
+from benchmarks.outages.visitors import Diary, Noted, Visitors
+
+CALM = 1.0
+"""Seconds of traffic before the fault, and after the recovery."""
+PATIENCE = 20
+"""Seconds after which the site counts as not recovered."""
+
+LINE = re.compile(r"^\w+ frontdesk \[(\d+)\] The session storage (cannot answer|answers again)", re.M)
+
+
+class Load(NamedTuple):
+    """Who comes, and to which web server."""
+
+    prefix: str
+    people: int
+
+
+@dataclass
+class Outcome:
+    """What the table says of one fault."""
+
+    requests: int
+    unavailable: int
+    """Answers of 503."""
+    errors: Counter[int]
+    """Any other answer but 200, by its status; 0 for none."""
+    sign_outs: int
+    wrong_users: int
+    lost: int
+    doubled: int
+    revived: int
+    slowest: float
+    """Milliseconds: of the requests that needed a session while the fault lasted."""
+    slowest_plain: float
+    """The same of those that needed none."""
+    recovery: float
+    """Seconds from the server's return to the last 503."""
+    processes: int
+    """How many processes have logged the outage."""
+    incidents: int
+    """Outages in the log of the process that logged most."""
+    unclosed: int
+    """Outages whose end is not in the log."""
+    forgets: bool
+
+    @property
+    def faults(self) -> list[str]:
+        """What should not be, in words."""
+        never = ["wrong_users", "lost", "doubled"] + ([] if self.forgets else ["sign_outs", "revived"])
+        found = [f"{name}: {count}" for name in never if (count := getattr(self, name))]
+        found += [f"{count} answers of {status}" for status, count in self.errors.items()]
+        found += [f"{self.unclosed} ends of outages are not logged"] if self.unclosed else []
+        found += [] if self.recovery < PATIENCE else ["it has not recovered"]
+        return found
+
+
+def suffered(served: Served, load: Load, fault: Fault) -> Outcome:
+    """Let visitors come, let ``fault`` happen, and return what they and the log have noted."""
+    log_before = served.log.stat().st_size
+    visitors = Visitors(served.port, load.prefix, load.people)
+    with visitors.coming() as diary:
+        fault.before()
+        time.sleep(CALM)
+        began = time.monotonic()
+        fault.begin()
+        time.sleep(fault.seconds)
+        fault.end()
+        back = time.monotonic()
+        _recovered(diary, back)
+        time.sleep(CALM)
+    revived = visitors.revived()
+    return _outcome(diary, began, back, revived, _logged(served.log, log_before), fault)
+
+
+def _recovered(diary: Diary, back: float) -> None:
+    """Wait until a while has passed without a 503."""
+    while time.monotonic() < back + PATIENCE:
+        time.sleep(0.2)
+        last = max((one.ended for one in diary.requests if one.status != 200), default=0)
+        if time.monotonic() > max(last, back) + CALM:
+            return
+
+
+def _outcome(  # noqa: PLR0913 (what was seen)
+    diary: Diary, began: float, back: float, revived: int, logged: list[Counter[str]], fault: Fault
+) -> Outcome:
+    failed = [one for one in diary.requests if one.status != 200]
+    meanwhile = [one for one in diary.requests if began <= one.began <= back]
+    return Outcome(
+        requests=len(diary.requests),
+        unavailable=sum(one.status == 503 for one in failed),
+        errors=Counter(one.status for one in failed if one.status != 503),
+        sign_outs=diary.sign_outs,
+        wrong_users=diary.wrong_users,
+        lost=diary.lost,
+        doubled=diary.doubled,
+        revived=revived,
+        slowest=_slowest(one for one in meanwhile if one.page != "plain"),
+        slowest_plain=_slowest(one for one in meanwhile if one.page == "plain"),
+        recovery=max([0.0, *(one.ended - back for one in failed)]),
+        processes=len(logged),
+        incidents=max((lines["cannot answer"] for lines in logged), default=0),
+        unclosed=sum(abs(lines["cannot answer"] - lines["answers again"]) for lines in logged),
+        forgets=fault.forgets,
+    )
+
+
+def _slowest(requests: Iterable[Noted]) -> float:
+    return max((one.ms for one in requests), default=0.0)
+
+
+def _logged(log: Path, start: int) -> list[Counter[str]]:
+    """Return what each process has logged of the outage."""
+    with log.open("rb") as file:
+        file.seek(start)
+        text = file.read().decode()
+    lines: dict[str, Counter[str]] = {}
+    for process, what in LINE.findall(text):
+        lines.setdefault(process, Counter())[what] += 1
+    return list(lines.values())
