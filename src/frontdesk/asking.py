@@ -14,11 +14,13 @@ class Asked(Protocol):
 
 
 def asked(storage: Asked, verb: str, *args: Any) -> Flow[Any]:
-    """Call a verb of ``storage`` and return its answer. Raises what the verb raises."""
+    """Call a verb of ``storage`` and return its answer. Raises what the verb raises; and
+    ``StorageUnavailable`` without calling it while it hangs."""
+    began = storage.incident.asks() if storage.incident.open else None
     try:
         answer = yield Call(storage, verb, args)
     except StorageUnavailable as error:
-        storage.incident.failed(error)
+        storage.incident.failed(error, began)
         raise
     if storage.incident.open:
         storage.incident.answered()

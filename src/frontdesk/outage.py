@@ -1,8 +1,11 @@
 """An outage is one incident, and is logged as one, however many requests it hits."""
 
 import logging
+import random
 import threading
 import time
+
+from frontdesk.errors import StorageUnavailable
 
 logger = logging.getLogger("frontdesk")
 
@@ -16,9 +19,15 @@ HISTORY = (
     "People sign in and out as ever, and nothing of it is remembered until it does;",
 )
 
+SLOW = 0.2
+"""Seconds. Whoever fails faster, as a server that is not there, may be asked by every request."""
+
 
 class Incident:
     """Counts the failures between the first one and the next answer. Safe between threads.
+
+    A storage that hangs is left alone for a while: if every request waited for it, a few would hold all
+    the workers of a site, and with them the pages that need no session.
 
     ``what`` cannot answer, and what that means, in words for the log.
     """
@@ -28,12 +37,34 @@ class Incident:
         self.open = False
         self._failures = 0
         self._began = 0.0
+        self._pause = 0.0
+        self._next = 0.0
+        """When somebody may ask again (``time.monotonic()``)."""
         self._lock = threading.Lock()
 
-    def failed(self, error: Exception) -> None:
-        """Note a failure; the first one of an incident is logged with its cause."""
+    def asks(self) -> float:
+        """Say that somebody asks during the incident, and return the moment, for :meth:`failed`.
+
+        Raises ``StorageUnavailable`` if it is too early. Of those who come while it hangs, one at a time is
+        let through, to see whether it does not hang any more.
+        """
+        with self._lock:
+            now = time.monotonic()
+            if self.open and now < self._next:
+                self._failures += 1
+                raise StorageUnavailable(f"{self._name} hangs, and is not asked again yet.")
+            self._next = now + self._pause
+        return now
+
+    def failed(self, error: Exception, asked: float | None = None) -> None:
+        """Note a failure; the first one of an incident is logged with its cause.
+
+        If it was asked during the incident, ``asked`` is when; see :meth:`asks`.
+        """
         with self._lock:
             self._failures += 1
+            if asked is not None:
+                self._leave_alone(time.monotonic(), asked)
             first = not self.open
             if first:
                 self.open = True
@@ -47,12 +78,19 @@ class Incident:
                 exc_info=error,
             )
 
+    def _leave_alone(self, now: float, asked: float) -> None:
+        waited = now - asked
+        # Not the same for all processes, so that they do not all wait for it at the same time.
+        self._pause = waited * random.uniform(1, 2) if waited > SLOW else 0.0  # noqa: S311 (no secret)
+        self._next = now + self._pause
+
     def answered(self) -> None:
         """Note an answer; the first one after failures is logged. Call only while ``open``."""
         with self._lock:
             if not self.open:
                 return
             self.open = False
+            self._pause = self._next = 0.0
             failures, self._failures = self._failures, 0
             seconds = time.monotonic() - self._began
         logger.warning(
