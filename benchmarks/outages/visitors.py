@@ -50,7 +50,8 @@ class Diary:
 
 
 class Visitors:
-    """People who are signed in and browse, step a counter, sign out and in; and some who are nobody."""
+    """People who are signed in, browse and step a counter, a third of whom sign out and in again; and some
+    who are nobody."""
 
     def __init__(self, port: int, prefix: str, people: int, passers: int = 2) -> None:
         self.diary = Diary()
@@ -96,6 +97,8 @@ class _Person:
     def __init__(self, crowd: Visitors, number: int) -> None:
         self._crowd, self._diary = crowd, crowd.diary
         self._number = number
+        # Those who never sign out know for certain that they are to be signed in.
+        self._leaves = number % 3 == 0
         self._random = Random(number)
         self._key: str | None = None
         self._leaving = False
@@ -118,9 +121,9 @@ class _Person:
                 self._sign_in()
                 continue
             choice = self._random.random()
-            if choice < 0.08 and not self._leaving:
+            if choice < 0.2 and self._leaves and not self._leaving:
                 self._sign_out()
-            elif choice < 0.4:
+            elif choice < 0.5:
                 self._step()
             else:
                 self._judge(self._crowd.ask("look", self._key), 0)
