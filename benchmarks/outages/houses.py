@@ -126,8 +126,8 @@ def _flushed_all(address: str) -> None:
 def postgresql() -> Iterator[House]:
     """Sessions as rows in PostgreSQL; the people are there too."""
     with servers.postgresql() as running:
-        # libpq takes less than 2 seconds for 2.
-        with _database(running, {"connect_timeout": 2}) as house:
+        # libpq takes less than 2 seconds for 2. There is no option for how long an answer may take.
+        with _database(running, {"connect_timeout": 2}, None) as house:
             yield house
 
 
@@ -137,12 +137,14 @@ def mariadb() -> Iterator[House]:
     limits: dict[str, Any] = {f"{what}_timeout": TIMEOUT for what in ("connect", "read", "write")}
     # PyMySQL would read all the certificates of the system for each connection, 0.1 s long.
     limits["ssl_disabled"] = True
-    with servers.mariadb() as running, _database(running, limits) as house:
+    with servers.mariadb() as running, _database(running, limits, TIMEOUT) as house:
         yield house
 
 
 @contextmanager
-def _database(running: Any, options: dict[str, Any]) -> Iterator[House]:
+def _database(
+    running: Any, options: dict[str, Any], timeout: float | None
+) -> Iterator[House]:
     victim, database, ready = running
     with cut(victim.port) as (port, way):
         behind = database | {"PORT": port, "OPTIONS": database["OPTIONS"] | options}
@@ -153,7 +155,7 @@ def _database(running: Any, options: dict[str, Any]) -> Iterator[House]:
             "refused": way,
             "emptied": emptied(partial(_truncated, database)),
         }
-        yield House(places.settings(behind, places.IN_DATABASE), faults, TIMEOUT)
+        yield House(places.settings(behind, places.IN_DATABASE), faults, timeout)
 
 
 def _truncated(database: Settings) -> None:
@@ -200,22 +202,28 @@ def _unlinked(directory: Path) -> None:
 
 
 class Entry(NamedTuple):
-    """A storage, what starts its servers, and the services of ``tests/services.py`` that it needs."""
+    """A storage, what starts its servers, and the services of ``tests/services.py`` that it needs.
+
+    The last one is a command that names the version of the server.
+    """
 
     name: str
     ready: Callable[[], AbstractContextManager[House]]
     needs: tuple[str, ...] = ()
+    version: tuple[str, ...] = ()
 
+
+_REDIS = (("redis",), ("redis-server", "--version"))
 
 HOUSES = {
-    "redis": Entry("Redis, `appendfsync always`", redis, ("redis",)),
+    "redis": Entry("Redis", redis, *_REDIS),
     "redis-snapshots": Entry(
-        "Redis, snapshots only", partial(redis, *SNAPSHOTS, keeps=False), ("redis",)
+        "Redis, snapshots only", partial(redis, *SNAPSHOTS, keeps=False), *_REDIS
     ),
-    "sentinel": Entry("Redis, Sentinel", sentinel, ("redis",)),
-    "redis-cache": Entry("cache on Redis", redis_cache, ("redis",)),
-    "memcached": Entry("cache on memcached", memcached, ("memcached",)),
-    "postgresql": Entry("PostgreSQL", postgresql, ("postgresql",)),
-    "mariadb": Entry("MariaDB", mariadb, ("mariadb",)),
+    "sentinel": Entry("Redis, Sentinel", sentinel, *_REDIS),
+    "redis-cache": Entry("cache on Redis", redis_cache, *_REDIS),
+    "memcached": Entry("cache on memcached", memcached, ("memcached",), ("memcached", "-V")),
+    "postgresql": Entry("PostgreSQL", postgresql, ("postgresql",), ("psql", "--version")),
+    "mariadb": Entry("MariaDB", mariadb, ("mariadb",), ("mariadb", "--version")),
     "file": Entry("files", files),
 }

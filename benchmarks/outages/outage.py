@@ -16,6 +16,8 @@ CALM = 1.0
 """Seconds of traffic before the fault, and after the recovery."""
 PATIENCE = 20
 """Seconds after which the site counts as not recovered."""
+GRACE = 2.0
+"""Seconds that a busy machine may add to what a request waits for."""
 
 LINE = re.compile(r"^\w+ frontdesk \[(\d+)\] The session storage (cannot answer|answers again)", re.M)
 
@@ -25,6 +27,8 @@ class Load(NamedTuple):
 
     prefix: str
     people: int
+    timeout: float | None
+    """Seconds that one answer of the storage may take; ``None`` for no limit."""
 
 
 @dataclass
@@ -54,16 +58,28 @@ class Outcome:
     unclosed: int
     """Outages whose end is not in the log."""
     forgets: bool
+    timeout: float | None
 
     @property
     def faults(self) -> list[str]:
         """What should not be, in words."""
-        never = ["wrong_users", "lost", "doubled"] + ([] if self.forgets else ["sign_outs", "revived"])
+        never = ["wrong_users", "doubled"]
+        if not self.forgets:
+            never += ["sign_outs", "lost", "revived"]
         found = [f"{name}: {count}" for name in never if (count := getattr(self, name))]
+        if self.timeout is not None:
+            # One limit for whoever holds the worker, and one for the request itself.
+            found += ["a page was slow"] if self.slowest > 2 * self._limit else []
+            found += ["a page without a session was slow"] if self.slowest_plain > self._limit else []
         found += [f"{count} answers of {status}" for status, count in self.errors.items()]
         found += [f"{self.unclosed} ends of outages are not logged"] if self.unclosed else []
         found += [] if self.recovery < PATIENCE else ["it has not recovered"]
+        found += [] if self.requests else ["nobody came"]
         return found
+
+    @property
+    def _limit(self) -> float:
+        return ((self.timeout or 0) + GRACE) * 1000
 
 
 def suffered(served: Served, load: Load, fault: Fault) -> Outcome:
@@ -81,7 +97,7 @@ def suffered(served: Served, load: Load, fault: Fault) -> Outcome:
         _recovered(diary, back)
         time.sleep(CALM)
     revived = visitors.revived()
-    return _outcome(diary, began, back, revived, _logged(served.log, log_before), fault)
+    return _outcome(diary, began, back, revived, _logged(served.log, log_before), fault, load)
 
 
 def _recovered(diary: Diary, back: float) -> None:
@@ -94,7 +110,13 @@ def _recovered(diary: Diary, back: float) -> None:
 
 
 def _outcome(  # noqa: PLR0913 (what was seen)
-    diary: Diary, began: float, back: float, revived: int, logged: list[Counter[str]], fault: Fault
+    diary: Diary,
+    began: float,
+    back: float,
+    revived: int,
+    logged: list[Counter[str]],
+    fault: Fault,
+    load: Load,
 ) -> Outcome:
     failed = [one for one in diary.requests if one.status != 200]
     meanwhile = [one for one in diary.requests if began <= one.began <= back]
@@ -114,6 +136,7 @@ def _outcome(  # noqa: PLR0913 (what was seen)
         incidents=max((lines["cannot answer"] for lines in logged), default=0),
         unclosed=sum(abs(lines["cannot answer"] - lines["answers again"]) for lines in logged),
         forgets=fault.forgets,
+        timeout=load.timeout,
     )
 
 
