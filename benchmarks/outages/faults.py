@@ -52,7 +52,9 @@ def emptied(empty: Callable[[], None]) -> Fault:
 def away(directory: Path) -> Fault:
     """It is not where it was, as if it were not mounted."""
     elsewhere = directory.with_name(f"{directory.name}-away")
-    return Fault(lambda: directory.rename(elsewhere) and None, lambda: elsewhere.rename(directory) and None)
+    return Fault(
+        lambda: directory.rename(elsewhere) and None, lambda: elsewhere.rename(directory) and None
+    )
 
 
 @contextmanager

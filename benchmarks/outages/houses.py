@@ -125,10 +125,10 @@ def _flushed_all(address: str) -> None:
 @contextmanager
 def postgresql() -> Iterator[House]:
     """Sessions as rows in PostgreSQL; the people are there too."""
-    with servers.postgresql() as running:
-        # libpq takes less than 2 seconds for 2. There is no option for how long an answer may take.
-        with _database(running, {"connect_timeout": 2}, None) as house:
-            yield house
+    # libpq takes less than 2 seconds for 2. There is no option for how long an answer may take.
+    limits = {"connect_timeout": 2}
+    with servers.postgresql() as running, _database(running, limits, None) as house:
+        yield house
 
 
 @contextmanager
@@ -142,9 +142,7 @@ def mariadb() -> Iterator[House]:
 
 
 @contextmanager
-def _database(
-    running: Any, options: dict[str, Any], timeout: float | None
-) -> Iterator[House]:
+def _database(running: Any, options: dict[str, Any], timeout: float | None) -> Iterator[House]:
     victim, database, ready = running
     with cut(victim.port) as (port, way):
         behind = database | {"PORT": port, "OPTIONS": database["OPTIONS"] | options}

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.hammer.server import Served
 from benchmarks.outages.faults import Fault
@@ -19,7 +19,9 @@ PATIENCE = 20
 GRACE = 2.0
 """Seconds that a busy machine may add to what a request waits for."""
 
-LINE = re.compile(r"^\w+ frontdesk \[(\d+)\] The session storage (cannot answer|answers again)", re.M)
+LINE = re.compile(
+    r"^\w+ frontdesk \[(\d+)\] The session storage (cannot answer|answers again)", re.MULTILINE
+)
 
 
 class Load(NamedTuple):
@@ -70,7 +72,9 @@ class Outcome:
         if self.timeout is not None:
             # One limit for whoever holds the worker, and one for the request itself.
             found += ["a page was slow"] if self.slowest > 2 * self._limit else []
-            found += ["a page without a session was slow"] if self.slowest_plain > self._limit else []
+            found += (
+                ["a page without a session was slow"] if self.slowest_plain > self._limit else []
+            )
         found += [f"{count} answers of {status}" for status, count in self.errors.items()]
         found += [f"{self.unclosed} ends of outages are not logged"] if self.unclosed else []
         found += [] if self.recovery < PATIENCE else ["it has not recovered"]
@@ -97,7 +101,16 @@ def suffered(served: Served, load: Load, fault: Fault) -> Outcome:
         _recovered(diary, back)
         time.sleep(CALM)
     revived = visitors.revived()
-    return _outcome(diary, began, back, revived, _logged(served.log, log_before), fault, load)
+    logged = _logged(served.log, log_before)
+    return Outcome(
+        **_in_the_diary(diary, began, back),
+        revived=revived,
+        processes=len(logged),
+        incidents=max((lines["cannot answer"] for lines in logged), default=0),
+        unclosed=sum(abs(lines["cannot answer"] - lines["answers again"]) for lines in logged),
+        forgets=fault.forgets,
+        timeout=load.timeout,
+    )
 
 
 def _recovered(diary: Diary, back: float) -> None:
@@ -109,35 +122,22 @@ def _recovered(diary: Diary, back: float) -> None:
             return
 
 
-def _outcome(  # noqa: PLR0913 (what was seen)
-    diary: Diary,
-    began: float,
-    back: float,
-    revived: int,
-    logged: list[Counter[str]],
-    fault: Fault,
-    load: Load,
-) -> Outcome:
+def _in_the_diary(diary: Diary, began: float, back: float) -> dict[str, Any]:
+    """Return what the visitors have noted, as fields of :class:`Outcome`."""
     failed = [one for one in diary.requests if one.status != 200]
     meanwhile = [one for one in diary.requests if began <= one.began <= back]
-    return Outcome(
-        requests=len(diary.requests),
-        unavailable=sum(one.status == 503 for one in failed),
-        errors=Counter(one.status for one in failed if one.status != 503),
-        sign_outs=diary.sign_outs,
-        wrong_users=diary.wrong_users,
-        lost=diary.lost,
-        doubled=diary.doubled,
-        revived=revived,
-        slowest=_slowest(one for one in meanwhile if one.page != "plain"),
-        slowest_plain=_slowest(one for one in meanwhile if one.page == "plain"),
-        recovery=max([0.0, *(one.ended - back for one in failed)]),
-        processes=len(logged),
-        incidents=max((lines["cannot answer"] for lines in logged), default=0),
-        unclosed=sum(abs(lines["cannot answer"] - lines["answers again"]) for lines in logged),
-        forgets=fault.forgets,
-        timeout=load.timeout,
-    )
+    return {
+        "requests": len(diary.requests),
+        "unavailable": sum(one.status == 503 for one in failed),
+        "errors": Counter(one.status for one in failed if one.status != 503),
+        "sign_outs": diary.sign_outs,
+        "wrong_users": diary.wrong_users,
+        "lost": diary.lost,
+        "doubled": diary.doubled,
+        "slowest": _slowest(one for one in meanwhile if one.page != "plain"),
+        "slowest_plain": _slowest(one for one in meanwhile if one.page == "plain"),
+        "recovery": max([0.0, *(one.ended - back for one in failed)]),
+    }
 
 
 def _slowest(requests: Iterable[Noted]) -> float:
