@@ -42,33 +42,32 @@ class Incident:
         """When somebody may ask again (``time.monotonic()``)."""
         self._lock = threading.Lock()
 
-    def asks(self) -> float:
-        """Say that somebody asks during the incident, and return the moment, for :meth:`failed`.
+    def asks(self, now: float) -> None:
+        """Say that somebody asks during the incident, at a moment of ``time.monotonic()``.
 
         Raises ``StorageUnavailable`` if it is too early. Of those who come while it hangs, one at a time is
         let through, to see whether it does not hang any more.
         """
         with self._lock:
-            now = time.monotonic()
             if self.open and now < self._next:
                 self._failures += 1
                 raise StorageUnavailable(f"{self._name} hangs, and is not asked again yet.")
             self._next = now + self._pause
-        return now
 
     def failed(self, error: Exception, asked: float | None = None) -> None:
         """Note a failure; the first one of an incident is logged with its cause.
 
-        If it was asked during the incident, ``asked`` is when; see :meth:`asks`.
+        ``asked`` is when it was asked: if it kept somebody waiting, it is left alone for a while.
         """
         with self._lock:
             self._failures += 1
+            now = time.monotonic()
             if asked is not None:
-                self._leave_alone(time.monotonic(), asked)
+                self._leave_alone(now, asked)
             first = not self.open
             if first:
                 self.open = True
-                self._began = time.monotonic()
+                self._began = now
         if first:
             logger.error(
                 "%s cannot answer: %s. %s further failures are counted, not logged.",
