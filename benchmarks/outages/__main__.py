@@ -5,6 +5,7 @@ A run of everything writes its tables into docs/outages.md.
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -47,6 +48,8 @@ def main() -> int:
     """Run the program."""
     options = _options()
     services.RUN_DIR.mkdir(mode=0o700, exist_ok=True)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also from a shell that lets it ignore the first
+        signal.signal(number, lambda number, _: sys.exit(128 + number))  # no server is left behind
     began, broken, lines = time.monotonic(), False, list[str]()
     absent = {name: reason for name in options.storages if (reason := _absent(HOUSES[name]))}
     try:
