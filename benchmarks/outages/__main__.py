@@ -48,7 +48,10 @@ def main() -> int:
     """Run the program."""
     options = _options()
     services.RUN_DIR.mkdir(mode=0o700, exist_ok=True)
-    for number in (signal.SIGINT, signal.SIGTERM):  # also from a shell that lets it ignore the first
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # also from a shell that lets it ignore the first
         signal.signal(number, lambda number, _: sys.exit(128 + number))  # no server is left behind
     began, broken, lines = time.monotonic(), False, list[str]()
     absent = {name: reason for name in options.storages if (reason := _absent(HOUSES[name]))}

@@ -48,7 +48,7 @@ class Outcome:
     doubled: int
     revived: int
     slowest: float
-    """Milliseconds: of the requests that needed a session while the fault lasted."""
+    """Milliseconds: of the requests that needed a session and were under way during the fault."""
     slowest_plain: float
     """The same of those that needed none."""
     recovery: float
@@ -125,7 +125,7 @@ def _recovered(diary: Diary, back: float) -> None:
 def _in_the_diary(diary: Diary, began: float, back: float) -> dict[str, Any]:
     """Return what the visitors have noted, as fields of :class:`Outcome`."""
     failed = [one for one in diary.requests if one.status != 200]
-    meanwhile = [one for one in diary.requests if began <= one.began <= back]
+    meanwhile = [one for one in diary.requests if one.began <= back and began <= one.ended]
     return {
         "requests": len(diary.requests),
         "unavailable": sum(one.status == 503 for one in failed),

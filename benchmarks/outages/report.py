@@ -79,8 +79,9 @@ def circumstances(seconds: float, people: int, workers: int) -> str:
 def _version(command: tuple[str, ...]) -> str:
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     name = {"redis-server": "Redis", "psql": "PostgreSQL", "mariadb": "MariaDB"}.get(command[0])
-    number = re.search(r"\d+\.\d+[.\d]*\d(?=-MariaDB)|\d+\.\d+[.\d]*", said)
-    return f"{name or command[0]} {number[0] if number else '?'}"
+    # MariaDB's clients have a version of their own, and name the server's after it.
+    number = re.search(r"Distrib (\d[.\d]*\d)", said) or re.search(r"(\d+\.[.\d]*\d)", said)
+    return f"{name or command[0]} {number[1] if number else '?'}"
 
 
 def write(lines: Iterable[str]) -> None:

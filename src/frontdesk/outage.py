@@ -19,8 +19,9 @@ HISTORY = (
     "People sign in and out as ever, and nothing of it is remembered until it does;",
 )
 
-SLOW = 0.2
-"""Seconds. Whoever fails faster, as a server that is not there, may be asked by every request."""
+SLOW = 0.5
+"""Seconds. Whoever fails faster, as a server that is not there, even seen from a busy machine, may be
+asked by every request."""
 
 
 class Incident:

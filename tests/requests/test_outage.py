@@ -406,9 +406,7 @@ def hanging(flaky, monkeypatch):
     """A storage that keeps everybody waiting for a second, by the clock that measures outages."""
     now = [1000.0]
     for module in ("outage", "asking"):
-        monkeypatch.setattr(
-            f"frontdesk.{module}.time", SimpleNamespace(monotonic=lambda: now[0])
-        )
+        monkeypatch.setattr(f"frontdesk.{module}.time", SimpleNamespace(monotonic=lambda: now[0]))
     flaky.when_down = lambda: now.__setitem__(0, now[0] + 1)
     flaky.down = {"read"}
     return now
