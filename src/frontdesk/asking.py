@@ -26,5 +26,5 @@ def asked(storage: Asked, verb: str, *args: Any) -> Flow[Any]:
         storage.incident.failed(error, began)
         raise
     if storage.incident.open:
-        storage.incident.answered()
+        storage.incident.answered(began)
     return answer

@@ -41,6 +41,8 @@ class Incident:
         self._pause = 0.0
         self._next = 0.0
         """When somebody may ask again (``time.monotonic()``)."""
+        self._failed = self._over = 0.0
+        """When the last one who failed had asked, and when the last incident ended."""
         self._lock = threading.Lock()
 
     def asks(self, now: float) -> None:
@@ -58,13 +60,17 @@ class Incident:
     def failed(self, error: Exception, asked: float | None = None) -> None:
         """Note a failure; the first one of an incident is logged with its cause.
 
-        ``asked`` is when it was asked: if it kept somebody waiting, it is left alone for a while.
+        ``asked`` is when it was asked: if it kept somebody waiting, it is left alone for a while. Who asked
+        before the last incident was over, and fails only now, belongs to that one.
         """
         with self._lock:
-            self._failures += 1
             now = time.monotonic()
             if asked is not None:
+                if not self.open and asked < self._over:
+                    return
+                self._failed = max(self._failed, asked)
                 self._leave_alone(now, asked)
+            self._failures += 1
             first = not self.open
             if first:
                 self.open = True
@@ -84,15 +90,19 @@ class Incident:
         self._pause = waited * random.uniform(1, 2) if waited > SLOW else 0.0  # noqa: S311 (no secret)
         self._next = now + self._pause
 
-    def answered(self) -> None:
-        """Note an answer; the first one after failures is logged. Call only while ``open``."""
+    def answered(self, asked: float | None = None) -> None:
+        """Note an answer; the first one after failures is logged. Call only while ``open``.
+
+        ``asked`` is when it was asked: a late answer says nothing to those who asked later and failed.
+        """
         with self._lock:
-            if not self.open:
+            if not self.open or (asked is not None and asked < self._failed):
                 return
             self.open = False
             self._pause = self._next = 0.0
+            self._over = time.monotonic()
             failures, self._failures = self._failures, 0
-            seconds = time.monotonic() - self._began
+            seconds = self._over - self._began
         logger.warning(
             "%s answers again, after %.1f seconds and %d failures.",
             self._name,

@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from django.http import HttpResponse
 
 from frontdesk.errors import StorageUnavailable
 from frontdesk.models import Session
+from frontdesk.outage import Incident
 from frontdesk.storages import get_storage
 from tests.requests.browsers import cookie, directives
 from tests.requests.conftest import PASSWORD
@@ -470,3 +472,29 @@ def test_those_who_are_not_let_through_are_counted(hanging, flaky, member, recor
     member.get("/home/")
     _, line = records("frontdesk")
     assert "5 failures" in line.getMessage()
+
+
+# --- requests that overtake each other --------------------------------------------------------------------
+
+
+def test_a_late_answer_is_not_the_end_of_an_outage(caplog):
+    incident = Incident()
+    asked_first, asked_later = time.monotonic(), time.monotonic() + 0.1
+    incident.failed(StorageUnavailable("killed"), asked_later)
+    incident.answered(asked_first)
+    assert incident.open
+    incident.answered(asked_later)
+    assert not incident.open
+    assert len(caplog.records) == 2
+
+
+def test_a_late_failure_is_not_a_new_outage(caplog):
+    incident = Incident()
+    asked = time.monotonic()
+    incident.failed(StorageUnavailable("killed"), asked)
+    incident.answered(time.monotonic())
+    incident.failed(StorageUnavailable("killed"), asked)
+    assert not incident.open
+    assert len(caplog.records) == 2
+    incident.failed(StorageUnavailable("killed again"), time.monotonic())
+    assert incident.open
