@@ -36,7 +36,8 @@ class Watched(NamedTuple):
             def primary() -> int:
                 return int(sentinel.sentinel_get_master_addr_by_name(self.service)[1])
 
-            until(lambda: primary() != self.primary.port)
+            # Sentinels that found their machine too slow to judge do nothing for half a minute.
+            until(lambda: primary() != self.primary.port, 90)
             until(lambda: _info(primary(), "replication")["role"] == "master")
 
 
@@ -119,9 +120,9 @@ def answers(port: int) -> bool:
         return False
 
 
-def until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool], seconds: float = DEADLINE) -> None:
     """Wait for ``condition``."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("the servers did not find each other")
