@@ -28,7 +28,7 @@ PIP_INSTALL = -m pip install --quiet --quiet --disable-pip-version-check --no-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test docs coverage hammer comparison moving memory lint types format lock clean
+.PHONY: help demo test docs coverage hammer comparison moving outages memory lint types format lock clean
 
 help:  ## list these commands
 	@echo "django-frontdesk: make COMMAND [PYTHON=python3.13]"
@@ -58,6 +58,9 @@ comparison: $(TEST_READY)  ## try the same races on Django's engines and on the 
 
 moving: $(TEST_READY)  ## move a site to frontdesk and back under traffic: make moving [ARGS="--engine file"]
 	@$(VENV)/bin/python -m benchmarks.moving $(ARGS)
+
+outages: $(TEST_READY)  ## take servers away under load, and write docs/outages.md: make outages [ARGS="--storages redis"]
+	@$(VENV)/bin/python -m benchmarks.outages $(ARGS)
 
 memory: $(TEST_READY)  ## measure what a session takes in Redis: make memory [ARGS="--sessions 1000000"]
 	@$(VENV)/bin/python -m benchmarks.memory $(ARGS)

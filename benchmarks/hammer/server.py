@@ -1,4 +1,4 @@
-"""gunicorn with several worker processes, for as long as a ``with`` block lasts."""
+"""A web server with several worker processes, for as long as a ``with`` block lasts."""
 
 import json
 import os
@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,24 @@ from tests import services
 
 START = 60
 """Seconds that a server may take to make its tables and to answer."""
+
+
+Command = Callable[[str, int, int], list[str]]
+"""Makes the command of a server, without its address, from the project, the workers and the port."""
+
+
+def gunicorn(project: str, workers: int, port: int) -> list[str]:
+    """Serve the sync application ``application`` of the project's module ``site``."""
+    command = ["gunicorn", f"{project}.site", "--preload", "--bind", f"127.0.0.1:{port}"]
+    command += ["--worker-class", "sync", "--workers", str(workers), "--log-level", "warning"]
+    return [*command, "--no-control-socket", "--graceful-timeout", "5", "--timeout", "60"]
+
+
+def uvicorn(project: str, workers: int, port: int) -> list[str]:
+    """Serve the async application ``asgi`` of the project's module ``site``."""
+    command = ["uvicorn", f"{project}.site:asgi", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", str(workers), "--log-level", "warning", "--no-access-log"]
+    return [*command, "--lifespan", "off", "--timeout-graceful-shutdown", "5"]
 
 
 class Served(NamedTuple):
@@ -28,12 +47,15 @@ class Served(NamedTuple):
 
 @contextmanager
 def serve(
-    place: dict[str, Any], workers: int, project: str = "benchmarks.hammer"
+    place: dict[str, Any],
+    workers: int,
+    project: str = "benchmarks.hammer",
+    command: Command = gunicorn,
 ) -> Iterator[Served]:
     """Serve ``project`` (its modules ``site`` and ``settings``) from ``workers`` processes."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
-        process, port = _started(place, workers, log, project)
+        process, port = _started(place, log, partial(command, project, workers), project)
         try:
             yield Served(port, log)
         finally:
@@ -48,17 +70,14 @@ def environment_of(place: dict[str, Any], project: str) -> dict[str, str]:
 
 
 def _started(
-    place: dict[str, Any], workers: int, log: Path, project: str
+    place: dict[str, Any], log: Path, command: Callable[[int], list[str]], project: str
 ) -> tuple[subprocess.Popen[bytes], int]:
     environment = environment_of(place, project)
-    command = [sys.executable, "-m", "gunicorn", f"{project}.site", "--preload"]
-    command += ["--worker-class", "sync", "--workers", str(workers), "--log-level", "warning"]
-    command += ["--no-control-socket", "--graceful-timeout", "5", "--timeout", "60"]
     for _ in range(3):
-        port = services.free_port()  # may be lost to somebody else, then gunicorn ends
+        port = services.free_port()  # may be lost to somebody else, then the server ends
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [*command, "--bind", f"127.0.0.1:{port}"],
+                [sys.executable, "-m", *command(port)],
                 env=environment,
                 stdout=file,
                 stderr=file,

@@ -1,5 +1,6 @@
 """How flows speak to a storage, so that an outage of it is logged when it begins and when it is over."""
 
+import time
 from typing import Any, Protocol
 
 from frontdesk.drive import Call, Flow
@@ -14,12 +15,16 @@ class Asked(Protocol):
 
 
 def asked(storage: Asked, verb: str, *args: Any) -> Flow[Any]:
-    """Call a verb of ``storage`` and return its answer. Raises what the verb raises."""
+    """Call a verb of ``storage`` and return its answer. Raises what the verb raises; and
+    ``StorageUnavailable`` without calling it while it hangs."""
+    began = time.monotonic()
+    if storage.incident.open:
+        storage.incident.asks(began)
     try:
         answer = yield Call(storage, verb, args)
     except StorageUnavailable as error:
-        storage.incident.failed(error)
+        storage.incident.failed(error, began)
         raise
     if storage.incident.open:
-        storage.incident.answered()
+        storage.incident.answered(began)
     return answer

@@ -28,6 +28,18 @@ class Watched(NamedTuple):
         with redis.Redis.from_url(self.url) as client:
             client.wait(1, 10_000)
 
+    def has_failed_over(self) -> None:
+        """Wait until a sentinel names another primary, and that one takes changes."""
+        host, _, port = self.sentinels[0].partition(":")
+        with redis.Redis(host, int(port)) as sentinel:
+
+            def primary() -> int:
+                return int(sentinel.sentinel_get_master_addr_by_name(self.service)[1])
+
+            # Sentinels that found their machine too slow to judge do nothing for half a minute.
+            until(lambda: primary() != self.primary.port, 90)
+            until(lambda: _info(primary(), "replication")["role"] == "master")
+
 
 SENTINEL = """
 port {port}
@@ -108,9 +120,9 @@ def answers(port: int) -> bool:
         return False
 
 
-def until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool], seconds: float = DEADLINE) -> None:
     """Wait for ``condition``."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("the servers did not find each other")

@@ -1,4 +1,7 @@
-"""Private servers that a test may kill: PostgreSQL, Redis and memcached, on ports of their own."""
+"""Private servers that may be killed: PostgreSQL, MariaDB, Redis and memcached, on ports of their own.
+
+The tests and ``benchmarks/outages`` start them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -21,12 +25,20 @@ DEADLINE = 30
 
 
 class Victim:
-    """One server process, killed without warning and started again on the same port."""
+    """One server process: stopped, killed without warning or frozen, and started again on its port."""
 
-    def __init__(self, command: list[str], port: int, user: str | None = None) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        port: int,
+        user: str | None = None,
+        *,
+        end: signal.Signals = signal.SIGTERM,
+    ) -> None:
         self.port = port
         self._command = command
         self._user = user
+        self._end = end
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, ready: Callable[[], bool]) -> None:
@@ -44,11 +56,28 @@ class Victim:
     @contextmanager
     def hanging(self) -> Iterator[None]:
         """Let it accept connections, as the kernel does for it, and answer nothing."""
-        self._process.send_signal(signal.SIGSTOP)
+        self.freeze()
         try:
             yield
         finally:
-            self._process.send_signal(signal.SIGCONT)
+            self.thaw()
+
+    def freeze(self) -> None:
+        """Stop it and the processes that it works with, where they are."""
+        self._process.send_signal(signal.SIGSTOP)  # first, so that it starts no others meanwhile
+        for child in _children(self._process.pid):
+            os.kill(child, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        for child in _children(self._process.pid):
+            os.kill(child, signal.SIGCONT)
+        self._process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it has."""
+        self._process.send_signal(self._end)
+        self._process.wait(timeout=DEADLINE)
 
     def kill(self) -> None:
         """End it with SIGKILL, and wait until its children have noticed, who answer until then."""
@@ -59,6 +88,15 @@ class Victim:
             deadline = time.monotonic() + DEADLINE
             while any(map(_lives, children)) and time.monotonic() < deadline:
                 time.sleep(0.01)
+
+
+def accepts(port: int) -> bool:
+    """Whether anybody listens at a port of loopback."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def _children(pid: int) -> list[int]:
@@ -138,20 +176,21 @@ def postgresql() -> Iterator[tuple[Victim, dict[str, object], Callable[[], bool]
         )
         command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(place)]
         command += ["-h", "127.0.0.1", "-c", "fsync=off"]
-        victim = Victim(command, port, user)
+        # "Fast": with SIGTERM it would wait until everybody has gone of their own accord.
+        victim = Victim(command, port, user, end=signal.SIGINT)
         url = services.POSTGRESQL._replace(netloc=f"frontdesk@127.0.0.1:{port}")
         setting = services._server("postgresql", url, connect_timeout=3) | {
             "NAME": "postgres",
             "CONN_MAX_AGE": 60,
         }
         try:
-            victim.start(lambda: _accepts(port))
-            yield victim, setting, lambda: _accepts(port)
+            victim.start(lambda: _connects(port))
+            yield victim, setting, lambda: _connects(port)
         finally:
             victim.kill()
 
 
-def _accepts(port: int) -> bool:
+def _connects(port: int) -> bool:
     import psycopg
 
     address = f"host=127.0.0.1 port={port} user=frontdesk dbname=postgres connect_timeout=2"
@@ -162,6 +201,64 @@ def _accepts(port: int) -> bool:
     return True
 
 
+# --- MariaDB ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def mariadb(**options: object) -> Iterator[tuple[Victim, dict[str, object], Callable[[], bool]]]:
+    """A MariaDB with data of its own; and the setting of its database, with ``options`` of the driver."""
+    services.require("mariadb")
+    program, install = _program("mariadbd"), _program("mariadb-install-db")
+    with folder() as place:
+        port = services.free_port()
+        data = [f"--datadir={place}/data", "--skip-log-bin"]
+        if not os.geteuid():
+            data.append("--user=root")
+        subprocess.run(
+            [install, "--no-defaults", "--auth-root-authentication-method=normal", *data],
+            check=True,
+            capture_output=True,
+        )
+        command = [program, "--no-defaults", *data, f"--socket={place}/socket"]
+        command += [f"--port={port}", "--bind-address=127.0.0.1"]
+        victim = Victim(command, port)
+        setting = services._server(
+            "mysql",
+            services.MARIADB._replace(netloc=f"root@127.0.0.1:{port}"),
+            **{"connect_timeout": 3, "charset": "utf8mb4", **options},
+        ) | {"NAME": "frontdesk", "CONN_MAX_AGE": 60}
+        try:
+            victim.start(lambda: _has_database(port))
+            yield victim, setting, lambda: _has_database(port)
+        finally:
+            victim.kill()
+
+
+def _has_database(port: int) -> bool:
+    import MySQLdb
+
+    try:
+        connection = MySQLdb.connect(host="127.0.0.1", port=port, user="root", connect_timeout=2)
+    except MySQLdb.OperationalError:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE IF NOT EXISTS frontdesk CHARACTER SET utf8mb4")
+    connection.close()
+    return True
+
+
+def _program(name: str) -> str:
+    """Return the path of a program; without it, the test is skipped or fails."""
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    if path:
+        return path
+    reason = f"no program {name} is installed"
+    if services.REQUIRED:
+        pytest.fail(f"a private server is required here, but {reason}", pytrace=False)
+    services.skipped[name] = reason
+    pytest.skip(reason)
+
+
 # --- Redis and memcached ------------------------------------------------------------------------
 
 
@@ -169,11 +266,7 @@ def _accepts(port: int) -> bool:
 def redis(*options: str) -> Iterator[tuple[Victim, str, Callable[[], bool]]]:
     """A Redis that writes each change to disk before it answers; and its URL."""
     services.require("redis")
-    program = shutil.which("redis-server")
-    if not program:
-        if services.REQUIRED:
-            pytest.fail("a private Redis is required here, but no redis-server is installed")
-        pytest.skip("no redis-server is installed")
+    program = _program("redis-server")
     with folder() as place:
         port = services.free_port()
         command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(place)]
@@ -207,15 +300,8 @@ def memcached() -> Iterator[tuple[Victim, str, Callable[[], bool]]]:
         command += ["-u", "root"]
     victim = Victim(command, port)
 
-    def ready() -> bool:
-        try:
-            services._answers(services.REDIS._replace(netloc=f"127.0.0.1:{port}"))
-        except OSError:
-            return False
-        return True
-
     try:
-        victim.start(ready)
-        yield victim, f"127.0.0.1:{port}", ready
+        victim.start(lambda: accepts(port))
+        yield victim, f"127.0.0.1:{port}", lambda: accepts(port)
     finally:
         victim.kill()

@@ -27,6 +27,8 @@ class Flaky(MemoryStorage):
     def __init__(self):
         super().__init__()
         self.down: set[str] = set()
+        self.when_down = lambda: None
+        """What happens before it says that it cannot."""
 
 
 class Blocking(MemoryStorage):
@@ -41,6 +43,7 @@ class Blocking(MemoryStorage):
 def _failing(verb):
     def call(self, *args, **kwargs):
         if verb in self.down:
+            self.when_down()
             raise StorageUnavailable("the desk is closed")
         return getattr(MemoryStorage, verb)(self, *args, **kwargs)
 

@@ -21,6 +21,8 @@ AUTHENTICATION = "frontdesk.middleware.AuthenticationMiddleware"
 STOCK_SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
 STOCK_AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
+MEMCACHED = "django.core.cache.backends.memcached.PyMemcacheCache"
+REDIS = "django.core.cache.backends.redis.RedisCache"
 
 
 def run_checks(**chosen):
@@ -157,6 +159,22 @@ CASES = [
         redis_that_says(maxmemory=1, maxmemory_policy="allkeys-lru"),
         "Set maxmemory-policy to noeviction",
     ),
+    ("W033", cache(MEMCACHED, LOCATION="127.0.0.1:1"), "'connect_timeout': 1, 'timeout': 1."),
+    (
+        "W033",
+        cache(MEMCACHED, LOCATION="127.0.0.1:1", OPTIONS={"connect_timeout": 2}),
+        "in seconds: 'timeout': 1.",
+    ),
+    (
+        "W033",
+        cache(MEMCACHED, LOCATION="127.0.0.1:1", OPTIONS={"timeout": 2, "use_pooling": True}),
+        "in seconds: 'connect_timeout': 1.",
+    ),
+    (
+        "W033",
+        cache(REDIS, LOCATION="redis://127.0.0.1:1", OPTIONS={"socket_timeout": None}),
+        "'socket_timeout': 1.",
+    ),
     ("E031", redis_that_says(cluster_enabled=1), "several behind Sentinel"),
     ("E020", moves_from("no.such.engine"), "is not a session engine"),
     ("E020", moves_from("django.contrib.sessions.backends.signed_cookies"), "Django's db"),
@@ -190,6 +208,22 @@ def right(settings):
 @pytest.mark.parametrize("check_id", sorted({check_id for check_id, _, _ in CASES}))
 def test_a_check_is_silent_when_all_is_right(right, check_id):
     assert found(check_id) == []
+
+
+@pytest.mark.parametrize(
+    ("backend", "options"),
+    [
+        (MEMCACHED, {"timeout": 1, "connect_timeout": 1}),
+        (MEMCACHED, {"timeout": 1, "connect_timeout": 1, "use_pooling": True}),
+        (REDIS, {"socket_timeout": 1, "socket_connect_timeout": 1}),
+    ],
+)
+def test_a_cache_that_is_not_waited_for_without_limit_is_right(
+    settings, monkeypatch, backend, options
+):
+    location = "redis://127.0.0.1:1" if backend == REDIS else "127.0.0.1:1"
+    cache(backend, LOCATION=location, OPTIONS=options)(settings, monkeypatch)
+    assert found("W033") == []
 
 
 def test_every_id_in_the_code_has_its_test():

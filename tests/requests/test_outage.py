@@ -2,7 +2,9 @@
 
 import logging
 import pickle
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import django
 import pytest
@@ -13,6 +15,7 @@ from django.http import HttpResponse
 
 from frontdesk.errors import StorageUnavailable
 from frontdesk.models import Session
+from frontdesk.outage import Incident
 from frontdesk.storages import get_storage
 from tests.requests.browsers import cookie, directives
 from tests.requests.conftest import PASSWORD
@@ -395,3 +398,103 @@ def test_a_damaged_record_is_never_overwritten(damaged, journal):
 def test_a_damaged_record_does_not_keep_anybody_out(damaged):
     damaged.do(sign_in)
     assert damaged.who() == "ada"
+
+
+# --- a storage that hangs -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hanging(flaky, monkeypatch):
+    """A storage that keeps everybody waiting for a second, by the clock that measures outages."""
+    now = [1000.0]
+    for module in ("outage", "asking"):
+        monkeypatch.setattr(f"frontdesk.{module}.time", SimpleNamespace(monotonic=lambda: now[0]))
+    flaky.when_down = lambda: now.__setitem__(0, now[0] + 1)
+    flaky.down = {"read"}
+    return now
+
+
+def asks(journal, member):
+    """Return whether a request asks the storage; its answer is an outage."""
+    journal.clear()
+    assert is_an_outage(member.get("/home/"))
+    return journal == ["read"]
+
+
+def test_a_storage_that_hangs_is_left_alone_by_the_next_requests(hanging, journal, member):
+    """A few that wait would hold all the workers of the site."""
+    assert [asks(journal, member) for _ in range(5)] == [True, False, False, False, False]
+
+
+def test_a_storage_that_hangs_is_asked_again_after_a_while(hanging, journal, member):
+    for _ in range(3):
+        asks(journal, member)
+    hanging[0] += 0.9
+    assert not asks(journal, member)
+    hanging[0] += 1.2  # twice the time that it hung has passed
+    assert asks(journal, member)
+    assert not asks(journal, member)
+
+
+def test_while_one_asks_whether_it_hangs_others_do_not(hanging, flaky, member):
+    for _ in range(3):
+        member.get("/home/")
+    hanging[0] += 2.1
+    flaky.incident.asks(hanging[0])
+    with pytest.raises(StorageUnavailable):
+        flaky.incident.asks(hanging[0])
+    hanging[0] += 2.1  # nobody waits for one that never comes back
+    flaky.incident.asks(hanging[0])
+
+
+def test_a_storage_that_answers_again_is_asked_by_everybody(hanging, flaky, journal, member):
+    for _ in range(3):
+        member.get("/home/")
+    hanging[0] += 2.1
+    flaky.down = set()
+    journal.clear()
+    assert [member.get("/home/").status_code for _ in range(3)] == [200] * 3
+    assert journal == ["read"] * 3
+
+
+def test_an_outage_that_is_told_at_once_is_tried_by_every_request(flaky, journal, member):
+    flaky.down = {"read"}
+    assert all(asks(journal, member) for _ in range(5))
+    flaky.down = set()
+    assert member.who() == "ada"
+
+
+def test_those_who_are_not_let_through_are_counted(hanging, flaky, member, records):
+    for _ in range(5):
+        member.get("/home/")
+    hanging[0] += 2.1
+    flaky.down = set()
+    member.get("/home/")
+    _, line = records("frontdesk")
+    assert "5 failures" in line.getMessage()
+
+
+# --- requests that overtake each other --------------------------------------------------------------------
+
+
+def test_a_late_answer_is_not_the_end_of_an_outage(caplog):
+    incident = Incident()
+    asked_first, asked_later = time.monotonic(), time.monotonic() + 0.1
+    incident.failed(StorageUnavailable("killed"), asked_later)
+    incident.answered(asked_first)
+    assert incident.open
+    incident.answered(asked_later)
+    assert not incident.open
+    assert len(caplog.records) == 2
+
+
+def test_a_late_failure_is_not_a_new_outage(caplog):
+    incident = Incident()
+    asked = time.monotonic()
+    incident.failed(StorageUnavailable("killed"), asked)
+    incident.answered(time.monotonic())
+    incident.failed(StorageUnavailable("killed"), asked)
+    assert not incident.open
+    assert len(caplog.records) == 2
+    incident.failed(StorageUnavailable("killed again"), time.monotonic())
+    assert incident.open

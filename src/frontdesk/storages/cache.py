@@ -78,6 +78,9 @@ class CacheStorage(SlotStorage):
         return not isinstance(self._cache, LocMemCache)
 
     def check(self) -> list[checks.CheckMessage]:
+        return [*self._check_size(), *self._check_limits()]
+
+    def _check_size(self) -> list[checks.CheckMessage]:
         cache = self._cache
         if not isinstance(cache, LocMemCache | DatabaseCache) or cache._max_entries >= ROOMY:
             return []
@@ -88,5 +91,20 @@ class CacheStorage(SlotStorage):
                 hint=f"Set OPTIONS['MAX_ENTRIES'] of that cache to {ROOMY} or more, or use another "
                 "storage.",
                 id="frontdesk.W011",
+            )
+        ]
+
+    def _check_limits(self) -> list[checks.CheckMessage]:
+        _, way = self._ways()
+        missing = way.missing_limits()
+        if not missing:
+            return []
+        options = ", ".join(f"{name!r}: 1" for name in missing)
+        return [
+            checks.Warning(
+                f"The server of the cache {self._alias!r} is waited for without limit: while it hangs, so "
+                "do all pages that need a session, and in the end all others.",
+                hint=f"Add to OPTIONS of that cache, in seconds: {options}.",
+                id="frontdesk.W033",
             )
         ]

@@ -56,6 +56,10 @@ class CompareAndSet(ABC):
         """Delete what has expired, where the cache does not do that itself."""
         return 0
 
+    def missing_limits(self) -> list[str]:
+        """Return the options of the cache without which a server that hangs is waited for without end."""
+        return []
+
     @contextmanager
     def guarded(self) -> Iterator[None]:
         """Turn the client's faults into ours."""
@@ -126,6 +130,11 @@ class Memcached(CompareAndSet):
             return bool(self._client(key).add(key, value, expire))
         return bool(self._client(key).cas(key, value, token, expire))
 
+    def missing_limits(self) -> list[str]:
+        client = next(iter(self._clients.values()))
+        names = ("connect_timeout", "timeout")
+        return [name for name in names if getattr(client, name, None) is None]
+
     def _client(self, key: str) -> Any:
         names = sorted(self._clients)
         if len(names) == 1:
@@ -148,6 +157,13 @@ class Redis(CompareAndSet):
     def __init__(self, cache: Any) -> None:
         super().__init__(cache)
         self.faults = (cache._cache._lib.exceptions.RedisError, OSError)
+
+    def missing_limits(self) -> list[str]:
+        # Newer versions of redis-py have limits of their own.
+        pool = self._client().connection_pool
+        connection = pool.connection_class(**pool.connection_kwargs)
+        names = ("socket_connect_timeout", "socket_timeout")
+        return [name for name in names if getattr(connection, name, None) is None]
 
     def _client(self) -> Any:
         return self.cache._cache.get_client(write=True)
