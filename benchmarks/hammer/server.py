@@ -1,4 +1,4 @@
-"""gunicorn with several worker processes, for as long as a ``with`` block lasts."""
+"""A server with several worker processes, for as long as a ``with`` block lasts."""
 
 import json
 import os
@@ -18,6 +18,17 @@ from tests import services
 START = 60
 """Seconds that a server may take to make its tables and to answer."""
 
+QUIET = (
+    "--log-level",
+    "warning",
+    "--no-control-socket",
+    "--graceful-timeout",
+    "5",
+    "--timeout",
+    "60",
+)
+"""What every gunicorn here is told."""
+
 
 class Served(NamedTuple):
     """A running server."""
@@ -31,9 +42,18 @@ def serve(
     place: dict[str, Any], workers: int, project: str = "benchmarks.hammer"
 ) -> Iterator[Served]:
     """Serve ``project`` (its modules ``site`` and ``settings``) from ``workers`` processes."""
+    command = [sys.executable, "-m", "gunicorn", f"{project}.site", "--preload", *QUIET]
+    command += ["--worker-class", "sync", "--workers", str(workers), "--bind", "127.0.0.1:{port}"]
+    with running(command, environment_of(place, project), "/ready/") as served:
+        yield served
+
+
+@contextmanager
+def running(command: list[str], environment: dict[str, str], ready: str) -> Iterator[Served]:
+    """Run a server whose ``command`` names its ``{port}``; it is there once the page ``ready`` answers."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
-        process, port = _started(place, workers, log, project)
+        process, port = _started(command, environment, log, ready)
         try:
             yield Served(port, log)
         finally:
@@ -48,23 +68,19 @@ def environment_of(place: dict[str, Any], project: str) -> dict[str, str]:
 
 
 def _started(
-    place: dict[str, Any], workers: int, log: Path, project: str
+    command: list[str], environment: dict[str, str], log: Path, ready: str
 ) -> tuple[subprocess.Popen[bytes], int]:
-    environment = environment_of(place, project)
-    command = [sys.executable, "-m", "gunicorn", f"{project}.site", "--preload"]
-    command += ["--worker-class", "sync", "--workers", str(workers), "--log-level", "warning"]
-    command += ["--no-control-socket", "--graceful-timeout", "5", "--timeout", "60"]
     for _ in range(3):
-        port = services.free_port()  # may be lost to somebody else, then gunicorn ends
+        port = services.free_port()  # may be lost to somebody else, then the server ends
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [*command, "--bind", f"127.0.0.1:{port}"],
+                [part.format(port=port) for part in command],
                 env=environment,
                 stdout=file,
                 stderr=file,
                 process_group=0,
             )
-        if _answers(process, port):
+        if _answers(process, port, ready):
             return process, port
         _stop(process)
         if b"in use" not in log.read_bytes():
@@ -72,10 +88,10 @@ def _started(
     raise RuntimeError(f"The server did not start:\n{log.read_text()[-3000:]}")
 
 
-def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+def _answers(process: subprocess.Popen[bytes], port: int, ready: str) -> bool:
     deadline = time.monotonic() + START
     while process.poll() is None and time.monotonic() < deadline:
-        if ask(port, "/ready/").status == 200:
+        if ask(port, ready).status == 200:
             return True
         time.sleep(0.05)
     return False
