@@ -157,7 +157,7 @@ CASES = [
         redis_that_says(maxmemory=1, maxmemory_policy="allkeys-lru"),
         "Set maxmemory-policy to noeviction",
     ),
-    ("E031", redis_that_says(cluster_enabled=1), "several behind Sentinel"),
+    ("E031", redis_that_says(cluster_enabled=1), 'Add "CLUSTER": True'),
     ("E020", moves_from("no.such.engine"), "is not a session engine"),
     ("E020", moves_from("django.contrib.sessions.backends.signed_cookies"), "Django's db"),
     ("E020", moves_from("frontdesk.engine"), "Django's db"),
