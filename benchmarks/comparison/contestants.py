@@ -26,6 +26,13 @@ class Contestant(NamedTuple):
         return not any(name in f"{self.engine} {self.settings}" for name in without)
 
 
+def filled(value: Any, **places: str) -> Any:
+    """Return a setting with its ``{names}`` of places replaced."""
+    if isinstance(value, dict):
+        return {key: filled(inner, **places) for key, inner in value.items()}
+    return value.format(**places) if isinstance(value, str) else value
+
+
 def frontdesk(name: str, storage: str, **options: Any) -> Contestant:
     """Return one of frontdesk's storages."""
     place = {"BACKEND": f"{FRONTDESK_STORAGES}.{storage}", "OPTIONS": options}

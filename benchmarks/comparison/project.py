@@ -8,17 +8,11 @@ from django.contrib.auth import get_user_model, login, logout
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 
+from benchmarks.comparison.contestants import filled
+
 
 def configure(contestant: Any, folder: str, redis: str, prefix: str) -> None:
     """Set Django up, as its documentation would for this contestant."""
-
-    def filled(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: filled(inner) for key, inner in value.items()}
-        if isinstance(value, str):
-            return value.format(folder=folder, redis=redis, prefix=prefix)
-        return value
-
     ours = contestant.engine.startswith("frontdesk")
     authentication = "frontdesk.middleware" if ours else "django.contrib.auth.middleware"
     apps = ["django.contrib.auth", "django.contrib.contenttypes", contestant.app]
@@ -47,7 +41,7 @@ def configure(contestant: Any, folder: str, redis: str, prefix: str) -> None:
             {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}
         ],
         "LOGGING_CONFIG": None,
-        **filled(contestant.settings),
+        **filled(contestant.settings, folder=folder, redis=redis, prefix=prefix),
     }
     settings.configure(**everything)
 

@@ -55,7 +55,7 @@ def sqlite() -> Iterator[Settings]:
 
 
 @contextmanager
-def postgresql() -> Iterator[Settings]:
+def postgresql(name: str = NAME) -> Iterator[Settings]:
     """Make a database on the PostgreSQL of the tests."""
     import psycopg  # noqa: PLC0415 (a driver that may be missing)
 
@@ -68,18 +68,18 @@ def postgresql() -> Iterator[Settings]:
         dbname="postgres",
         autocommit=True,
     ) as connection:
-        connection.execute(f'CREATE DATABASE "{NAME}"')
+        connection.execute(f'CREATE DATABASE "{name}"')
         try:
             yield services._server("postgresql", url, connect_timeout=5) | {
-                "NAME": NAME,
+                "NAME": name,
                 **PERSISTENT,
             }
         finally:
-            connection.execute(f'DROP DATABASE "{NAME}" WITH (FORCE)')
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @contextmanager
-def mariadb() -> Iterator[Settings]:
+def mariadb(name: str = NAME) -> Iterator[Settings]:
     """Make a database on the MariaDB of the tests."""
     services.use_pymysql_as_mysqldb()
     import MySQLdb  # noqa: PLC0415 (a driver that may be missing)
@@ -89,14 +89,14 @@ def mariadb() -> Iterator[Settings]:
         host=url.hostname, port=url.port, user=url.username, password=url.password or ""
     )
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE `{NAME}` CHARACTER SET utf8mb4")
+        cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
         try:
             yield services._server("mysql", url, connect_timeout=5, charset="utf8mb4") | {
-                "NAME": NAME,
+                "NAME": name,
                 **PERSISTENT,
             }
         finally:
-            cursor.execute(f"DROP DATABASE `{NAME}`")
+            cursor.execute(f"DROP DATABASE `{name}`")
             connection.close()
 
 
@@ -178,8 +178,8 @@ def redis_cache() -> Iterator[Settings]:
 
 
 @contextmanager
-def under_prefix() -> Iterator[str]:
-    """Give the URL of Redis, and delete the keys of this run afterwards."""
+def under_prefix(name: str = NAME) -> Iterator[str]:
+    """Give the URL of Redis, and delete the keys that start with ``name`` afterwards."""
     from redis import Redis  # noqa: PLC0415 (a driver that may be missing)
 
     url = services.REDIS.geturl()
@@ -187,7 +187,7 @@ def under_prefix() -> Iterator[str]:
         yield url
     finally:
         with Redis.from_url(url) as client:
-            for key in client.scan_iter(match=f"{NAME}:*", count=1000):
+            for key in client.scan_iter(match=f"{name}:*", count=1000):
                 client.delete(key)
 
 

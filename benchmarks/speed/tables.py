@@ -1,0 +1,119 @@
+"""Tables in Markdown, from the rows of a part."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from benchmarks.speed.operations import NEITHER, TITLES
+from benchmarks.speed.subjects import ASGI, DATABASES, SUBJECTS, WSGI, Subject
+from benchmarks.speed.targets import Verdict, verdicts
+
+Rows = list[dict[str, Any]]
+
+READING = (NEITHER, "session", "user")
+WRITING = ("write", "sign_in", "sign_out", "list", "end_others", "purge")
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Return a table; all columns but the first are numbers."""
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
+
+
+def targets(rows: Rows) -> str:
+    """Return the table of targets."""
+    head = ("what is compared", "target", "stretch", "measured", "")
+    return table(head, (_target(verdict) for verdict in verdicts(rows)))
+
+
+def reading(rows: Rows) -> str:
+    """Return what reading costs, by WSGI."""
+    return _reading(rows, WSGI)
+
+
+def awaiting(rows: Rows) -> str:
+    """Return what reading and writing a key cost in an async view."""
+    return _reading(rows, ASGI, "write")
+
+
+def writing(rows: Rows) -> str:
+    """Return what everything else costs."""
+    found = _found(rows, WSGI)
+    head = ("", "users in", *(TITLES[name] for name in WRITING))
+    lines = [
+        (
+            subject.contestant.name,
+            DATABASES[subject.database],
+            *(span(found[subject.id].get(name)) for name in WRITING),
+        )
+        for subject in SUBJECTS
+        if subject.family and subject.id in found
+    ]
+    return table(head, lines)
+
+
+def subjects_in(rows: Rows, colour: str) -> list[Subject]:
+    """Return the subjects that were measured in a colour, in their order."""
+    found = _found(rows, colour)
+    return [subject for subject in SUBJECTS if subject.id in found]
+
+
+def added(rows: Rows, colour: str, operation: str = "user") -> dict[str, float]:
+    """Return for each subject what an operation adds to the page without sessions, in microseconds."""
+    found = _found(rows, colour)
+    bare = found[SUBJECTS[0].id][NEITHER]["wall"]
+    return {
+        name: by_operation[operation]["wall"] - bare
+        for name, by_operation in found.items()
+        if operation in by_operation
+    }
+
+
+def span(row: dict[str, Any] | None) -> str:
+    """Return a median and its quartiles."""
+    if row is None:
+        return "-"
+    low, high = row["quartiles"]
+    digits = 1 if row["wall"] < 100 else 0
+    return f"{row['wall']:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+
+
+def _reading(rows: Rows, colour: str, *more: str) -> str:
+    found, costs = _found(rows, colour), added(rows, colour)
+    user = "`await request.auser()`" if colour == ASGI else TITLES["user"]
+    names = (NEITHER, "session", *more, "user")
+    titles = [user if name == "user" else TITLES[name] for name in names]
+    head = ("", "users in", *titles, "added", "CPU")
+    lines = [
+        (
+            subject.contestant.name,
+            DATABASES[subject.database] if subject.family else "",
+            *(span(found[subject.id].get(name)) for name in names),
+            f"{costs[subject.id]:.0f}" if subject.family else "",
+            f"{found[subject.id]['user']['cpu']:.0f}",
+        )
+        for subject in subjects_in(rows, colour)
+    ]
+    return table(head, lines)
+
+
+def _found(rows: Rows, colour: str) -> dict[str, dict[str, dict[str, Any]]]:
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        if row["colour"] == colour:
+            found.setdefault(row["subject"], {})[row["operation"]] = row
+    return found
+
+
+def _target(verdict: Verdict) -> tuple[str, ...]:
+    target, measured = verdict
+    if target.theirs is None:
+        cells = (f"{target.most} µs", f"{target.stretch} µs")
+        said = "" if measured is None else f"{measured:.1f} µs"
+    else:
+        cells = (str(target.most), str(target.stretch))
+        said = "" if measured is None else f"{measured:.3f}, {_as_fraction(measured)}"
+    return (target.title, *cells, said, verdict.word)
+
+
+def _as_fraction(ratio: float) -> str:
+    return f"1/{1 / ratio:.1f}" if 0 < ratio < 1 else f"{ratio:.2f}"

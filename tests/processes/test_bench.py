@@ -1,0 +1,198 @@
+"""``make bench`` in short: every subject that can be measured here is, and the page says what was found.
+
+The numbers of so short a run mean nothing; which ones there are, and what becomes of them, does.
+"""
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from fractions import Fraction
+
+import pytest
+
+from benchmarks.speed import page, picture, results, tables, targets
+from benchmarks.speed.operations import OF_A_USER, OPERATIONS
+from benchmarks.speed.places import missing
+from benchmarks.speed.subjects import ASGI, SUBJECTS, WSGI
+from benchmarks.speed.worker import WrongAnswer, checked
+from tests import services
+from tests.docs.pages import ROOT
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The directory of a short run: its numbers in results/, its page and pictures in docs/."""
+    folder = tmp_path_factory.mktemp("bench")
+    where = ["--docs", f"{folder}/docs", "--results", f"{folder}/results", "--raw", f"{folder}/raw"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.speed", "--quick", "--only", "requests", *where],
+        cwd=ROOT,
+        env=services.child_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def requests(run):
+    return json.loads((run / "results" / "requests.json").read_text(encoding="utf-8"))
+
+
+def measurable():
+    return [(s, colour) for s in SUBJECTS for colour in s.colours if not missing(s, colour)]
+
+
+# --- the run ------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_each_subject_is_measured_or_said_to_be_missing(requests):
+    everybody = {f"{s.id} ({colour})" for s in SUBJECTS for colour in s.colours}
+    found = {f"{row['subject']} ({row['colour']})" for row in requests["rows"]}
+    assert found == {f"{s.id} ({colour})" for s, colour in measurable()}
+    assert found | set(requests["absent"]) == everybody
+    assert not found & set(requests["absent"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("colour", [WSGI, ASGI])
+def test_ours_does_all_that_there_is_to_do(colour, requests):
+    done = {}
+    for row in requests["rows"]:
+        if row["colour"] == colour:
+            done.setdefault(row["subject"], set()).add(row["operation"])
+    operations = {operation.name for operation in OPERATIONS if colour in operation.colours}
+    ours = [s for s, in_colour in measurable() if s.family == "frontdesk" and in_colour == colour]
+    assert ours
+    for subject in ours:
+        assert operations - done[subject.id] <= {"purge"}
+    stock = [s for s, in_colour in measurable() if s.family == "django" and in_colour == colour]
+    assert stock
+    assert not any(done[subject.id] & OF_A_USER for subject in stock)
+
+
+@pytest.mark.slow
+def test_each_row_tells_of_requests_that_took_time(requests):
+    for row in requests["rows"]:
+        low, high = row["quartiles"]
+        assert 0 < low <= row["wall"] <= high, row
+        assert row["cpu"] > 0
+        assert row["requests"] >= row["rounds"] >= 1
+
+
+@pytest.mark.slow
+def test_the_page_has_a_line_for_each_subject_and_the_pictures_that_it_shows(run):
+    text = (run / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    for colour, heading in ((WSGI, "## Requests by WSGI"), (ASGI, "## Requests by ASGI")):
+        section = text.partition(heading)[2].partition("\n## ")[0]
+        lines = [line for line in section.splitlines() if line.startswith("| ")][2:]
+        assert len(lines) == sum(in_colour == colour for _, in_colour in measurable())
+    for name in ("added-by-user.svg", "added-by-auser.svg"):
+        assert f"(images/{name})" in text
+        assert (run / "docs" / "images" / name).read_text(encoding="utf-8").startswith("<svg")
+
+
+@pytest.mark.slow
+@pytest.mark.needs("postgresql")
+def test_nothing_is_left_in_the_databases(run):
+    import psycopg
+
+    url = services.POSTGRESQL
+    with closing(
+        psycopg.connect(host=url.hostname, port=url.port, user=url.username, dbname="postgres")
+    ) as connection:
+        names = connection.execute(
+            "SELECT datname FROM pg_database WHERE datname LIKE %s", [f"{services.RUN}_speed%"]
+        ).fetchall()
+    assert names == []
+
+
+# --- what is made of the numbers ----------------------------------------------------------------
+
+
+def a_row(subject, operation, wall, colour=WSGI):
+    return {"subject": subject, "colour": colour, "operation": operation, "wall": wall}
+
+
+def test_a_wrong_answer_is_not_measured():
+    class Answer:
+        status, body = 200, b"eve"
+
+    assert checked(Answer, b"eve") is Answer
+    with pytest.raises(WrongAnswer, match="eve"):
+        checked(Answer, b"ada")
+
+
+def test_a_ratio_is_of_what_is_added_to_the_page_without_sessions():
+    rows = [
+        a_row("no sessions / sqlite", "neither", 30.0),
+        a_row("Django, db / sqlite", "user", 430.0),
+        a_row("frontdesk, database / sqlite", "user", 80.0),
+        a_row("frontdesk, database / sqlite", "neither", 32.5),
+    ]
+    joined, *others = targets.verdicts(rows)
+    (untouched,) = (found for found in others if found.measured is not None)
+    assert joined.measured == pytest.approx(50 / 400)
+    assert joined.word == "met, and the stretch"
+    assert untouched.target.theirs is None
+    assert untouched.measured == pytest.approx(2.5)
+    assert untouched.word == "met"
+
+
+@pytest.mark.parametrize(
+    ("measured", "word"),
+    [(None, "not measured"), (0.51, "missed"), (0.5, "met"), (0.25, "met, and the stretch")],
+)
+def test_a_target_is_met_or_missed(measured, word):
+    target = targets.TARGETS[0]._replace(most=Fraction(1, 2), stretch=Fraction(1, 4))
+    assert targets.Verdict(target, measured).word == word
+
+
+def test_each_target_is_about_subjects_that_are_measured():
+    ids = {(s.id, colour) for s in SUBJECTS for colour in s.colours}
+    for target in targets.TARGETS:
+        for contestant in filter(None, (target.ours, target.theirs)):
+            assert (f"{contestant.name} / {target.database}", target.colour) in ids
+
+
+def test_a_summary_is_the_median_and_the_quartiles_of_the_rounds():
+    rounds = [{"wall": wall, "cpu": wall / 2, "requests": 7} for wall in (5, 1, 2, 4, 3)]
+    assert results.summary(rounds) == {
+        "wall": 3,
+        "quartiles": [2, 4],
+        "cpu": 1.5,
+        "rounds": 5,
+        "requests": 35,
+    }
+
+
+def test_a_table_has_a_line_for_each_target():
+    text = tables.targets([])
+    assert text.count("not measured") == len(targets.TARGETS)
+
+
+def test_a_bar_is_as_long_as_its_number():
+    given = [picture.Bar(name, value, "django", "all") for name, value in (("a", 50), ("b", 100))]
+    one, two = (
+        float(part.partition('"')[0])
+        for part in picture.bars("t", "d", "µs", given).split('class="bar django"')[1:]
+        for part in [part.partition('width="')[2]]
+    )
+    assert two == pytest.approx(2 * one, rel=0.01)
+
+
+def test_what_was_never_measured_is_said_not_to_be():
+    text = page.written({})
+    assert text.count("Not measured yet") == len(list(page.slots()))
+
+
+def test_the_page_is_what_the_numbers_in_the_repository_make_of_it():
+    """Nobody edits a number by hand; after changing page.md, run ``make bench ARGS=--page``."""
+    parts = results.kept_parts()
+    assert (page.DOCS / "benchmarks.md").read_text(encoding="utf-8") == page.written(parts)
+    for name, drawn in page.pictures(parts).items():
+        assert (page.DOCS / "images" / name).read_text(encoding="utf-8") == drawn
