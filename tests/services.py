@@ -119,6 +119,11 @@ def _probe_memcached() -> None:
         raise FileNotFoundError("no memcached program is installed")
 
 
+def _probe_wrk() -> None:
+    if not shutil.which("wrk"):
+        raise FileNotFoundError("no wrk program is installed")
+
+
 def _probe_chromium() -> None:
     import playwright  # noqa: F401
 
@@ -132,6 +137,7 @@ PROBES: dict[str, Callable[[], None]] = {
     "redis": _probe_redis,
     "memcached": _probe_memcached,
     "chromium": _probe_chromium,
+    "wrk": _probe_wrk,
 }
 
 

@@ -1,6 +1,7 @@
 """Measure, keep the numbers, and write docs/benchmarks.md. Parts: requests, http, growth."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -35,6 +36,8 @@ def main(arguments: list[str]) -> int:
     kept = given.results
     words = " ".join(f'"{word}"' if " " in word else word for word in arguments)
     command = f"make bench ARGS='{words}'" if arguments else "make bench"
+    if not given.page and os.getloadavg()[0] > 0.5:
+        print("This machine is busy. Its numbers will say more of that than of anybody's sessions.")
     for name in [] if given.page else given.only:
         part = described(command)  # the load is that of before
         part |= PARTS[name](given, _telling())

@@ -47,6 +47,8 @@ Found = dict[str, Any]
 
 def measured(effort: Effort, tell: Tell) -> Found:
     """Measure growth on each database that is there; see ``results.py``."""
+    if not Path("/proc/self/status").exists():
+        raise SystemExit("make bench: what a purge takes in memory is read from Linux's /proc.")
     found: Found = {name: [] for name in ("reads", "bytes", "users", "purges")}
     absent: dict[str, str] = {}
     for database in (SQLITE, POSTGRESQL):

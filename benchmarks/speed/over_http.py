@@ -90,18 +90,20 @@ def measured(effort: Effort, tell: Callable[[str], None]) -> dict[str, Any]:
     """Measure all subjects that can be measured here; see ``results.py``."""
     if not shutil.which("wrk"):
         raise SystemExit(f"make bench: {INSTALL}.")
+    servers = SERVERS[: effort.servers]
     rows: list[dict[str, Any]] = []
     absent: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="frontdesk_speed_") as folder, ExitStack() as stack:
         places: dict[str, Place] = {}
         for number, subject in enumerate(SUBJECTS):
-            if reason := missing(subject, ASGI):
-                absent[subject.id] = reason
+            reasons = [missing(subject, server.colour) for server in servers]
+            if any(reasons):
+                absent[subject.id] = next(filter(None, reasons))
             else:
                 places[subject.id] = stack.enter_context(place_of(subject, number, Path(folder)))
         subjects = [subject for subject in SUBJECTS if subject.id in places]
         keys = _signed_in(subjects, places)
-        for server in SERVERS[: effort.servers]:
+        for server in servers:
             tell(f"http: {server.name}")
             with _served(server, subjects, places) as ports:
                 rows += _slices(server, ports, keys, effort)

@@ -110,12 +110,17 @@ def lines(
 
 
 def _scale(x: float, top: float, height: float, most: float, *, numbers: bool) -> Iterator[str]:
-    for share in (0, 0.25, 0.5, 0.75):
-        y = top + height * (1 - share)
-        if share:
-            yield _line("axis", f"M{x - 4:.1f} {y:.1f}H{x:.1f}")
+    step = next(step for step in _round_steps() if most / step < 6)
+    for number in range(int(most / step) + 1):
+        y = top + height * (1 - number * step / most)
+        yield _line("axis", f"M{x - 4:.1f} {y:.1f}H{x:.1f}")
         if numbers:
-            yield _text(x - 8, y + 4, _number(most * share), "note", "end")
+            yield _text(x - 8, y + 4, f"{number * step:,.10g}", "note", "end")
+
+
+def _round_steps() -> Iterator[float]:
+    """Go through 0.001, 0.002, 0.005, 0.01 and so on."""
+    return (first * 10.0**power for power in range(-3, 12) for first in (1, 2, 5))
 
 
 def _curve(series: Series, points: Sequence[tuple[float, float]]) -> Iterator[str]:

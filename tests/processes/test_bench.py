@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import pytest
 
-from benchmarks.speed import page, picture, results, tables, targets
+from benchmarks.speed import growth, over_http, page, picture, results, tables, targets
 from benchmarks.speed.operations import OF_A_USER, OPERATIONS
 from benchmarks.speed.places import missing
 from benchmarks.speed.subjects import ASGI, SUBJECTS, WSGI
@@ -20,13 +20,11 @@ from tests import services
 from tests.docs.pages import ROOT
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """The directory of a short run: its numbers in results/, its page and pictures in docs/."""
-    folder = tmp_path_factory.mktemp("bench")
+def measured(part, folder):
+    """Make a short run of one part: its numbers in results/, its page and pictures in docs/."""
     where = ["--docs", f"{folder}/docs", "--results", f"{folder}/results", "--raw", f"{folder}/raw"]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.speed", "--quick", "--only", "requests", *where],
+        [sys.executable, "-m", "benchmarks.speed", "--quick", "--only", part, *where],
         cwd=ROOT,
         env=services.child_environment(),
         capture_output=True,
@@ -34,6 +32,14 @@ def run(tmp_path_factory):
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return json.loads((folder / "results" / f"{part}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The directory of a short run of requests."""
+    folder = tmp_path_factory.mktemp("bench")
+    measured("requests", folder)
     return folder
 
 
@@ -109,6 +115,43 @@ def test_nothing_is_left_in_the_databases(run):
             "SELECT datname FROM pg_database WHERE datname LIKE %s", [f"{services.RUN}_speed%"]
         ).fetchall()
     assert names == []
+
+
+@pytest.mark.slow
+@pytest.mark.needs("wrk", "postgresql", "redis")
+def test_each_subject_answers_over_http(tmp_path):
+    part = measured("http", tmp_path)
+    effort = over_http.QUICK
+    assert not part["absent"]
+    asked = {(row["subject"], row["connections"]) for row in part["rows"]}
+    assert asked == {(s.id, n) for s in over_http.SUBJECTS for n in effort.connections}
+    for row in part["rows"]:
+        assert row["errors"] == 0, row
+        assert row["rate"] > 0
+        assert 0 < row["p50"] <= row["p99"]
+    assert "images/requests-per-second.svg" in (tmp_path / "docs" / "benchmarks.md").read_text()
+    assert (tmp_path / "docs" / "images" / "requests-per-second.svg").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.needs("postgresql")
+def test_tables_grow_and_are_purged(tmp_path):
+    part = measured("growth", tmp_path)
+    effort = growth.QUICK
+    found = {name: [row["database"] for row in part[name]] for name in ("reads", "users")}
+    assert found == {
+        "reads": ["SQLite"] * len(effort.sizes) + ["PostgreSQL"] * len(effort.sizes),
+        "users": ["SQLite"] * len(effort.of_a_user) + ["PostgreSQL"] * len(effort.of_a_user),
+    }
+    assert all(row["table"] > 100 * row["rows"] for row in part["bytes"])
+    assert len(part["purges"]) == 4  # ours and Django's, on each
+    for row in part["purges"]:
+        assert row["left"] == 0
+        assert 0 < row["longest"] <= row["seconds"]
+        assert row["before"]["failed"] == 0
+        assert row["beside"]["user"]["requests"] > 0
+    text = (tmp_path / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert text.count("`manage.py frontdesk purge`") == 2 * 1 + 2 * 2
 
 
 # --- what is made of the numbers ----------------------------------------------------------------
