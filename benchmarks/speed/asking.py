@@ -18,7 +18,7 @@ from benchmarks.speed.subjects import ASGI, WSGI
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 ADDRESS = "127.0.0.1"
 
-_cookie = re.compile(r"sessionid=([^;]*);")
+_cookie = re.compile(r" ?sessionid=([^;]*);")
 
 
 class Answer(NamedTuple):

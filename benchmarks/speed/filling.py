@@ -139,13 +139,15 @@ def indexes_later(table: str, count: int) -> Iterator[None]:
             )
             indexes = cursor.fetchall()
         execute("PRAGMA cache_size = -2000000")
-        execute("PRAGMA synchronous = OFF")
+        execute("PRAGMA journal_mode = OFF")
         for name, _ in indexes:
             execute(f'DROP INDEX "{name}"')
         yield
         for _, sql in indexes:
             execute(sql)
+        execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA cache_size = -2000")  # SQLite's own default
+        execute("PRAGMA shrink_memory")
 
 
 @contextmanager

@@ -130,7 +130,9 @@ class Growing(Worker):
         found: dict[str, list[float]] = {"user": [], "write": []}
         failed = 0
         end = time.perf_counter() + seconds
-        while time.perf_counter() < end if seconds else not _told_more():
+        done = False
+        while not done:
+            done = time.perf_counter() >= end if seconds else _told_more()  # but once at least
             for page, times in found.items():
                 began = time.perf_counter()
                 try:
@@ -192,7 +194,9 @@ def _told_more() -> bool:
 
 
 def _percentiles(times: list[float]) -> dict[str, float]:
-    p50, p99 = median(times), quantiles(times, n=100, method="inclusive")[98]
+    p50, p99 = median(times), max(times)
+    if len(times) > 1:
+        p99 = quantiles(times, n=100, method="inclusive")[98]
     return {
         "requests": len(times),
         "p50": round(p50, 2),

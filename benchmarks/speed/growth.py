@@ -32,9 +32,9 @@ class Effort(NamedTuple):
     """For a slice: random reads in one table in one round."""
     of_a_user: tuple[int, ...] = (1, 100, 10_000)
     times: int = 3
-    live: int = 1_000_000
+    live: int = 200_000
+    """In the tables that are purged, beside those that have expired."""
     expired: int = 1_000_000
-    """In the tables that are purged."""
     calm: float = 10
     """Seconds of traffic before a purge."""
 
