@@ -12,6 +12,7 @@ from benchmarks.speed.results import summary
 from benchmarks.speed.subjects import (
     DATABASES,
     DESK_DATABASE,
+    DESK_WITHOUT,
     POSTGRESQL,
     SQLITE,
     STOCK_DB,
@@ -57,7 +58,7 @@ def measured(effort: Effort, tell: Tell) -> Found:
             absent[subject.id] = reason
             continue
         _tables(subject, effort, found, tell)
-        for contestant in (DESK_DATABASE, STOCK_DB):
+        for contestant in (DESK_DATABASE, DESK_WITHOUT, STOCK_DB):
             _purge(Subject(contestant, database), effort, found, tell)
     return {"effort": effort._asdict(), **found, "absent": absent}
 

@@ -82,7 +82,7 @@ def _purge(row: Part) -> tuple[str, ...]:
     met = row["memory"] < MOST_MEMORY and row["longest"] < MOST_STATEMENT and row["left"] == 0
     word = "met" if met else "missed"
     return (
-        f"`{row['command']}`",
+        f"{row['whose']}: `{row['command']}`",
         row["database"],
         f"{row['rows']:,}",
         f"{row['seconds']:.1f}",
@@ -96,7 +96,7 @@ def _purge(row: Part) -> tuple[str, ...]:
 
 def beside(part: Part) -> str:
     """Return what people notice of a purge."""
-    head = ("beside", "in", "request", "p50, ms", "p99, ms", "longest, ms", "failed")
+    head = ("beside the purge of", "in", "request", "p50, ms", "p99, ms", "longest, ms", "failed")
     return table(head, (line for row in part["purges"] for line in _beside(row)))
 
 
@@ -104,7 +104,7 @@ def _beside(row: Part) -> Iterator[tuple[str, ...]]:
     for page, title in (("user", "`request.user`"), ("write", "write one key")):
         before, during = row["before"][page], row["beside"][page]
         yield (
-            f"`{row['command']}`",
+            row["whose"],
             row["database"],
             title,
             f"{before['p50']:.1f} -> {during['p50']:.1f}",

@@ -108,6 +108,8 @@ def _allauth(contestant: Contestant, database: str = SQLITE) -> Subject:
 # --- frontdesk ----------------------------------------------------------------------------------
 
 DESK_DATABASE = frontdesk("database", "database.DatabaseStorage")
+_WITHOUT = {"FRONTDESK": {"HISTORY_RETENTION": None}}
+DESK_WITHOUT = Contestant("frontdesk, no history", *DESK_DATABASE[1:4], settings=_WITHOUT)
 DESK_CACHE = frontdesk("cache (locmem)", "cache.CacheStorage")
 DESK_CACHE = DESK_CACHE._replace(settings={**DESK_CACHE.settings, **LOCAL})
 DESK_REDIS_CACHE = redis_cache(frontdesk("cache (Redis)", "cache.CacheStorage"))
@@ -140,6 +142,8 @@ SUBJECTS = (
     Subject(DESK_DATABASE, SQLITE, BOTH),
     Subject(DESK_DATABASE, POSTGRESQL, BOTH),
     Subject(DESK_DATABASE, MARIADB),
+    Subject(DESK_WITHOUT, SQLITE),
+    Subject(DESK_WITHOUT, POSTGRESQL),
     Subject(DESK_CACHE, SQLITE),
     Subject(DESK_REDIS_CACHE, SQLITE, BOTH),
     Subject(DESK_REDIS, SQLITE, BOTH),

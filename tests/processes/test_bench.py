@@ -144,14 +144,15 @@ def test_tables_grow_and_are_purged(tmp_path):
         "users": ["SQLite"] * len(effort.of_a_user) + ["PostgreSQL"] * len(effort.of_a_user),
     }
     assert all(row["table"] > 100 * row["rows"] for row in part["bytes"])
-    assert len(part["purges"]) == 4  # ours and Django's, on each
+    assert len(part["purges"]) == 6  # ours, ours without a history, and Django's, on each
     for row in part["purges"]:
         assert row["left"] == 0
         assert 0 < row["longest"] <= row["seconds"]
         assert row["before"]["failed"] == 0
         assert row["beside"]["user"]["requests"] > 0
     text = (tmp_path / "docs" / "benchmarks.md").read_text(encoding="utf-8")
-    assert text.count("`manage.py frontdesk purge`") == 2 * 1 + 2 * 2
+    assert text.count("`manage.py frontdesk purge`") == 4
+    assert text.count("`manage.py clearsessions`") == 2
 
 
 # --- what is made of the numbers ----------------------------------------------------------------
