@@ -1,4 +1,4 @@
-"""A server with several worker processes, for as long as a ``with`` block lasts."""
+"""A web server with several worker processes, for as long as a ``with`` block lasts."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,41 +19,23 @@ from tests import services
 START = 60
 """Seconds that a server may take to make its tables and to answer."""
 
-QUIET = (
-    "--log-level",
-    "warning",
-    "--no-control-socket",
-    "--graceful-timeout",
-    "5",
-    "--timeout",
-    "60",
-)
-"""What every gunicorn here is told."""
+
+Command = Callable[[str, int, int], list[str]]
+"""Makes the command of a server, without its address, from the project, the workers and the port."""
 
 
-Command = Callable[[str, int], list[str]]
-"""Makes the command of a server, which names its ``{port}``, from the project and the workers."""
-
-
-def gunicorn(project: str, workers: int) -> list[str]:
+def gunicorn(project: str, workers: int, port: int) -> list[str]:
     """Serve the sync application ``application`` of the project's module ``site``."""
-    command = [sys.executable, "-m", "gunicorn", f"{project}.site", "--preload", *QUIET]
-    return [
-        *command,
-        "--worker-class",
-        "sync",
-        "--workers",
-        str(workers),
-        "--bind",
-        "127.0.0.1:{port}",
-    ]
+    command = ["gunicorn", f"{project}.site", "--preload", "--bind", f"127.0.0.1:{port}"]
+    command += ["--worker-class", "sync", "--workers", str(workers), "--log-level", "warning"]
+    return [*command, "--no-control-socket", "--graceful-timeout", "5", "--timeout", "60"]
 
 
-def uvicorn(project: str, workers: int) -> list[str]:
+def uvicorn(project: str, workers: int, port: int) -> list[str]:
     """Serve the async application ``asgi`` of the project's module ``site``."""
-    command = [sys.executable, "-m", "uvicorn", f"{project}.site:asgi", "--host", "127.0.0.1"]
-    command += ["--port", "{port}", "--workers", str(workers), "--log-level", "warning"]
-    return [*command, "--no-access-log", "--lifespan", "off", "--timeout-graceful-shutdown", "5"]
+    command = ["uvicorn", f"{project}.site:asgi", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", str(workers), "--log-level", "warning", "--no-access-log"]
+    return [*command, "--lifespan", "off", "--timeout-graceful-shutdown", "5"]
 
 
 class Served(NamedTuple):
@@ -70,16 +53,9 @@ def serve(
     command: Command = gunicorn,
 ) -> Iterator[Served]:
     """Serve ``project`` (its modules ``site`` and ``settings``) from ``workers`` processes."""
-    with running(command(project, workers), environment_of(place, project), "/ready/") as served:
-        yield served
-
-
-@contextmanager
-def running(command: list[str], environment: dict[str, str], ready: str) -> Iterator[Served]:
-    """Run a server whose ``command`` names its ``{port}``; it is there once the page ``ready`` answers."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
-        process, port = _started(command, environment, log, ready)
+        process, port = _started(place, log, partial(command, project, workers), project)
         try:
             yield Served(port, log)
         finally:
@@ -94,19 +70,20 @@ def environment_of(place: dict[str, Any], project: str) -> dict[str, str]:
 
 
 def _started(
-    command: list[str], environment: dict[str, str], log: Path, ready: str
+    place: dict[str, Any], log: Path, command: Callable[[int], list[str]], project: str
 ) -> tuple[subprocess.Popen[bytes], int]:
+    environment = environment_of(place, project)
     for _ in range(3):
         port = services.free_port()  # may be lost to somebody else, then the server ends
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [part.format(port=port) for part in command],
+                [sys.executable, "-m", *command(port)],
                 env=environment,
                 stdout=file,
                 stderr=file,
                 process_group=0,
             )
-        if _answers(process, port, ready):
+        if _answers(process, port):
             return process, port
         _stop(process)
         if b"in use" not in log.read_bytes():
@@ -114,10 +91,10 @@ def _started(
     raise RuntimeError(f"The server did not start:\n{log.read_text()[-3000:]}")
 
 
-def _answers(process: subprocess.Popen[bytes], port: int, ready: str) -> bool:
+def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
     deadline = time.monotonic() + START
     while process.poll() is None and time.monotonic() < deadline:
-        if ask(port, ready).status == 200:
+        if ask(port, "/ready/").status == 200:
             return True
         time.sleep(0.05)
     return False

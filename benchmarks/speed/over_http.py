@@ -7,7 +7,6 @@ while the others rest.
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -16,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from benchmarks.hammer.server import QUIET, environment_of, running
+from benchmarks.hammer.server import Command, serve
 from benchmarks.speed.crew import PROJECT, crew
 from benchmarks.speed.places import missing, place_of, pooled
 from benchmarks.speed.subjects import (
@@ -37,27 +36,32 @@ SUBJECTS = tuple(
 )
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
-PROCESSES = "2"
+PROCESSES = 2
 
 INSTALL = "the load generator wrk is not installed (Debian and Ubuntu: apt install wrk)"
 
 
 class Server(NamedTuple):
-    """A kind of server, and what starts one; ``{port}`` is to be filled in."""
+    """A kind of server, and what starts one."""
 
     name: str
     colour: str
-    command: tuple[str, ...]
+    command: Command
 
 
-def _gunicorn(*more: str) -> tuple[str, ...]:
-    common = ("gunicorn", f"{PROJECT}.serving:wsgi", "--workers", PROCESSES, *QUIET)
-    return (*common, "--bind", "127.0.0.1:{port}", *more)
+def _gunicorn(*more: str) -> Command:
+    def command(project: str, workers: int, port: int) -> list[str]:
+        common = ["gunicorn", f"{project}.serving:wsgi", "--bind", f"127.0.0.1:{port}"]
+        common += ["--workers", str(workers), "--log-level", "warning", "--no-control-socket"]
+        return [*common, "--graceful-timeout", "5", "--timeout", "60", *more]
+
+    return command
 
 
-def _uvicorn() -> tuple[str, ...]:
-    common = ("uvicorn", f"{PROJECT}.serving:asgi", "--workers", PROCESSES, "--port", "{port}")
-    return (*common, "--log-level", "warning", "--no-access-log", "--lifespan", "off")
+def _uvicorn(project: str, workers: int, port: int) -> list[str]:
+    common = ["uvicorn", f"{project}.serving:asgi", "--host", "127.0.0.1", "--port", str(port)]
+    common += ["--workers", str(workers), "--log-level", "warning", "--no-access-log"]
+    return [*common, "--lifespan", "off", "--timeout-graceful-shutdown", "5"]
 
 
 SERVERS = (
@@ -67,7 +71,7 @@ SERVERS = (
         WSGI,
         _gunicorn("--worker-class", "gthread", "--threads", "4"),
     ),
-    Server("uvicorn, 2 workers", ASGI, _uvicorn()),
+    Server("uvicorn, 2 workers", ASGI, _uvicorn),
 )
 
 
@@ -126,13 +130,7 @@ def _served(
         for subject in subjects:
             place = places[subject.id]
             place = pooled(place) if server.colour == ASGI else place
-            served = stack.enter_context(
-                running(
-                    [sys.executable, "-m", *server.command],
-                    environment_of(place, PROJECT),
-                    f"/{server.colour}/neither/",
-                )
-            )
+            served = stack.enter_context(serve(place, PROCESSES, PROJECT, server.command))
             ports[subject.id] = served.port
         yield ports
 

@@ -85,6 +85,7 @@ async def awrite(request: HttpRequest) -> HttpResponse:
 _without = not settings.MIDDLEWARE
 
 urlpatterns = [
+    path("ready/", bare),
     path("wsgi/neither/", bare),
     path("wsgi/user/", bare if _without else user),
     path("wsgi/session/", session),
