@@ -21,6 +21,8 @@ OPERATIONS = (
     Operation(NEITHER, "touches neither", (WSGI, ASGI)),
     Operation("user", "`request.user`", (WSGI, ASGI)),
     Operation("session", "session only", (WSGI, ASGI)),
+    Operation("statement", "the statement alone"),
+    Operation("driver", "the driver alone"),
     Operation("write", "write one key", (WSGI, ASGI)),
     Operation("sign_in", "sign in", most=40),
     Operation("sign_out", "sign out", most=40),
@@ -29,6 +31,10 @@ OPERATIONS = (
     Operation("purge", "purge", most=1),
 )
 """``sign_out`` ends the sessions that ``sign_in`` has begun, so it comes right after it."""
+
+LIMITS = {"statement", "driver"}
+"""What the database storage cannot do without: its one statement, through Django's cursor, and that
+without Django. They show how near the limit is."""
 
 OF_A_USER = {"list", "end_others"}
 """What needs to know whose a session is."""

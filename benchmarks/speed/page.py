@@ -102,6 +102,7 @@ SLOTS: dict[str, Callable[[Part], str]] = {
     "where": where,
     "absent": _absent,
     "targets": lambda part: tables.targets(part["rows"]),
+    "limits": lambda part: tables.limits(part["rows"]),
     "reading": lambda part: tables.reading(part["rows"]),
     "writing": lambda part: tables.writing(part["rows"]),
     "awaiting": lambda part: tables.awaiting(part["rows"]),

@@ -4,9 +4,11 @@ from itertools import count
 
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from benchmarks.speed.limits import Limits
 from benchmarks.speed.ways import ways
 
 PASSWORD = "open-sesame"
@@ -15,6 +17,7 @@ NAME = "ada"
 
 _ways = ways()
 _numbers = count()
+_limits = Limits()
 
 
 def bare(request: HttpRequest) -> HttpResponse:
@@ -64,6 +67,20 @@ def brief(request: HttpRequest) -> HttpResponse:
     return HttpResponse(NAME)
 
 
+def statement(request: HttpRequest) -> HttpResponse:
+    """Execute what the database storage executes, and do nothing else."""
+    with connection.cursor() as cursor:
+        cursor.execute(_limits.statement, {"value": _limits.digest(request)})
+        return HttpResponse(cursor.fetchone()[_limits.name])
+
+
+def driver(request: HttpRequest) -> HttpResponse:
+    """Execute the same without Django's cursor."""
+    cursor = connection.connection.cursor()
+    cursor.execute(_limits.as_driver, {"value": _limits.digest(request)})
+    return HttpResponse(cursor.fetchone()[_limits.name])
+
+
 async def abare(request: HttpRequest) -> HttpResponse:
     return HttpResponse(NAME)
 
@@ -90,6 +107,8 @@ urlpatterns = [
     path("wsgi/user/", bare if _without else user),
     path("wsgi/session/", session),
     path("wsgi/write/", write),
+    path("wsgi/statement/", statement),
+    path("wsgi/driver/", driver),
     path("wsgi/sign_in/<str:name>/", sign_in),
     path("wsgi/sign_out/", sign_out),
     path("wsgi/list/", listed),

@@ -4,11 +4,20 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.speed.operations import NEITHER, TITLES
-from benchmarks.speed.subjects import ASGI, DATABASES, SUBJECTS, WSGI, Subject
+from benchmarks.speed.subjects import (
+    ASGI,
+    DATABASES,
+    DESK_DATABASE,
+    STOCK_DB,
+    SUBJECTS,
+    WSGI,
+    Subject,
+)
 from benchmarks.speed.targets import Verdict, verdicts
 
 Rows = list[dict[str, Any]]
 
+LIMITED = {name: TITLES[name] for name in ("driver", "statement")}
 READING = (NEITHER, "session", "user")
 WRITING = ("write", "sign_in", "sign_out", "list", "end_others", "purge")
 
@@ -33,6 +42,19 @@ def reading(rows: Rows) -> str:
 def awaiting(rows: Rows) -> str:
     """Return what reading and writing a key cost in an async view."""
     return _reading(rows, ASGI, "write")
+
+
+def limits(rows: Rows) -> str:
+    """Return how near to what cannot be avoided a request comes, by WSGI."""
+    head = ("users and sessions in", *LIMITED.values(), TITLES["user"], "Django, db")
+    lines = []
+    costs = {name: added(rows, WSGI, name) for name in (*LIMITED, "user")}
+    for database, title in DATABASES.items():
+        ours, theirs = (Subject(each, database).id for each in (DESK_DATABASE, STOCK_DB))
+        cells = [costs[name].get(ours) for name in (*LIMITED, "user")]
+        cells.append(costs["user"].get(theirs))
+        lines.append((title, *("-" if cell is None else f"{cell:.0f}" for cell in cells)))
+    return table(head, lines)
 
 
 def writing(rows: Rows) -> str:

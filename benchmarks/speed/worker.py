@@ -16,7 +16,7 @@ from typing import Any
 import django
 from django.conf import settings
 
-from benchmarks.speed.operations import OF_A_USER, PURGED, SESSIONS
+from benchmarks.speed.operations import LIMITS, OF_A_USER, PURGED, SESSIONS
 
 GUESTS = 40
 """People who sign in and out, so that nobody gathers more sessions than one."""
@@ -68,6 +68,8 @@ class Worker:
     def _can(self, operation: str) -> bool:
         if operation in {"neither", "user"}:
             return True
+        if operation in LIMITS:
+            return self._storage().endswith("DatabaseStorage")
         if operation in OF_A_USER:
             return getattr(self.ways, operation) is not None
         return bool(settings.MIDDLEWARE) and (operation != "purge" or self._keeps())
@@ -142,9 +144,12 @@ class Worker:
 
     def _keeps(self) -> bool:
         """Whether what has expired stays until somebody purges it."""
-        storage = getattr(settings, "FRONTDESK", {}).get("STORAGE", {}).get("BACKEND", "")
-        place = storage or settings.SESSION_ENGINE
+        place = self._storage() or settings.SESSION_ENGINE
         return not place.endswith((".cache", ".signed_cookies", ".CacheStorage", ".RedisStorage"))
+
+    def _storage(self) -> str:
+        desk: dict[str, Any] = getattr(settings, "FRONTDESK", {})
+        return str(desk.get("STORAGE", {}).get("BACKEND", ""))
 
 
 def checked(answer: Any, body: bytes) -> Any:

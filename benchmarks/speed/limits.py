@@ -1,0 +1,42 @@
+"""The statement by which the database storage reads session and user, for pages that do nothing else."""
+
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+class Limits:
+    """Made when a page first asks, so that other subjects load nothing of frontdesk."""
+
+    @cached_property
+    def _row(self) -> Any:
+        reading = import_module("frontdesk.storages.reading")
+        return reading.Reader("default", with_user=True)._row
+
+    @property
+    def statement(self) -> str:
+        """Return the statement, as Django's cursor takes it."""
+        return str(self._row._sql)
+
+    @cached_property
+    def as_driver(self) -> str:
+        """Return the statement, as the driver takes it."""
+        vendor = import_module("django.db").connection.vendor
+        return self.statement % {"value": ":value"} if vendor == "sqlite" else self.statement
+
+    @cached_property
+    def name(self) -> int:
+        """Return where the user's name is in a row."""
+        (user,) = self._row.related
+        return int(user["username"])
+
+    @cached_property
+    def _digest_of(self) -> Any:
+        return import_module("frontdesk.tokens").digest_of
+
+    def digest(self, request: HttpRequest) -> Any:
+        """Return the digest of the session that ``request`` brings."""
+        return self._digest_of(request.COOKIES[settings.SESSION_COOKIE_NAME])
