@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from frontdesk import clock
@@ -53,73 +53,55 @@ class Commands:
         self.prefix = text(prefix)
 
     def read(self, digest: Digest) -> Command | None:
-        name = _name(digest)
+        name = name_of(digest)
         if name is None:
             return None
         return Command(
             None,
             ("HGETALL", self.prefix + b"s" + name),
-            lambda reply: _found(digest, reply),
+            lambda reply: found(digest, reply),
             f"session {digest}",
         )
 
     def insert(self, record: Record) -> Command:
-        name = _name(record.digest)
+        name = name_of(record.digest)
         if name is None:
             raise ValueError("a session's digest is 64 lower-case hexadecimal digits")
         pairs = [word for pair in encode(record).items() for word in pair]
         return self._run(
-            redis_scripts.insert, bool, name, _owner(record.user_id), record.deadline, *pairs
+            redis_scripts.insert, bool, name, owner_of(record.user_id), record.deadline, *pairs
         )
 
     def change(self, old: Digest, new: Digest | None, changes: Changes) -> Command | None:
         """Return what updates a session, or, with a ``new`` digest, rotates it."""
-        name, there = _name(old), b"" if new is None else _name(new)
+        name, there = name_of(old), b"" if new is None else name_of(new)
         if name is None or there is None:
             return None
-        facts = {
-            field: value
-            for fact, field in NUMBERS.items()
-            if fact not in {"last_seen", "version"}
-            and (value := getattr(changes, fact, None)) is not None
-        }
-        pairs: list[Word] = [word for pair in facts.items() for word in pair]
-        pairs += [word for pair in fields_of(changes.values) for word in pair]
-        if changes.ip is not None:
-            pairs += [IP, packed_ip(changes.ip)]
-        if changes.user_agent is not None:
-            pairs += [BROWSER, packed(text(changes.user_agent))]
-        same = changes.user_id is UNCHANGED
         return self._run(
             redis_scripts.change,
             lambda reply: _changed(old, changes, reply),
             name,
             there,
-            _or_nothing(changes.expected_version),
-            int(changes.cleared),
-            b"" if same else _owner(changes.user_id) or b"-",  # type: ignore[arg-type]
-            _or_nothing(changes.last_seen),
-            _or_nothing(changes.deadline),
-            len(pairs),
-            *pairs,
-            *(field_of(key) for key in changes.removed if not changes.cleared),
+            or_nothing(changes.expected_version),
+            or_nothing(changes.deadline),
+            *words_of(changes),
         )
 
     def remove(self, digests: Collection[Digest], user_id: str | None) -> Command | None:
-        names = [name for name in map(_name, digests) if name is not None]
+        names = [name for name in map(name_of, digests) if name is not None]
         if not names:
             return None
-        return self._run(redis_scripts.remove, _digests, _owner(user_id), *names)
+        return self._run(redis_scripts.remove, _digests, owner_of(user_id), *names)
 
     def of_user(self, user_id: str) -> Command:
         return self._run(redis_scripts.of_user, _records, text(user_id))
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest]) -> Command:
-        names = [name for name in map(_name, keep) if name is not None]
+        names = [name for name in map(name_of, keep) if name is not None]
         return self._run(redis_scripts.remove_of_user, _digests, text(user_id), *names)
 
     def remove_beyond(self, user_id: str, limit: int, among: Collection[Digest] | None) -> Command:
-        names = [name for name in map(_name, among or ()) if name is not None]
+        names = [name for name in map(name_of, among or ()) if name is not None]
         return self._run(
             redis_scripts.remove_beyond,
             _digests,
@@ -133,24 +115,51 @@ class Commands:
         return Command(script, (self.prefix, clock.now(), *words), answer)
 
 
-def _name(digest: Digest) -> bytes | None:
+def name_of(digest: Digest) -> bytes | None:
     """Return how the server knows a digest; ``None`` for what is none, as an id that came in a form."""
     return bytes.fromhex(digest) if _is_digest(digest) else None
 
 
-def _owner(user_id: str | None) -> bytes:
+def owner_of(user_id: str | None) -> bytes:
+    """Return a user as an argument; nothing for nobody."""
     return b"" if user_id is None else b"=" + text(user_id)
 
 
-def _or_nothing(number: int | None) -> Word:
+def or_nothing(number: int | None) -> Word:
+    """Return a number as an argument."""
     return b"" if number is None else number
+
+
+def words_of(changes: Changes) -> tuple[Word, ...]:
+    """Return what changes a record, as the scripts' ``merge`` takes it."""
+    pairs: list[Word] = []
+    for fact, field in NUMBERS.items():
+        if fact not in {"last_seen", "version"}:
+            value = getattr(changes, fact, None)
+            pairs += () if value is None else (field, value)
+    for pair in fields_of(changes.values):
+        pairs += pair
+    if changes.ip is not None:
+        pairs += [IP, packed_ip(changes.ip)]
+    if changes.user_agent is not None:
+        pairs += [BROWSER, packed(text(changes.user_agent))]
+    same = changes.user_id is UNCHANGED
+    return (
+        int(changes.cleared),
+        b"" if same else owner_of(changes.user_id) or b"-",  # type: ignore[arg-type]
+        or_nothing(changes.last_seen),
+        len(pairs),
+        *pairs,
+        *(field_of(key) for key in changes.removed if not changes.cleared),
+    )
 
 
 def _digests(reply: list[bytes]) -> list[Digest]:
     return [Digest(name.hex()) for name in reply]
 
 
-def _found(digest: Digest, fields: dict[bytes, bytes]) -> Record | Ended | None:
+def found(digest: Digest, fields: Mapping[bytes, bytes]) -> Record | Ended | None:
+    """Return what the fields of a session's key say of it. Raises ``UndecodableRecord``."""
     if not fields:
         return None
     if ENDED in fields:

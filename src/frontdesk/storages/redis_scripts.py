@@ -30,72 +30,33 @@ from frontdesk.storages.base import LEFT_BEHIND
 PARTS: Final = 16_384
 """Of the index. To change it would lose every name in it."""
 
-SWEPT = 8
+USERS: Final = 8_388_608
+"""Scores in it, which tell apart those who share a part."""
+
+SWEPT: Final = 8
 """Names that are looked at when one is added to the part they are in."""
 
-HEAD = f"""
-local prefix, now = ARGV[1], tonumber(ARGV[2])
-
-local function session(name)
-  return prefix .. 's' .. name
-end
-
+RECORD = """
 local function milliseconds(duration)
   return string.format('%.0f', math.max(1, math.ceil(duration / 1000)))
 end
 
--- The record of that name if it is live: what decides about it.
-local function live(name)
-  local found = redis.pcall('HMGET', session(name), 's', 'i', 'd', 'v', 'u', 't')
+-- The record of that key if it is live: what decides about it.
+local function live(key)
+  local found = redis.pcall('HMGET', key, 's', 'i', 'd', 'v', 'u', 't')
   if found.err or found[6] then return nil end
   local seen, idle, deadline, version = tonumber(found[1]), tonumber(found[2]), tonumber(found[3]), found[4]
   if not (seen and idle and deadline and version) then return nil end
   if math.min(seen + idle, deadline) <= now then return nil end
-  return {{seen = seen, deadline = deadline, version = version, user = found[5]}}
+  return {seen = seen, deadline = deadline, version = version, user = found[5]}
 end
 
--- The part of the index where a user's sessions are, and their score in it.
-local function place(user)
-  local hash = redis.sha1hex(user)
-  local part = tonumber(string.sub(hash, 1, 8), 16) % {PARTS}
-  return prefix .. 'u' .. part, tonumber(string.sub(hash, 9, 16), 16) % 8388608
-end
-
-local function names_of(user)
-  local part, score = place(user)
-  return redis.call('ZRANGEBYSCORE', part, score, score)
-end
-
-local function withdraw(name, user)
-  redis.call('ZREM', (place(user)), name)
-end
-
-local function announce(name, user, deadline)
-  local part, score = place(user)
-  redis.call('ZADD', part, score, name)
-  local lasts = deadline - now + 60000000
-  if redis.call('PTTL', part) < lasts / 1000 then
-    redis.call('PEXPIRE', part, milliseconds(lasts))
-  end
-  for _, other in ipairs(redis.call('ZRANDMEMBER', part, {SWEPT})) do
-    if other ~= name and redis.call('EXISTS', session(other)) == 0 then
-      redis.call('ZREM', part, other)
-    end
-  end
-end
-
-local function remember_end(name, user, moved_to)
-  local key = session(name)
-  redis.call('HSET', key, 't', string.format('%.0f', now + {LEFT_BEHIND}))
+-- Keeps for a while that there was a session, which is gone, and for how long it is to be kept in mind.
+local function remember_end(key, lasts, user, moved_to)
+  redis.call('HSET', key, 't', string.format('%.0f', now + LEFT_BEHIND))
   if moved_to then redis.call('HSET', key, 'm', moved_to) end
   if moved_to and user then redis.call('HSET', key, 'u', user) end
-  redis.call('PEXPIRE', key, milliseconds({LEFT_BEHIND}))
-end
-
-local function finish(name, record)
-  if record.user then withdraw(name, record.user) end
-  redis.call('DEL', session(name))
-  remember_end(name)
+  redis.call('PEXPIRE', key, milliseconds(lasts))
 end
 
 -- Sets the fields that the arguments from..to name, each before its value.
@@ -110,6 +71,80 @@ local function expire(key)
   local ends = math.min(tonumber(found[1]) + tonumber(found[2]), tonumber(found[3]))
   redis.call('PEXPIRE', key, milliseconds(ends - now))
 end
+
+-- Makes the changes that the arguments from..#ARGV are: whether it is cleared, user ('=' before it, '-'
+-- for nobody, nothing for the same), last seen, how many of the next are fields and values, these, fields
+-- to remove.
+local function merge(key, was_seen, from)
+  local owner, seen, last = ARGV[from + 1], tonumber(ARGV[from + 2]), from + 3 + tonumber(ARGV[from + 3])
+  if ARGV[from] == '1' then
+    for _, field in ipairs(redis.call('HKEYS', key)) do
+      if string.byte(field) < 97 then redis.call('HDEL', key, field) end
+    end
+  end
+  for at = last + 1, #ARGV do redis.call('HDEL', key, ARGV[at]) end
+  set(key, from + 4, last)
+  if seen and seen > was_seen then redis.call('HSET', key, 's', ARGV[from + 2]) end
+  if owner == '-' then
+    redis.call('HDEL', key, 'u')
+  elseif owner ~= '' then
+    redis.call('HSET', key, 'u', string.sub(owner, 2))
+  end
+  redis.call('HINCRBY', key, 'v', 1)
+  expire(key)
+end
+""".replace("LEFT_BEHIND", str(LEFT_BEHIND))
+"""What is done to one record: of one server's scripts, and of a Cluster's."""
+
+EXTEND = """
+-- Lets a part of the index live as long as whatever it names, and a minute more.
+local function extend(part, deadline)
+  local lasts = deadline - now + 60000000
+  if redis.call('PTTL', part) < lasts / 1000 then
+    redis.call('PEXPIRE', part, milliseconds(lasts))
+  end
+end
+"""
+
+HEAD = f"""
+local prefix, now = ARGV[1], tonumber(ARGV[2])
+{RECORD}{EXTEND}
+local function session(name)
+  return prefix .. 's' .. name
+end
+
+-- The part of the index where a user's sessions are, and their score in it.
+local function place(user)
+  local hash = redis.sha1hex(user)
+  local part = tonumber(string.sub(hash, 1, 8), 16) % {PARTS}
+  return prefix .. 'u' .. part, tonumber(string.sub(hash, 9, 16), 16) % {USERS}
+end
+
+local function names_of(user)
+  local part, score = place(user)
+  return redis.call('ZRANGEBYSCORE', part, score, score)
+end
+
+local function withdraw(name, user)
+  redis.call('ZREM', (place(user)), name)
+end
+
+local function announce(name, user, deadline)
+  local part, score = place(user)
+  redis.call('ZADD', part, score, name)
+  extend(part, deadline)
+  for _, other in ipairs(redis.call('ZRANDMEMBER', part, {SWEPT})) do
+    if other ~= name and redis.call('EXISTS', session(other)) == 0 then
+      redis.call('ZREM', part, other)
+    end
+  end
+end
+
+local function finish(name, record)
+  if record.user then withdraw(name, record.user) end
+  redis.call('DEL', session(name))
+  remember_end(session(name), {LEFT_BEHIND})
+end
 """
 
 INSERT = """
@@ -122,14 +157,11 @@ expire(session(name))
 return 1
 """
 
-CHANGE = """
--- prefix, now, name, new name, expected version, whether it is cleared, user ('=' before it, '-' for
--- nobody, nothing for the same), last seen, deadline, how many arguments are fields and values, these,
--- fields to remove
-local name, new, expected, cleared, owner = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local seen, deadline, last = tonumber(ARGV[8]), tonumber(ARGV[9]), 10 + tonumber(ARGV[10])
+CHANGE = f"""
+-- prefix, now, name, new name, expected version, deadline, changes
+local name, new, expected, deadline, owner = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[8]
 
-local was = live(name)
+local was = live(session(name))
 if not was then return 0 end
 if expected ~= '' and expected ~= was.version then return -1 end
 if new ~= '' and redis.call('EXISTS', session(new)) == 1 then return 0 end
@@ -143,23 +175,11 @@ if user and (moves or owner ~= '' or deadline) then
 end
 if was.user and (moves or was.user ~= user) then withdraw(name, was.user) end
 
-local key = session(called)
 if moves then
-  redis.call('RENAME', session(name), key)
-  remember_end(name, was.user, new)
+  redis.call('RENAME', session(name), session(new))
+  remember_end(session(name), {LEFT_BEHIND}, was.user, new)
 end
-if cleared == '1' then
-  for _, field in ipairs(redis.call('HKEYS', key)) do
-    if string.byte(field) < 97 then redis.call('HDEL', key, field) end
-  end
-end
-for at = last + 1, #ARGV do redis.call('HDEL', key, ARGV[at]) end
-set(key, 11, last)
-if seen and seen > was.seen then redis.call('HSET', key, 's', ARGV[8]) end
-if owner == '-' then redis.call('HDEL', key, 'u') end
-if owner ~= '' and user then redis.call('HSET', key, 'u', user) end
-redis.call('HINCRBY', key, 'v', 1)
-expire(key)
+merge(session(called), was.seen, 7)
 return 1
 """
 
@@ -171,7 +191,7 @@ local function now_at(name)
   while true do
     local found = redis.pcall('HMGET', session(name), 't', 'm', 'u')
     if found.err or not found[1] or not found[2] or tonumber(found[1]) <= now then return name end
-    local there = live(found[2])
+    local there = live(session(found[2]))
     if there and there.user ~= found[3] then return name end
     name = found[2]
   end
@@ -180,7 +200,7 @@ end
 local ended = {}
 for at = 4, #ARGV do
   local name = now_at(ARGV[at])
-  local record = live(name)
+  local record = live(session(name))
   if record and (owner == '' or (record.user and '=' .. record.user == owner)) then
     finish(name, record)
     table.insert(ended, name)
@@ -193,7 +213,7 @@ OF_USER = """
 -- prefix, now, user
 local found = {}
 for _, name in ipairs(names_of(ARGV[3])) do
-  local record = live(name)
+  local record = live(session(name))
   if record and record.user == ARGV[3] then
     table.insert(found, {name, redis.call('HGETALL', session(name))})
   end
@@ -206,7 +226,7 @@ REMOVE_OF_USER = """
 local kept, ended = {}, {}
 for at = 4, #ARGV do kept[ARGV[at]] = true end
 for _, name in ipairs(names_of(ARGV[3])) do
-  local record = not kept[name] and live(name)
+  local record = not kept[name] and live(session(name))
   if record and record.user == ARGV[3] then
     finish(name, record)
     table.insert(ended, name)
@@ -223,7 +243,7 @@ for at = 6, #ARGV do among[ARGV[at]] = true end
 
 local owned = {}
 for _, name in ipairs(names_of(ARGV[3])) do
-  local record = live(name)
+  local record = live(session(name))
   if record and record.user == ARGV[3] then
     beyond = beyond + 1
     record.name = name
@@ -254,8 +274,8 @@ return ended
 class Script:
     """A script, and the name by which the server knows it once it has run."""
 
-    def __init__(self, body: str) -> None:
-        self.text = HEAD + body
+    def __init__(self, body: str, head: str = HEAD) -> None:
+        self.text = head + body
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
