@@ -6,6 +6,7 @@ import contextvars
 import secrets
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from asgiref.sync import SyncToAsync
@@ -197,3 +198,19 @@ def redis_place(redis_url: str) -> dict[str, object]:
     """The options of a Redis storage over keys that nobody else has; it is patient with a busy machine."""
     prefix = f"{services.RUN}:{secrets.token_hex(4)}:"
     return {"URL": redis_url, "PREFIX": prefix, "TIMEOUT": 20}
+
+
+@pytest.fixture(scope="session")
+def cluster_house() -> Iterator[Any]:
+    """A Redis Cluster of three servers that belongs to this run alone."""
+    from tests.processes import redis_cluster
+
+    with redis_cluster.cluster() as house:
+        yield house
+
+
+@pytest.fixture
+def cluster_place(cluster_house: Any) -> dict[str, object]:
+    """The options of a Redis storage on the Cluster, over keys that nobody else has."""
+    prefix = f"{secrets.token_hex(4)}:"
+    return {"URL": cluster_house.urls, "CLUSTER": True, "PREFIX": prefix, "TIMEOUT": 20}

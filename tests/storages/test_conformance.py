@@ -155,3 +155,16 @@ class TestRedis(StorageConformance):
     @pytest.fixture
     def other(self, redis_place):
         return RedisStorage(**redis_place)
+
+
+@pytest.mark.needs("redis")
+class TestRedisCluster(StorageConformance):
+    not_applicable = PURGES
+
+    @pytest.fixture
+    def storage(self, cluster_place):
+        return RedisStorage(**cluster_place)
+
+    @pytest.fixture
+    def other(self, cluster_place):
+        return RedisStorage(**cluster_place)

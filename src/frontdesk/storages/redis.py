@@ -1,33 +1,37 @@
-"""Sessions in Redis or Valkey: one server, or those behind Sentinel. The rules are in ``redis_scripts``."""
+"""Sessions in Redis or Valkey: one server, those behind Sentinel, or a Cluster.
+
+On one server each verb is one script, see ``redis_scripts``; on a Cluster it is a few steps, see
+``redis_cluster_verbs``.
+"""
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.core import checks
 
-from frontdesk.errors import InvalidSetting, StorageUnavailable, UndecodableRecord
-from frontdesk.storages import redis_clients
+from frontdesk.errors import InvalidSetting, StorageUnavailable
+from frontdesk.storages import redis_checks, redis_clients
 from frontdesk.storages.base import Storage
 from frontdesk.storages.record import Changes, Ended, Purged, Record
 from frontdesk.storages.redis_clients import Clients, Place
-from frontdesk.storages.redis_commands import Command, Commands
+from frontdesk.storages.redis_cluster import Cluster
+from frontdesk.storages.redis_cluster_verbs import ClusterVerbs
+from frontdesk.storages.redis_commands import Commands
+from frontdesk.storages.redis_server import OneServer
 from frontdesk.tokens import Digest
 
-if redis_clients.MISSING is None:
-    from redis.exceptions import NoScriptError, RedisError
-
-OPTIONS = ("URL", "SENTINEL", "PREFIX", "TIMEOUT", "POOL_SIZE", "CONNECTION")
+OPTIONS = ("URL", "CLUSTER", "SENTINEL", "PREFIX", "TIMEOUT", "POOL_SIZE", "CONNECTION")
 
 
 class RedisStorage(Storage):
-    """Sessions in a Redis or Valkey server.
+    """Sessions in a Redis or Valkey server, or several.
 
-    ``URL`` is ``redis://``, ``rediss://`` (TLS) or ``unix://``; instead of it, ``SENTINEL`` is
-    ``{"hosts": [("10.0.0.1", 26379), ...], "service": "mymaster"}``. ``TIMEOUT`` is in seconds, for
-    connecting, for each answer, and for waiting until one of the ``POOL_SIZE`` connections is free.
-    ``CONNECTION`` is handed to redis-py's connections: ``username``, ``password``, ``ssl_ca_certs``, ...
+    ``URL`` is ``redis://``, ``rediss://`` (TLS) or ``unix://``. With ``CLUSTER`` it is that of any server
+    of the Cluster, or a list of some. Instead of it, ``SENTINEL`` is ``{"hosts": [("10.0.0.1", 26379),
+    ...], "service": "mymaster"}``. ``TIMEOUT`` is in seconds, for connecting, for each answer, and for
+    waiting until one of the ``POOL_SIZE`` connections is free. ``CONNECTION`` is handed to redis-py's
+    connections: ``username``, ``password``, ``ssl_ca_certs``, ...
 
     Both colours are native: each event loop has connections of its own.
     """
@@ -37,7 +41,8 @@ class RedisStorage(Storage):
     def __init__(  # noqa: PLR0913 (options)
         self,
         *,
-        URL: str | None = None,  # noqa: N803
+        URL: str | Sequence[str] | None = None,  # noqa: N803
+        CLUSTER: bool = False,  # noqa: N803
         SENTINEL: Mapping[str, Any] | None = None,  # noqa: N803
         PREFIX: str = "frontdesk:",  # noqa: N803
         TIMEOUT: float = 1.0,  # noqa: N803
@@ -63,13 +68,40 @@ class RedisStorage(Storage):
                 raise InvalidSetting(
                     f"The option {name} of the Redis storage is to be more than 0."
                 )
-        self._commands = Commands(PREFIX)
+        if CLUSTER is not True and CLUSTER is not False:
+            raise InvalidSetting(
+                "The option CLUSTER of the Redis storage is True or False; its servers are named by URL."
+            )
+        if CLUSTER and SENTINEL is not None:
+            raise InvalidSetting(
+                "A Cluster has no sentinels: the Redis storage takes CLUSTER or SENTINEL, not both."
+            )
+        if not CLUSTER and not isinstance(URL, str | None):
+            raise InvalidSetting(
+                "The option URL of the Redis storage names several servers, which only a Cluster has: "
+                'add "CLUSTER": True, or name one.'
+            )
+        self._is_cluster = CLUSTER
+        urls = [URL] if isinstance(URL, str) else list(URL or ())
+        place = Place(None, SENTINEL, TIMEOUT, POOL_SIZE, CONNECTION or {})
         try:
-            self._clients = Clients(Place(URL, SENTINEL, TIMEOUT, POOL_SIZE, CONNECTION or {}))
+            self._connect(urls, place, PREFIX)
         except (KeyError, ValueError, AttributeError) as error:
             raise InvalidSetting(
                 f"The options of the Redis storage are not usable: {error!r}"
             ) from error
+
+    def _connect(self, urls: Sequence[str], place: Place, prefix: str) -> None:
+        self._servers: Cluster | OneServer
+        self._commands: Any
+        if self._is_cluster:
+            self._servers = cluster = Cluster(urls, place)
+            self._commands = ClusterVerbs(prefix, cluster)
+        else:
+            self._clients = Clients(place._replace(url=urls[0] if urls else None))
+            self._servers = OneServer(self._clients)
+            self._commands = Commands(prefix)
+        self._sent, self._asent = self._servers.send, self._servers.asend
 
     def read(self, digest: Digest) -> Record | Ended | None:
         return self._sent(self._commands.read(digest), None)  # type: ignore[no-any-return]
@@ -134,78 +166,9 @@ class RedisStorage(Storage):
 
     def check(self) -> list[checks.CheckMessage]:
         try:
-            client = self._clients.get()
-            memory, cluster = client.info("memory"), client.info("cluster")
-        except (RedisError, OSError):
+            return redis_checks.of_servers(self._servers.infos(), cluster=self._is_cluster)
+        except StorageUnavailable:
             return []  # a site can be checked, and built, where its server cannot be reached
-        if cluster.get("cluster_enabled"):
-            return [
-                checks.Error(
-                    "The Redis of the sessions is part of a Cluster, where a session and the index of "
-                    "its user are on different servers, so that no script can change both.",
-                    hint="Use one server, or several behind Sentinel.",
-                    id="frontdesk.E031",
-                )
-            ]
-        policy = memory.get("maxmemory_policy", "noeviction")
-        if not memory.get("maxmemory") or policy == "noeviction":
-            return []
-        return [
-            checks.Warning(
-                "The Redis of the sessions throws out what it holds when its memory is full, which signs "
-                f"people out. Its maxmemory-policy is {policy}.",
-                hint="Set maxmemory-policy to noeviction there, or use a server that holds nothing but "
-                "sessions and is large enough.",
-                id="frontdesk.W030",
-            )
-        ]
-
-    def _sent(self, command: Command | None, nothing: Any) -> Any:
-        if command is None:
-            return nothing
-        with _available(command):
-            client = self._clients.get()
-            try:
-                reply = client.execute_command(*_first(command))
-            except NoScriptError:  # it has not run there yet, and so has done nothing
-                reply = client.execute_command(*_again(command))
-        return command.answer(reply)
-
-    async def _asent(self, command: Command | None, nothing: Any) -> Any:
-        if command is None:
-            return nothing
-        with _available(command):
-            client = await self._clients.aget()
-            try:
-                reply = await client.execute_command(*_first(command))
-            except NoScriptError:
-                reply = await client.execute_command(*_again(command))
-        return command.answer(reply)
-
-
-def _first(command: Command) -> tuple[Any, ...]:
-    if command.script is None:
-        return command.words
-    return ("EVALSHA", command.script.sha, 0, *command.words)
-
-
-def _again(command: Command) -> tuple[Any, ...]:
-    assert command.script is not None  # noqa: S101 (only a script can be unknown)
-    return ("EVAL", command.script.text, 0, *command.words)
-
-
-@contextmanager
-def _available(command: Command) -> Iterator[None]:
-    """Turn the faults of the server and of the way to it into ours.
-
-    A server that is loading, has become a replica, or is out of memory says so with an error of its own.
-    """
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        if command.script is None and str(error).startswith("WRONGTYPE"):
-            raise UndecodableRecord(f"The record of {command.about} is damaged: {error}") from error
-        raise StorageUnavailable(f"the Redis of the sessions: {error}") from error
 
 
 def _nearest(name: str) -> str:

@@ -97,7 +97,7 @@ class Clients:
             pool = _sentinel_pool(kind, sentinels, place, {**options, **waiting})
         else:
             pool = kind.BlockingConnectionPool.from_url(
-                _as_redis(place.url or ""), **waiting, **options
+                as_redis(place.url or ""), **waiting, **options
             )
         if pool.connection_kwargs.get("decode_responses"):
             raise InvalidSetting(
@@ -114,7 +114,7 @@ class _OfLoop(NamedTuple):
     keeper: AsyncGenerator[None]
 
 
-def _as_redis(url: str) -> str:
+def as_redis(url: str) -> str:
     """Return the URL of a Valkey as redis-py knows it."""
     scheme, colon, rest = url.partition(":")
     return {"valkey": "redis", "valkeys": "rediss"}.get(scheme, scheme) + colon + rest
