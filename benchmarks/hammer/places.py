@@ -171,6 +171,15 @@ def redis() -> Iterator[Settings]:
 
 
 @contextmanager
+def redis_cluster() -> Iterator[Settings]:
+    """Sessions in a Redis Cluster that is started for this."""
+    from tests.processes.redis_cluster import cluster  # noqa: PLC0415 (a driver that may be missing)
+
+    with cluster() as house, sqlite() as database:
+        yield settings(database, in_redis(house.urls, CLUSTER=True))
+
+
+@contextmanager
 def redis_cache() -> Iterator[Settings]:
     """Sessions in Django's cache on the Redis of the tests, under a prefix."""
     with under_prefix() as url, sqlite() as database:
@@ -191,7 +200,7 @@ def under_prefix(name: str = NAME) -> Iterator[str]:
                 client.delete(key)
 
 
-def in_redis(url: str, **more: Any) -> Settings:
+def in_redis(url: str | list[str], **more: Any) -> Settings:
     """Return the setting of the Redis storage."""
     return {
         "BACKEND": f"{STORAGES}.redis.RedisStorage",
@@ -219,6 +228,7 @@ PLACES = {
     "file": Place("files", file),
     "memcached": Place("memcached (cache)", memcached, "memcached"),
     "redis": Place("Redis", redis, "redis"),
+    "redis-cluster": Place("Redis Cluster", redis_cluster, "redis"),
     "redis-cache": Place("Redis (cache)", redis_cache, "redis"),
     "dbcache-postgresql": Place(
         "PostgreSQL (database cache)", in_database_cache(postgresql), "postgresql"

@@ -103,6 +103,13 @@ class OnRedis(SimpleTestCase):
             yield
 
 
+class OnRedisCluster(SimpleTestCase):
+    @pytest.fixture(autouse=True)
+    def _place(self, cluster_place):
+        with storage("redis.RedisStorage", **cluster_place):
+            yield
+
+
 class OnRedisCache(SimpleTestCase):
     @pytest.fixture(autouse=True)
     def _place(self, redis_url):

@@ -50,6 +50,10 @@ class TestRedis(SessionTests, places.OnRedis):
     pass
 
 
+class TestRedisCluster(SessionTests, places.OnRedisCluster):
+    pass
+
+
 class TestRedisCache(SessionTests, places.OnRedisCache):
     pass
 

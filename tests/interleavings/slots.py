@@ -8,15 +8,24 @@ progress, so the orders are finite; ``BUDGET`` turns a mistake in that reasoning
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from frontdesk.storages.slots import SlotStorage
 
 BUDGET = 60_000
 """Orders of one meeting; none of those in the tests comes near it."""
+
+
+def wait_for_turn() -> None:
+    """Let a worker wait before a primitive; anybody else goes on."""
+    current = getcurrent()
+    if isinstance(current, Worker):
+        current.parent.switch()
 
 
 class Dictionary(SlotStorage):
@@ -26,22 +35,17 @@ class Dictionary(SlotStorage):
         super().__init__()
         self.slots: dict[str, bytes] = {}
 
-    def _wait(self) -> None:
-        current = getcurrent()
-        if isinstance(current, Worker):
-            current.parent.switch()
-
     def _load(self, name: str) -> tuple[bytes | None, Any]:
-        self._wait()
+        wait_for_turn()
         found = self.slots.get(name)
         return found, found
 
     def _load_many(self, names: Collection[str]) -> dict[str, bytes]:
-        self._wait()
+        wait_for_turn()
         return {name: self.slots[name] for name in names if name in self.slots}
 
     def _store(self, name: str, token: Any, data: bytes, expires: int) -> bool:
-        self._wait()
+        wait_for_turn()
         if self.slots.get(name) != token:
             return False
         self.slots[name] = data
@@ -49,6 +53,24 @@ class Dictionary(SlotStorage):
 
     def purge(self, now: int, limit: int) -> int:
         return 0
+
+    @contextmanager
+    def dying_before_it_settles(self, new: str) -> Iterator[None]:
+        """Let the process die before it writes a second time to the slot that it rotates to."""
+        store, names = self._store, []
+
+        def dying(name: str, *args: Any) -> bool:
+            names.append(name)
+            if names.count(f"s-{new}") == 2:
+                raise KeyboardInterrupt
+            return store(name, *args)
+
+        self._store = dying  # type: ignore[method-assign]
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                yield
+        finally:
+            del self._store
 
 
 Verb = Callable[[Dictionary], Any]

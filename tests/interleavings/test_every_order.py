@@ -151,6 +151,14 @@ def test_in_no_order_on_redis_is_anything_lost_or_revived(explorer, redis_place)
     hold(explorer)
 
 
+@colours
+@pytest.mark.needs("redis")
+@pytest.mark.parametrize("explorer", ["redis storage, cluster"], indirect=True)
+def test_in_no_order_on_a_redis_cluster_is_anything_lost_or_revived(explorer, cluster_place):
+    explorer.explore([*CORE_PAIRS, *CORE_TRIPLES], houses.redis(cluster_place))
+    hold(explorer)
+
+
 @pytest.mark.parametrize("colour", ["sync"])
 @pytest.mark.parametrize("explorer", ["answers that travel, memory"], indirect=True)
 def test_no_order_of_answers_leaves_the_browser_with_a_dead_cookie(explorer):

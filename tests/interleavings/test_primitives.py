@@ -1,125 +1,57 @@
-"""The verbs of SlotStorage are atomic, although they consist of several primitives.
+"""The verbs of SlotStorage, and those of the Redis storage on a Cluster, are atomic.
+
+Although they consist of several primitives: of loads and compare-and-sets, or of commands about one key.
 
 Whatever the order of the primitives, the answers of two overlapping verbs and what is there in the end
 are those of one of the two verbs running first and the other second; and a reader never sees a session
 under two keys, or, while it lives, under none.
 """
 
-import hashlib
 import re
-from dataclasses import replace
+import time
+from functools import partial
 
 import pytest
 
-from frontdesk import clock
-from frontdesk.storages.record import FOREVER, Changes, Ended, Record
-from frontdesk.tokens import Digest
-from tests.interleavings import slots
+from frontdesk.storages.record import Ended, Record
+from tests.interleavings import houses, slots
+from tests.interleavings.meetings import (
+    KEY,
+    KEYS,
+    MEETINGS,
+    NEXT,
+    ON_A_CLUSTER,
+    a_record,
+    end,
+    outcome,
+    update,
+)
+from tests.interleavings.stepwise import stepwise
 
 
-def _digest(name):
-    return Digest(hashlib.sha256(name.encode()).hexdigest())
+@pytest.fixture(
+    params=[
+        "slots",
+        pytest.param("cluster", marks=pytest.mark.needs("redis")),
+        pytest.param("cluster, backwards", marks=pytest.mark.needs("redis")),
+    ]
+)
+def make(request):
+    """What makes an empty storage."""
+    houses.CLOCK.instant = time.time_ns() // 1000
+    if request.param == "slots":
+        yield slots.Dictionary
+    else:
+        with stepwise(backwards="backwards" in request.param) as make:
+            yield make
 
 
-KEY, NEXT, OTHER, FRESH = map(_digest, ("key", "next", "other", "fresh"))
-KEYS = (KEY, NEXT, OTHER, FRESH)
-USER = "7"
-HOUR = 3600 * clock.SECOND
-
-
-def _record(digest=KEY, **more):
-    now = clock.now()
-    described = {"values": {"room": b"1"}, "user_id": USER, "created": now, "last_seen": now}
-    return Record(digest=digest, **{**described, "idle": HOUR, "deadline": now + HOUR, **more})
-
-
-def signed_in():
-    storage = slots.Dictionary()
-    assert storage.insert(_record())
-    return storage
-
-
-def anonymous():
-    storage = slots.Dictionary()
-    assert storage.insert(_record(user_id=None))
-    return storage
-
-
-def empty():
-    return slots.Dictionary()
-
-
-def moved():
-    """Rotated once, and left unsettled, as a crash between the last two steps leaves it."""
-    storage = signed_in()
-    store, calls = storage._store, []
-
-    def crashing(name, token, data, expires):
-        calls.append(name)
-        if name == f"s-{NEXT}" and calls.count(name) == 2:
-            raise KeyboardInterrupt
-        return store(name, token, data, expires)
-
-    storage._store = crashing
-    with pytest.raises(KeyboardInterrupt):
-        storage.rotate(KEY, NEXT, Changes())
-    del storage._store
-    return storage
-
-
-SIGN_IN = Changes(user_id=USER, authenticated=1, values={"_auth": b"7"})
-
-
-def update(key, digest=KEY, **more):
-    return lambda storage: storage.update(digest, Changes(values={key: b"2"}, **more))
-
-
-def rotate(new=NEXT, old=KEY, changes=None):
-    return lambda storage: storage.rotate(old, new, changes or Changes(values={new[:4]: b"3"}))
-
-
-def end(digest=KEY):
-    return lambda storage: storage.remove([digest])
-
-
-def end_all(storage):
-    return sorted(storage.remove_of_user(USER))
-
-
-def insert(digest=FRESH):
-    return lambda storage: storage.insert(_record(digest, values={"room": digest[:4].encode()}))
-
-
-MEETINGS = {
-    "update/update of another key": (signed_in, update("a"), update("b")),
-    "update/update of the same version": (
-        signed_in,
-        update("a", expected_version=1),
-        update("b", expected_version=1),
-    ),
-    "update/end": (signed_in, update("a"), end()),
-    "rotate/update": (signed_in, rotate(), update("a")),
-    "rotate/update that moves the deadline": (signed_in, rotate(), update("a", deadline=FOREVER)),
-    "rotate/end": (signed_in, rotate(), end()),
-    "rotate/rotate": (signed_in, rotate(NEXT), rotate(OTHER)),
-    "rotate/rotate to the same key": (signed_in, rotate(NEXT), rotate(NEXT)),
-    "rotate/end of all": (signed_in, rotate(), end_all),
-    "rotate/end of the new key": (signed_in, rotate(), end(NEXT)),
-    "rotate/update of the new key": (signed_in, rotate(), update("a", NEXT)),
-    "rotate/rotate of the new key": (signed_in, rotate(), rotate(OTHER, NEXT)),
-    "rotate/insert of the new key": (signed_in, rotate(), insert(NEXT)),
-    "insert/end of all": (signed_in, insert(), end_all),
-    "insert/insert of the same key": (empty, insert(), insert()),
-    "insert/insert of one user": (empty, insert(NEXT), insert(OTHER)),
-    "sign-in/end of all": (anonymous, lambda s: s.update(KEY, SIGN_IN), end_all),
-    "sign-in with rotation/end of all": (anonymous, rotate(changes=SIGN_IN), end_all),
-    "update/end of all": (signed_in, update("a"), end_all),
-    "end/end of all": (signed_in, end(), end_all),
-    "end of all/end of all": (signed_in, end_all, end_all),
-    "unsettled rotation: update/end": (moved, update("a", NEXT), end(NEXT)),
-    "unsettled rotation: rotate/update": (moved, rotate(OTHER, NEXT), update("a", NEXT)),
-    "unsettled rotation: rotate/end": (moved, rotate(OTHER, NEXT), end(NEXT)),
-}
+def beginning(name, make):
+    """Return what furnishes a storage for a meeting, and the verbs that meet."""
+    furnish, *verbs = {**MEETINGS, **ON_A_CLUSTER}[name]
+    if name in ON_A_CLUSTER and make is slots.Dictionary:
+        pytest.skip("a list follows nobody there")
+    return partial(furnish, make), verbs
 
 
 LONG = {
@@ -141,21 +73,9 @@ def meetings(names):
     ]
 
 
-def outcome(storage, answers):
-    """Return what anybody can tell of a storage afterwards: the answers, the records, the list."""
-    seen = []
-    for digest in KEYS:
-        found = storage.read(digest)
-        if isinstance(found, Record):
-            found = replace(found, created=0, last_seen=0, deadline=found.deadline == FOREVER)
-        seen.append("ended" if isinstance(found, Ended) else repr(found))
-    listed = sorted(record.digest for record in storage.of_user(USER))
-    return repr((sorted(answers.items()), seen, listed))
-
-
-@pytest.mark.parametrize("name", meetings(MEETINGS))
-def test_two_verbs_are_as_if_one_came_first(name, request):
-    furnish, *verbs = MEETINGS[name]
+@pytest.mark.parametrize("name", meetings([*MEETINGS, *ON_A_CLUSTER]))
+def test_two_verbs_are_as_if_one_came_first(name, make, request):
+    furnish, verbs = beginning(name, make)
     sequential = {
         outcome(*slots.in_turn(furnish, verbs, order)): order for order in ([0, 1], [1, 0])
     }
@@ -168,7 +88,9 @@ def test_two_verbs_are_as_if_one_came_first(name, request):
         explored += 1
         if (found := outcome(storage, run.answers)) not in sequential and _lives(found) != refused:
             strange.append((run.taken, found))
-    request.node.user_properties.append(("orders", ("primitives of two verbs", explored)))
+    request.node.user_properties.append(
+        ("orders", (f"primitives of two verbs, {_kind(make)}", explored))
+    )
     taken, found = min(
         strange,
         key=lambda item: sum(a != b for a, b in zip(item[0], item[0][1:], strict=False)),
@@ -178,6 +100,10 @@ def test_two_verbs_are_as_if_one_came_first(name, request):
     assert not strange, (
         f"{len(strange)} of {explored}, as {taken}:\n  {found}\nis none of\n  {known}"
     )
+
+
+def _kind(make):
+    return "slots" if make is slots.Dictionary else "commands to a cluster"
 
 
 def _lives(described):
@@ -194,8 +120,8 @@ ROTATIONS.remove("rotate/insert of the new key")  # which is another session
 
 
 @pytest.mark.parametrize("name", meetings(ROTATIONS))
-def test_between_all_steps_a_reader_sees_one_key_of_a_session_until_it_ends(name):
-    furnish, *verbs = MEETINGS[name]
+def test_between_all_steps_a_reader_sees_one_key_of_a_session_until_it_ends(name, make):
+    furnish, verbs = beginning(name, make)
     ends = "end" in re.split(r"\W+", name)
 
     def watch(storage, run):
@@ -210,8 +136,8 @@ ENDS = [name for name in MEETINGS if "end" in name]
 
 
 @pytest.mark.parametrize("name", meetings(ENDS))
-def test_what_has_been_ended_is_ended_at_every_later_step(name):
-    furnish, *verbs = MEETINGS[name]
+def test_what_has_been_ended_is_ended_at_every_later_step(name, make):
+    furnish, verbs = beginning(name, make)
     gone = set()
 
     def watch(storage, run):
@@ -227,9 +153,9 @@ def test_what_has_been_ended_is_ended_at_every_later_step(name):
 @pytest.mark.parametrize(
     "name", ["rotate/end", pytest.param("rotate/update", marks=pytest.mark.exhaustive)]
 )
-def test_a_reader_among_the_steps_sees_a_state_that_was_there(name):
+def test_a_reader_among_the_steps_sees_a_state_that_was_there(name, make):
     """A read consists of primitives too. What it returns was true at some moment while it ran."""
-    furnish, *verbs = MEETINGS[name]
+    furnish, verbs = beginning(name, make)
     for digest in (KEY, NEXT):
         states, began = [], []
 
@@ -263,7 +189,7 @@ class LosesTheComparison(slots.Dictionary):
     """A primitive that writes whatever the token says."""
 
     def _store(self, name, token, data, expires):
-        self._wait()
+        slots.wait_for_turn()
         self.slots[name] = data
         return True
 
@@ -271,7 +197,7 @@ class LosesTheComparison(slots.Dictionary):
 def test_a_primitive_that_does_not_compare_is_caught():
     def furnish():
         storage = LosesTheComparison()
-        storage.insert(_record())
+        storage.insert(a_record())
         return storage
 
     verbs = [update("a"), end()]

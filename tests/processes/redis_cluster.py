@@ -33,6 +33,11 @@ class Node(Victim):
         with redis.Redis(port=self.port, decode_responses=True, protocol=2) as client:
             return client.execute_command(*words)
 
+    def ask_raw(self, *words: Any) -> Any:
+        """Send a command whose words or answer are no text."""
+        with redis.Redis(port=self.port, protocol=2) as client:
+            return client.execute_command(*words)
+
     def told(self, *words: str) -> dict[str, str]:
         """Return an answer of lines by their names."""
         answer = self.ask(*words)

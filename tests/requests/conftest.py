@@ -52,7 +52,13 @@ def own_cache(settings) -> Iterator[str]:
 NAMES = ["memory", "database", "cache", "file"]
 
 
-@pytest.fixture(params=[*NAMES, pytest.param("redis", marks=pytest.mark.needs("redis"))])
+@pytest.fixture(
+    params=[
+        *NAMES,
+        pytest.param("redis", marks=pytest.mark.needs("redis")),
+        pytest.param("redis cluster", marks=pytest.mark.needs("redis")),
+    ]
+)
 def storage_setting(request, settings) -> str:
     """Run the test on every storage; the value is the storage's name."""
     name = request.param
@@ -66,6 +72,9 @@ def storage_setting(request, settings) -> str:
         use(settings, "frontdesk.storages.file.FileStorage", DIRECTORY=str(directory))
     elif name == "redis":
         place = request.getfixturevalue("redis_place")
+        use(settings, "frontdesk.storages.redis.RedisStorage", **place)
+    elif name == "redis cluster":
+        place = request.getfixturevalue("cluster_place")
         use(settings, "frontdesk.storages.redis.RedisStorage", **place)
     return name
 

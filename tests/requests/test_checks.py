@@ -175,7 +175,7 @@ CASES = [
         cache(REDIS, LOCATION="redis://127.0.0.1:1", OPTIONS={"socket_timeout": None}),
         "'socket_timeout': 1.",
     ),
-    ("E031", redis_that_says(cluster_enabled=1), "several behind Sentinel"),
+    ("E031", redis_that_says(cluster_enabled=1), 'Add "CLUSTER": True'),
     ("E020", moves_from("no.such.engine"), "is not a session engine"),
     ("E020", moves_from("django.contrib.sessions.backends.signed_cookies"), "Django's db"),
     ("E020", moves_from("frontdesk.engine"), "Django's db"),

@@ -16,9 +16,9 @@ from frontdesk.storages.redis_cluster_steps import (
     Place,
     Step,
     Steps,
-    entries_in,
     glanced_fields,
     names_in,
+    others_in,
     seen_if_live,
     sure,
     whole_fields,
@@ -87,10 +87,9 @@ class Lookup:
     # The index.
 
     def entered(self, place: Place, name: bytes, deadline: Word) -> Flow[tuple[Word, list[Entry]]]:
-        """Add a name; return when that was, and others that may have to go."""
+        """Add a name; see ``others_in``."""
         (reply,) = yield from self._round([self._steps.enter(place, name, deadline)])
-        stamp, flat = sure(reply)
-        return stamp, entries_in(flat)
+        return others_in(reply, name)
 
     def taken(
         self, step: Step, place: Place | None, stamp: Any, others: Collection[Entry]

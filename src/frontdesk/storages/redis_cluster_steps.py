@@ -193,6 +193,12 @@ def entries_in(flat: list[Any]) -> list[Entry]:
     return [Entry(member, int(score)) for member, score in pairs]
 
 
+def others_in(entered: Any, *own: bytes) -> tuple[Word, list[Entry]]:
+    """Return when a name was added, and others of the same part that may have to go."""
+    stamp, flat = sure(entered)
+    return stamp, [entry for entry in entries_in(flat) if entry.member not in own]
+
+
 def names_in(reply: list[Any]) -> Names:
     """Return what ``names`` found."""
     now, token, flat = sure(reply)

@@ -32,7 +32,7 @@ from frontdesk.storages.redis_cluster_steps import (
     Place,
     Step,
     Steps,
-    entries_in,
+    others_in,
     seen_if_live,
     sure,
 )
@@ -148,8 +148,7 @@ class ClusterVerbs:
                 entered, arrived = yield from self._round(
                     [self.steps.enter(place, member, deadline), arrive]
                 )
-                stamp, flat = sure(entered)
-                others = entries_in(flat)
+                stamp, others = others_in(entered, member, old)
             if not sure(arrived):
                 return False
             left = self.steps.leave(old, new, fields[VERSION], stamp, known)
