@@ -43,9 +43,9 @@ def empty(make):
 
 
 def crowded(make):
-    """Three sessions, of which KEY was seen longest ago, and so goes first."""
+    """Two sessions, of which KEY was seen longest ago, and so goes first."""
     storage = make()
-    for digest, age in ((KEY, 3), (NEXT, 2), (OTHER, 1)):
+    for digest, age in ((KEY, 2), (NEXT, 1)):
         assert storage.insert(a_record(digest, last_seen=clock.now() - age))
     return storage
 
@@ -116,22 +116,22 @@ MEETINGS = {
     "end/end of all": (signed_in, end(), end_all),
     "end of all/end of all": (signed_in, end_all, end_all),
     "limit/limit": (crowded, beyond(1), beyond(1)),
-    "limit/another limit": (crowded, beyond(2), beyond(1)),
-    "limit/insert": (crowded, beyond(2), insert()),
+    "limit/another limit": (crowded, beyond(1), beyond(0)),
+    "limit/insert": (crowded, beyond(1), insert()),
     "limit/end": (crowded, beyond(1), end()),
     "limit/end of all": (crowded, beyond(1), end_all),
-    "refusal/refusal": (crowded, beyond(2, OTHER), beyond(2, NEXT)),
+    "refusal/refusal": (crowded, beyond(1, KEY), beyond(1, NEXT)),
     "unsettled rotation: update/end": (moved, update("a", NEXT), end(NEXT)),
     "unsettled rotation: rotate/update": (moved, rotate(OTHER, NEXT), update("a", NEXT)),
     "unsettled rotation: rotate/end": (moved, rotate(OTHER, NEXT), end(NEXT)),
 }
 
 ON_A_CLUSTER = {
-    "list/rotate": (crowded, listed, rotate(FRESH)),
+    "list/rotate": (signed_in, listed, rotate(FRESH)),
     "list/sign-in": (anonymous, listed, lambda storage: storage.update(KEY, SIGN_IN)),
-    "limit/rotate": (crowded, beyond(2), rotate(FRESH)),
-    "limit/rotate of another": (crowded, beyond(2), rotate(FRESH, OTHER)),
-    "limit/rotate within the limit": (crowded, beyond(3), rotate(FRESH)),
+    "limit/rotate": (crowded, beyond(1), rotate(FRESH)),
+    "limit/rotate of another": (crowded, beyond(1), rotate(FRESH, NEXT)),
+    "limit/rotate within the limit": (signed_in, beyond(1), rotate(FRESH)),
 }
 """There a list follows who moves while it is made."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from redis.crc import key_slot
 
 from tests import services
 from tests.processes.redis_servers import answers, program, until
@@ -65,8 +66,12 @@ class House:
 
     def owner(self, key: bytes) -> Node:
         """Return the server on which a key is."""
-        slot = self.primaries[0].ask("CLUSTER", "KEYSLOT", key)
-        return self.primaries[slot * len(self.primaries) // SLOTS]
+        return self.primaries[key_slot(key) * len(self.primaries) // SLOTS]
+
+    def replicated(self) -> None:
+        """Wait until each replica has all that its primary has."""
+        for node in self.primaries:
+            node.ask("WAIT", 1, 10_000)
 
     def agrees(self) -> bool:
         """Whether all servers know of each other, and of all slots."""
