@@ -129,7 +129,7 @@ MEETINGS = {
 ON_A_CLUSTER = {
     "list/rotate": (signed_in, listed, rotate(FRESH)),
     "list/sign-in": (anonymous, listed, lambda storage: storage.update(KEY, SIGN_IN)),
-    "limit/rotate": (crowded, beyond(1), rotate(FRESH)),
+    "limit/rotate": (signed_in, beyond(0), rotate(FRESH)),
     "limit/rotate of another": (crowded, beyond(1), rotate(FRESH, NEXT)),
     "limit/rotate within the limit": (signed_in, beyond(1), rotate(FRESH)),
 }

@@ -1,8 +1,10 @@
 """What is the Redis storage's own on a Cluster: its options, its round trips, its index, its redirections."""
 
 import asyncio
+import re
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import redis
@@ -137,6 +139,37 @@ def test_w030_is_said_of_any_server_of_the_cluster(cluster_house, storage):
         assert [message.id for message in storage.check()] == ["frontdesk.W030"]
     finally:
         node.ask("CONFIG", "SET", "maxmemory", "0", "maxmemory-policy", "noeviction")
+
+
+def test_a_user_needs_no_more_rights_than_the_documentation_says(cluster_house, cluster_place):
+    page = (Path(__file__).parents[2] / "docs/storages/redis.md").read_text("utf-8")
+    rights = re.findall(r"[+~][a-z:*|]+", page.partition("With access control lists")[2])
+    rights[rights.index("~frontdesk:*")] = f"~{cluster_place['PREFIX']}*"
+    for node in cluster_house.primaries:
+        node.ask("ACL", "SETUSER", "desk", "reset", "on", ">sesame", *rights)
+    account = {"username": "desk", "password": "sesame"}
+    storage = RedisStorage(**{**cluster_place, "CONNECTION": account})
+    try:
+        for mode in ("sync", "async"):
+            do = Caller(storage, mode)
+            record, new = insert(do, user_id="1"), fresh_digest()
+            changes = Changes(values={"a": b"1"}, removed=["cart"], last_seen=clock.now() + 1)
+            assert do("update", record.digest, changes) is True
+            assert do("rotate", record.digest, new, Changes(cleared=True)) is True
+            assert do("remove", [record.digest]) == [new]
+            record = insert(do, user_id="1")
+            assert do("update", record.digest, Changes(user_id="2")) is True
+            assert do("remove_beyond", "2", 0) == [record.digest]
+            insert(do, user_id="1")
+            assert len(do("of_user", "1")) == 1
+            assert len(do("remove_of_user", "1")) == 1
+            with migrating(cluster_house, session(do, new)):
+                assert do("insert", a_record(user_id="3")) is True
+                assert do("read", new) is not None
+        assert storage.check() == []
+    finally:
+        for node in cluster_house.primaries:
+            node.ask("ACL", "DELUSER", "desk")
 
 
 # --- round trips --------------------------------------------------------------------------------------
