@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 
 from frontdesk.storages.record import Ended, Record
+from tests import services
 from tests.interleavings import houses, slots
 from tests.interleavings.meetings import (
     KEY,
@@ -29,19 +30,14 @@ from tests.interleavings.meetings import (
 from tests.interleavings.stepwise import stepwise
 
 
-@pytest.fixture(
-    params=[
-        "slots",
-        pytest.param("cluster", marks=pytest.mark.needs("redis")),
-        pytest.param("cluster, backwards", marks=pytest.mark.needs("redis")),
-    ]
-)
+@pytest.fixture
 def make(request):
     """What makes an empty storage."""
     houses.CLOCK.instant = time.time_ns() // 1000
     if request.param == "slots":
         yield slots.Dictionary
     else:
+        services.require("redis")
         with stepwise(backwards="backwards" in request.param) as make:
             yield make
 
@@ -49,8 +45,6 @@ def make(request):
 def beginning(name, make):
     """Return what furnishes a storage for a meeting, and the verbs that meet."""
     furnish, *verbs = {**MEETINGS, **ON_A_CLUSTER}[name]
-    if name in ON_A_CLUSTER and make is slots.Dictionary:
-        pytest.skip("a list follows nobody there")
     return partial(furnish, make), verbs
 
 
@@ -61,19 +55,43 @@ LONG = {
 }
 """Thousands of orders each."""
 
+LONG_ON_A_CLUSTER = {
+    *LONG,
+    "rotate/rotate of the new key",
+    "rotate/insert of the new key",
+    "unsettled rotation: rotate/update",
+    "unsettled rotation: rotate/end",
+    "limit/another limit",
+    "limit/insert",
+    "limit/rotate",
+    "limit/rotate of another",
+}
+
+BACKWARDS = {"rotate/end", "rotate/update", "rotate/end of all", "list/rotate", "limit/limit"}
+"""Of those whose commands of a round come the other way round, what is always tried."""
+
 REFUSABLE = {"insert/end of all", "rotate/end of all", "sign-in with rotation/end of all"}
 """An end of all sessions takes the places of those that are announced and not there yet, so it may refuse
 a key to one that it need not have ended. The session then tries another key."""
 
 
-def meetings(names):
-    """Return the meetings of these names as parameters."""
-    return [
-        pytest.param(name, marks=[pytest.mark.exhaustive] if name in LONG else []) for name in names
+def each_meeting(names, long=()):
+    """Return the mark of a test of these meetings, on each place."""
+    long = {
+        "slots": LONG | {*long},
+        "cluster": LONG_ON_A_CLUSTER | {*long},
+        "cluster, backwards": {*MEETINGS, *ON_A_CLUSTER} - BACKWARDS,
+    }
+    cases = [
+        pytest.param(house, name, marks=[pytest.mark.exhaustive] if name in long[house] else [])
+        for house in long
+        for name in names
+        if not (house == "slots" and name in ON_A_CLUSTER)
     ]
+    return pytest.mark.parametrize(("make", "name"), cases, indirect=["make"])
 
 
-@pytest.mark.parametrize("name", meetings([*MEETINGS, *ON_A_CLUSTER]))
+@each_meeting([*MEETINGS, *ON_A_CLUSTER])
 def test_two_verbs_are_as_if_one_came_first(name, make, request):
     furnish, verbs = beginning(name, make)
     sequential = {
@@ -119,7 +137,7 @@ ROTATIONS = [name for name in MEETINGS if name.startswith(("rotate/", "sign-in w
 ROTATIONS.remove("rotate/insert of the new key")  # which is another session
 
 
-@pytest.mark.parametrize("name", meetings(ROTATIONS))
+@each_meeting(ROTATIONS)
 def test_between_all_steps_a_reader_sees_one_key_of_a_session_until_it_ends(name, make):
     furnish, verbs = beginning(name, make)
     ends = "end" in re.split(r"\W+", name)
@@ -135,7 +153,7 @@ def test_between_all_steps_a_reader_sees_one_key_of_a_session_until_it_ends(name
 ENDS = [name for name in MEETINGS if "end" in name]
 
 
-@pytest.mark.parametrize("name", meetings(ENDS))
+@each_meeting(ENDS)
 def test_what_has_been_ended_is_ended_at_every_later_step(name, make):
     furnish, verbs = beginning(name, make)
     gone = set()
@@ -150,9 +168,7 @@ def test_what_has_been_ended_is_ended_at_every_later_step(name, make):
         pass
 
 
-@pytest.mark.parametrize(
-    "name", ["rotate/end", pytest.param("rotate/update", marks=pytest.mark.exhaustive)]
-)
+@each_meeting(["rotate/end", "rotate/update"], long=["rotate/update"])
 def test_a_reader_among_the_steps_sees_a_state_that_was_there(name, make):
     """A read consists of primitives too. What it returns was true at some moment while it ran."""
     furnish, verbs = beginning(name, make)

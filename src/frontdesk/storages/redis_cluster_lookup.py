@@ -6,10 +6,8 @@ from typing import Any, Final, NamedTuple, Protocol
 from frontdesk.drive import Flow
 from frontdesk.errors import UndecodableRecord
 from frontdesk.storages.redis_cluster_steps import (
-    ENDED,
     MOVED_FROM,
     MOVED_TO,
-    USER,
     Entry,
     Fields,
     Names,
@@ -23,6 +21,7 @@ from frontdesk.storages.redis_cluster_steps import (
     sure,
     whole_fields,
 )
+from frontdesk.storages.redis_codec import ENDED, USER
 from frontdesk.storages.redis_commands import Word
 
 _DAMAGED: Final[Fields] = {b"?": b""}

@@ -8,14 +8,14 @@ from frontdesk import clock
 from frontdesk.storages import redis_cluster_scripts as scripts
 from frontdesk.storages.record import Changes, Record
 from frontdesk.storages.redis_cluster_scripts import SPAN, UNBORN
-from frontdesk.storages.redis_codec import encode, text
+from frontdesk.storages.redis_codec import ENDED, IDLE, NUMBERS, USER, encode, idle_of, text
 from frontdesk.storages.redis_commands import Word, or_nothing, words_of
 from frontdesk.storages.redis_scripts import PARTS, SWEPT, USERS, Script
 
 Fields = Mapping[bytes, bytes]
 
-ENDED, MOVED_TO, MOVED_FROM = b"t", b"m", b"f"
-SEEN, IDLE, DEADLINE, VERSION, USER = b"s", b"i", b"d", b"v", b"u"
+MOVED_TO, MOVED_FROM = b"m", b"f"
+SEEN, DEADLINE, VERSION = NUMBERS["last_seen"], NUMBERS["deadline"], NUMBERS["version"]
 _GLANCED: Final = (SEEN, IDLE, DEADLINE, VERSION, USER, ENDED, MOVED_TO, MOVED_FROM)
 
 
@@ -209,7 +209,7 @@ def seen_if_live(fields: Fields) -> int | None:
     """Return when a record was seen last; ``None`` if it is not live, or damaged."""
     try:
         seen = int(fields[SEEN])
-        ends = min(seen + int(fields[IDLE]), int(fields[DEADLINE]))
+        ends = min(seen + idle_of(fields[IDLE]), int(fields[DEADLINE]))
     except (KeyError, ValueError):
         return None
     live = ENDED not in fields and VERSION in fields and ends > clock.now()

@@ -25,7 +25,6 @@ from frontdesk.storages.redis_cluster_lookup import Lookup, Servers, glanced
 from frontdesk.storages.redis_cluster_steps import (
     DEADLINE,
     MOVED_TO,
-    USER,
     VERSION,
     Entry,
     Fields,
@@ -36,7 +35,7 @@ from frontdesk.storages.redis_cluster_steps import (
     seen_if_live,
     sure,
 )
-from frontdesk.storages.redis_codec import decode, text
+from frontdesk.storages.redis_codec import USER, decode, text
 from frontdesk.storages.redis_commands import Word, found, name_of, owner_of
 from frontdesk.tokens import Digest
 

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from frontdesk.clock import SECOND
 from frontdesk.errors import UndecodableRecord
 from frontdesk.storages.record import Record
 from frontdesk.tokens import Digest
@@ -28,6 +29,7 @@ NUMBERS: Final = {
 BORN_SIGNED_IN: Final = b"e"
 """Stands for both "created" and "authenticated" where they are the same, as after most sign-ins."""
 
+IDLE: Final = NUMBERS["idle"]
 USER: Final = b"u"
 IP: Final = b"p"
 BROWSER: Final = b"b"
@@ -128,6 +130,18 @@ def text(value: str) -> bytes:
     return value.encode("utf-8", "surrogatepass")
 
 
+def shortened(idle: int) -> int:
+    """Return an idle limit in few digits: negative, if it is whole seconds."""
+    seconds, rest = divmod(idle, SECOND)
+    return idle if rest else -seconds
+
+
+def idle_of(stored: bytes) -> int:
+    """Undo :func:`shortened`. Raises ``ValueError`` for what is no number."""
+    idle = int(stored)
+    return -idle * SECOND if idle < 0 else idle
+
+
 def field_of(key: str) -> bytes:
     """Return the field in which the session's value of ``key`` is."""
     return KNOWN_KEYS.get(key) or b"=" + text(key)
@@ -145,6 +159,7 @@ def encode(record: Record) -> dict[bytes, bytes | int]:
         for name, field in NUMBERS.items()
         if (value := getattr(record, name)) is not None
     }
+    fields[IDLE] = shortened(record.idle)
     if record.authenticated == record.created:
         del fields[NUMBERS["authenticated"]]
         fields[BORN_SIGNED_IN] = fields.pop(NUMBERS["created"])
@@ -169,6 +184,7 @@ def decode(digest: Digest, fields: Fields) -> Record:
             for name, field in NUMBERS.items()
             if name != "authenticated" or field in fields
         }
+        numbers["idle"] = idle_of(fields[IDLE])
         return Record(
             digest=digest,
             values=dict(_values(fields)),

@@ -12,6 +12,7 @@ from frontdesk.storages.record import UNCHANGED, Changes, Ended, Record
 from frontdesk.storages.redis_codec import (
     BROWSER,
     ENDED,
+    IDLE,
     IP,
     NUMBERS,
     decode,
@@ -20,6 +21,7 @@ from frontdesk.storages.redis_codec import (
     fields_of,
     packed,
     packed_ip,
+    shortened,
     text,
 )
 from frontdesk.storages.redis_scripts import Script
@@ -136,7 +138,8 @@ def words_of(changes: Changes) -> tuple[Word, ...]:
     for fact, field in NUMBERS.items():
         if fact not in {"last_seen", "version"}:
             value = getattr(changes, fact, None)
-            pairs += () if value is None else (field, value)
+            if value is not None:
+                pairs += (field, shortened(value) if field == IDLE else value)
     for pair in fields_of(changes.values):
         pairs += pair
     if changes.ip is not None:

@@ -41,11 +41,17 @@ local function milliseconds(duration)
   return string.format('%.0f', math.max(1, math.ceil(duration / 1000)))
 end
 
+-- An idle limit as it is kept: whole seconds as a negative number.
+local function idle_of(stored)
+  local idle = tonumber(stored)
+  return idle and idle < 0 and -idle * 1000000 or idle
+end
+
 -- The record of that key if it is live: what decides about it.
 local function live(key)
   local found = redis.pcall('HMGET', key, 's', 'i', 'd', 'v', 'u', 't')
   if found.err or found[6] then return nil end
-  local seen, idle, deadline, version = tonumber(found[1]), tonumber(found[2]), tonumber(found[3]), found[4]
+  local seen, idle, deadline, version = tonumber(found[1]), idle_of(found[2]), tonumber(found[3]), found[4]
   if not (seen and idle and deadline and version) then return nil end
   if math.min(seen + idle, deadline) <= now then return nil end
   return {seen = seen, deadline = deadline, version = version, user = found[5]}
@@ -68,7 +74,7 @@ end
 
 local function expire(key)
   local found = redis.call('HMGET', key, 's', 'i', 'd')
-  local ends = math.min(tonumber(found[1]) + tonumber(found[2]), tonumber(found[3]))
+  local ends = math.min(tonumber(found[1]) + idle_of(found[2]), tonumber(found[3]))
   redis.call('PEXPIRE', key, milliseconds(ends - now))
 end
 
