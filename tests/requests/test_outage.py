@@ -20,6 +20,7 @@ from frontdesk.storages import get_storage
 from tests.requests.browsers import cookie, directives
 from tests.requests.conftest import PASSWORD
 from tests.requests.site import step
+from tests.storages import places
 
 pytestmark = pytest.mark.django_db
 
@@ -353,8 +354,7 @@ def damage_file(storage):
 
 
 def damage_redis(storage):
-    client = storage._clients.get()
-    for key in client.scan_iter(match=storage._commands.prefix + b"s*"):
+    for client, key in places.redis_keys(storage, b"s"):
         client.hset(key, "=cart", b"z{damaged")
 
 
@@ -364,6 +364,7 @@ DAMAGES = {
     "cache": damage_cache,
     "file": damage_file,
     "redis": damage_redis,
+    "redis cluster": damage_redis,
 }
 
 

@@ -15,6 +15,7 @@ from frontdesk import sessions
 from frontdesk.storages import get_storage
 from frontdesk.tokens import digest_of
 from tests.requests.conftest import PASSWORD, use
+from tests.storages import places
 
 pytestmark = pytest.mark.django_db
 
@@ -44,12 +45,12 @@ def dump_directory(storage):
 
 def dump_redis(storage):
     """Digests are kept as bytes there; so are they shown here as they are named."""
-    client, prefix = storage._clients.get(), storage._commands.prefix
-    keys = list(client.scan_iter(match=prefix + b"*", count=1000))
-    fields = [(key, client.hgetall(key)) for key in keys if client.type(key) == b"hash"]
-    names = [key.removeprefix(prefix + b"s").hex() for key in keys]
-    indexes = [client.zrange(key, 0, -1) for key in keys if client.type(key) == b"zset"]
-    return repr((keys, names, fields, indexes))
+    prefix = places.redis_prefix(storage)
+    found = list(places.redis_keys(storage))
+    fields = [(key, client.hgetall(key)) for client, key in found if client.type(key) == b"hash"]
+    names = [key.removeprefix(prefix + b"s").hex() for _, key in found]
+    indexes = [client.zrange(key, 0, -1) for client, key in found if client.type(key) == b"zset"]
+    return repr((found, names, fields, indexes))
 
 
 def dump(name):
@@ -60,6 +61,7 @@ def dump(name):
         "cache": dump_cache,
         "file": dump_directory,
         "redis": dump_redis,
+        "redis cluster": dump_redis,
     }
     return dumps[name](storage) if name in dumps else dump_database()
 

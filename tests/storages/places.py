@@ -13,6 +13,7 @@ from django.db import OperationalError, connections
 from django.test import override_settings
 
 from frontdesk.storages.cache import CacheStorage
+from frontdesk.storages.redis import RedisStorage
 from tests import services
 
 BACKENDS = "django.core.cache.backends"
@@ -61,3 +62,20 @@ def create_cache_tables() -> None:
         except OperationalError:  # no test asked for this database, so it was not made
             continue
         call_command("createcachetable", TABLE, database=alias, verbosity=0)
+
+
+def redis_keys(storage: RedisStorage, kind: bytes = b"") -> Iterator[tuple[Any, bytes]]:
+    """Go through the keys of a Redis storage, each with a client of the server on which it is."""
+    if hasattr(storage, "_clients"):
+        clients = [storage._clients]
+    else:
+        clients = list(storage._servers._fleet._clients.values())
+    for each in clients:
+        client = each.get()
+        for key in client.scan_iter(match=redis_prefix(storage) + kind + b"*", count=1000):
+            yield client, key
+
+
+def redis_prefix(storage: RedisStorage) -> bytes:
+    """Return what each key of a Redis storage starts with."""
+    return getattr(storage._commands, "steps", storage._commands).prefix
