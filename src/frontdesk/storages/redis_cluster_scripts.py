@@ -14,7 +14,8 @@ prefix, is what one server keeps (see :mod:`frontdesk.storages.redis_scripts`), 
 A name is in the index before its record is there. If the record does not follow, the name is dropped by
 whoever finds that out, but not before ``UNBORN``: until then it may be on its way. So that no delay, however
 long, can let a record come after its name has gone, a record is refused when ``LATE`` has passed. Both are
-measured by the servers' clocks; only if those are minutes apart could a list miss a session.
+measured by the servers' clocks, which may be as far apart as ``LATE``: one that is further ahead would
+refuse what has just been announced, one that is ten minutes behind would take what has been dropped.
 """
 
 from typing import Final
@@ -29,13 +30,13 @@ SPAN: Final = 2**30
 EPOCH: Final = 1_735_689_600
 """2025-01-01, in seconds."""
 
-LATE: Final = 60
+LATE: Final = 300
 """Seconds after its name within which a record must come."""
 
-UNBORN: Final = 300
+UNBORN: Final = 900
 """Seconds that a name stands in the index whether or not there is a record."""
 
-KEPT: Final = 600 * SECOND
+KEPT: Final = 900 * SECOND
 """How long a key says where its session moved. Until then the new one can be told of it; usually at once."""
 
 HEAD = f"""

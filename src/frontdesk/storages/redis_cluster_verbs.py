@@ -213,10 +213,11 @@ class ClusterVerbs:
                 )
                 if not sure(reply):
                     continue
-            yield from self._lookup.dropped(place, survey, user)
             # Whoever comes next does not count them any more, and ends them if this process dies here.
             ending = [name for name in survey.live if name in condemned | chosen]
-            return (yield from self._ended(ending, owner_of(user_id)))
+            ended = yield from self._ended(ending, owner_of(user_id))
+            yield from self._lookup.dropped(place, survey, user)
+            return ended
         raise Contention(f"The index of a user's sessions was changed {TRIES} times in a row.")
 
     # Parts of the verbs.
@@ -235,7 +236,7 @@ class ClusterVerbs:
         """
         ended: dict[bytes, bytes] = {}
         going = {name: (name, owner, b"") for name in names}
-        while going:
+        while going:  # in the end nobody has moved
             replies = yield from self._round([self.steps.end(*given) for given in going.values()])
             next_, moving = {}, {}
             for (first, (name, whose, _)), reply in zip(going.items(), replies, strict=True):
