@@ -65,6 +65,7 @@ LONG_ON_A_CLUSTER = {
     "limit/insert",
     "limit/rotate",
     "limit/rotate of another",
+    "refusal/refusal",
 }
 
 BACKWARDS = {"rotate/end", "rotate/update", "rotate/end of all", "list/rotate", "limit/limit"}
@@ -75,12 +76,12 @@ REFUSABLE = {"insert/end of all", "rotate/end of all", "sign-in with rotation/en
 a key to one that it need not have ended. The session then tries another key."""
 
 
-def each_meeting(names, long=()):
+def each_meeting(names, long=(), backwards=()):
     """Return the mark of a test of these meetings, on each place."""
     long = {
         "slots": LONG | {*long},
         "cluster": LONG_ON_A_CLUSTER | {*long},
-        "cluster, backwards": {*MEETINGS, *ON_A_CLUSTER} - BACKWARDS,
+        "cluster, backwards": {*names} - {*backwards},
     }
     cases = [
         pytest.param(house, name, marks=[pytest.mark.exhaustive] if name in long[house] else [])
@@ -91,7 +92,7 @@ def each_meeting(names, long=()):
     return pytest.mark.parametrize(("make", "name"), cases, indirect=["make"])
 
 
-@each_meeting([*MEETINGS, *ON_A_CLUSTER])
+@each_meeting([*MEETINGS, *ON_A_CLUSTER], backwards=BACKWARDS)
 def test_two_verbs_are_as_if_one_came_first(name, make, request):
     furnish, verbs = beginning(name, make)
     sequential = {

@@ -16,7 +16,7 @@ from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing.conformance.ground import Caller, a_record, fresh_digest
 from tests.processes import redis_cluster
 
-pytestmark = [pytest.mark.needs("redis"), pytest.mark.slow]
+pytestmark = [pytest.mark.needs("redis"), pytest.mark.slow, pytest.mark.shared]
 
 TIMEOUT = 0.4
 PATIENCE = 8 * TIMEOUT
