@@ -23,7 +23,8 @@ def asked(storage: Asked, verb: str, *args: Any) -> Flow[Any]:
     try:
         answer = yield Call(storage, verb, args)
     except StorageUnavailable as error:
-        storage.incident.failed(error, began)
+        if not error.partial:
+            storage.incident.failed(error, began)
         raise
     if storage.incident.open:
         storage.incident.answered(began)

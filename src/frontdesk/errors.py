@@ -21,6 +21,9 @@ class FrontdeskError(Exception):
 class StorageUnavailable(FrontdeskError):
     """The storage cannot answer now. The cause is chained as ``__cause__``."""
 
+    partial = False
+    """Whether it may well answer others: it keeps the book of each of its servers itself."""
+
 
 class Conflict(FrontdeskError):
     """The record is not at the version that the change was made for."""

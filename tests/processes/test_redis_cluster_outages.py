@@ -5,12 +5,16 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from asgiref.sync import async_to_sync
 
 from benchmarks.hammer import places
 from benchmarks.hammer.server import serve
 from benchmarks.hammer.visitor import Browser
 from frontdesk import clock
+from frontdesk.asking import asked
+from frontdesk.drive import arun, run
 from frontdesk.errors import StorageUnavailable
+from frontdesk.outage import SLOW
 from frontdesk.storages.record import Changes, Ended, Record
 from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing.conformance.ground import Caller, a_record, fresh_digest
@@ -90,6 +94,56 @@ def test_a_server_that_hangs_takes_only_its_own_sessions_with_it(do, cluster_hou
     # Whether a change whose answer was lost was made, nobody knows; but it was not made twice.
     assert isinstance(do("read", there.digest), (Ended, Record))
     assert do("read", here.digest) == here
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_server_that_hangs_is_not_waited_for_by_every_request(cluster_house, cluster_place, mode):
+    do = Caller(RedisStorage(**{**cluster_place, "TIMEOUT": 2 * SLOW}), mode)
+    bad, good = cluster_house.primaries[:2]
+    there, here = at(do, cluster_house, bad), at(do, cluster_house, good)
+    for record in (there, here):
+        do("insert", record)
+    with bad.hanging():
+        assert isinstance(answered(do, "read", there.digest), StorageUnavailable)
+        began = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(StorageUnavailable) as caught:
+                do("read", there.digest)
+            assert caught.value.partial
+            assert do("read", here.digest) == here
+        assert time.monotonic() - began < 2 * SLOW + 2  # one of them may have looked again
+    deadline = time.monotonic() + RECOVERY
+    while answered(do, "read", there.digest) != there:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_those_whose_server_answers_are_served_while_another_one_hangs(
+    cluster_house, cluster_place, mode, caplog
+):
+    """The storage as a whole is not left alone for one server of it."""
+    do = Caller(RedisStorage(**{**cluster_place, "TIMEOUT": 2 * SLOW}), "sync")
+    bad, good = cluster_house.primaries[:2]
+    there, here = at(do, cluster_house, bad), at(do, cluster_house, good)
+    for record in (there, here):
+        do("insert", record)
+    drive = run if mode == "sync" else async_to_sync(arun)
+    with bad.hanging():
+        with pytest.raises(StorageUnavailable):
+            drive(asked(do.storage, "read", there.digest))
+        for _ in range(5):
+            assert drive(asked(do.storage, "read", here.digest)) == here
+            with pytest.raises(StorageUnavailable):
+                drive(asked(do.storage, "read", there.digest))
+    deadline = time.monotonic() + RECOVERY
+    while answered(do, "read", there.digest) != there:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    told = [record.getMessage() for record in caplog.records if record.name == "frontdesk"]
+    assert len(told) == 2, "one incident, however many requests it hits"
+    assert f":{bad.port} of the session storage cannot answer" in told[0]
+    assert f":{bad.port} of the session storage answers again" in told[1]
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])

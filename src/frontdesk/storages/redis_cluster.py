@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from frontdesk.drive import Call, Flow, arun, run
 from frontdesk.errors import StorageUnavailable, UndecodableRecord
+from frontdesk.outage import STORAGE, Incident
 from frontdesk.storages import redis_clients
 from frontdesk.storages.redis_clients import Place
 from frontdesk.storages.redis_cluster_steps import Step
@@ -34,6 +35,12 @@ AVOIDED: Final = 5.0
 """Seconds for which a server that has failed is spared what is optional."""
 
 
+class _Partial(StorageUnavailable):
+    """One server of several."""
+
+    partial = True
+
+
 class Cluster:
     """The servers of a Cluster, for all threads and event loops of a process."""
 
@@ -45,6 +52,7 @@ class Cluster:
         self._stale = True
         self._asked = 0.0
         self._failed: dict[Address, float] = {}
+        self._incidents: dict[Address, Incident] = {}
 
     def send(self, flow: Flow[Any], nothing: Any = None) -> Any:
         """Return what a verb answers."""
@@ -82,6 +90,7 @@ class Cluster:
             if not self._map or self._stale:
                 yield from self._learned()
             batches = self._batched(steps, todo, to, replies)
+            began = time.monotonic()
             answers = yield Call(
                 self._fleet,
                 "send",
@@ -91,7 +100,7 @@ class Cluster:
             for (address, indexes), answered in zip(batches.items(), answers, strict=True):
                 for index, reply in zip(indexes, answered, strict=True):
                     replies[index] = reply
-                    again = self._again(steps[index], todo[index], address, reply)
+                    again = self._again(steps[index], todo[index], address, reply, began)
                     if again is not None:
                         todo_next[index], to[index] = again
             todo = todo_next
@@ -112,23 +121,38 @@ class Cluster:
             address = to.get(index) or self._map[key_slot(steps[index].key)]
             if address is None:
                 self._stale = True
-                replies[index] = StorageUnavailable("no server of the Cluster serves that key")
-            elif steps[index].optional and self._is_avoided(address):
-                replies[index] = StorageUnavailable("its server has just failed")
-            else:
+                replies[index] = _Partial("no server of the Cluster serves that key")
+            elif address in batches or not self._is_spared(address, steps[index]):
                 batches.setdefault(address, []).append(index)
+            else:
+                self._stale = True
+                replies[index] = _Partial(
+                    "a server of the Cluster hangs, and is not asked again yet"
+                )
         # In one order for all, so that no two wait for each other's connections.
         return dict(sorted(batches.items()))
 
-    def _is_avoided(self, address: Address) -> bool:
-        return time.monotonic() - self._failed.get(address, -AVOIDED) < AVOIDED
+    def _is_spared(self, address: Address, step: Step) -> bool:
+        """Whether a server that has failed is not asked now."""
+        now = time.monotonic()
+        if step.optional:
+            return now - self._failed.get(address, now - AVOIDED) < AVOIDED
+        incident = self._incidents.get(address)
+        if incident is not None and incident.open:
+            try:
+                incident.asks(now)
+            except StorageUnavailable:
+                return True
+        return False
 
     def _again(
-        self, step: Step, sent: Sent, address: Address, reply: Any
+        self, step: Step, sent: Sent, address: Address, reply: Any, began: float
     ) -> tuple[Sent, Address] | None:
         """Return what to send instead, and where, if the server has refused ``sent`` without doing it."""
         if not isinstance(reply, Exception):
-            if self._failed:
+            incident = self._incidents.get(address)
+            if incident is not None and incident.open:
+                incident.answered(began)
                 self._failed.pop(address, None)
             return None
         if isinstance(reply, NoScriptError):
@@ -143,14 +167,20 @@ class Cluster:
         if not str(reply).startswith("WRONGTYPE"):
             self._stale = True
             self._failed[address] = time.monotonic()
+            self._incident(address).failed(reply, began)
         return None
+
+    def _incident(self, address: Address) -> Incident:
+        host, port = address
+        name = f"The server {host}:{port} of the session storage"
+        return self._incidents.setdefault(address, Incident((name, STORAGE[1])))
 
     def _judged(self, step: Step, reply: Any) -> Any:
         if not isinstance(reply, Exception):
             return reply
         if step.script is None and str(reply).startswith("WRONGTYPE"):
             return UndecodableRecord(f"The record of {step.about} is damaged: {reply}")
-        return reply if step.optional else _raised(reply)
+        return reply if step.optional else _raised(reply, _Partial)
 
     # Where everything is.
 
@@ -203,10 +233,10 @@ def _lines(info: bytes) -> dict[str, str]:
     return {name: value for name, colon, value in pairs if colon}
 
 
-def _raised(reply: Any) -> Any:
+def _raised(reply: Any, kind: type[StorageUnavailable] = StorageUnavailable) -> Any:
     """Return ``reply``; raise it if it is an error, as ours."""
     if isinstance(reply, StorageUnavailable):
         raise reply
     if isinstance(reply, (RedisError, OSError)):
-        raise StorageUnavailable(f"the Redis of the sessions: {reply}") from reply
+        raise kind(f"the Redis of the sessions: {reply}") from reply
     return reply
