@@ -14,6 +14,7 @@ from django.test import override_settings
 
 from frontdesk.storages.cache import CacheStorage
 from frontdesk.storages.redis import RedisStorage
+from frontdesk.storages.cached_database import CachedDatabaseStorage
 from tests import services
 
 BACKENDS = "django.core.cache.backends"
@@ -49,6 +50,15 @@ def cache_storage(backend: str, location: str | list[str] = "") -> Iterator[Cach
     """A storage in a cache that is empty."""
     with cache(fresh(backend, location)) as alias:
         yield CacheStorage(ALIAS=alias)
+
+
+@contextlib.contextmanager
+def cached_database(
+    backend: str, location: str | list[str] = "", **options: Any
+) -> Iterator[CachedDatabaseStorage]:
+    """A storage in the database, with a cache before it that is empty."""
+    with cache(fresh(backend, location)) as alias:
+        yield CachedDatabaseStorage(CACHE=alias, **options)
 
 
 def create_cache_tables() -> None:
