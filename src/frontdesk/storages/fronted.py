@@ -196,7 +196,9 @@ class FrontedStorage(Storage):
             with suppress(FrontFailed):
                 yield from self._raised(view, digest, mark)
         cleared = partial(self._lowered, digest, mark)
-        return (yield from self._changed("update", (digest, changes), lambda _: cleared))
+        return (  # type: ignore[no-any-return]
+            yield from self._changed("update", (digest, changes), lambda _: cleared)
+        )
 
     def _seen(self, digest: Digest, changes: Changes) -> Flow[bool]:
         """Update what nobody has to know at once: when, and from where, the session was used last."""
