@@ -6,13 +6,17 @@ Every order of the steps of two or three verbs is tried, with the faults of the 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
+from functools import partial
 
 import pytest
 
-from frontdesk.drive import run
+from frontdesk import clock
+from frontdesk.drive import Call
 from frontdesk.storages import copies, trust
 from frontdesk.storages.fronted import FrontedStorage
 from frontdesk.storages.record import Record
+from frontdesk.storages.trust import FrontFailed, Trust
 from tests.interleavings import fronts
 from tests.interleavings.fronts import FAULTS, KEY, NEXT, Meeting, Town, explored
 from tests.interleavings.test_every_order import COLOURS
@@ -35,7 +39,9 @@ def as_the_database_says(town, actors):
         for process in (town.one, town.two):
             found = town.glimpse(process, digest)
             if isinstance(found, Record) != isinstance(truth, Record):
-                return f"{digest[:1]} reads as {type(found).__name__}, and is {type(truth).__name__}"
+                return (
+                    f"{digest[:1]} reads as {type(found).__name__}, and is {type(truth).__name__}"
+                )
             if isinstance(found, Record) and found.values != truth.values:
                 return f"{sorted(found.values)} are read, and {sorted(truth.values)} are there"
     return None
@@ -43,6 +49,8 @@ def as_the_database_says(town, actors):
 
 def as_was_reported(town, actors):
     """What is read after a report agrees with the report."""
+    if not town.reported:
+        return None
     answers = [(town.glimpse(process, KEY), town.reported) for process in (town.one, town.two)]
     answers += [(a.answer, a.after) for a in actors if a.done and isinstance(a.answer, Record)]
     for found, reported in answers:
@@ -82,43 +90,67 @@ SOUND = [
     ("read", "touch", "update a"),
     ("read", "end all"),
     ("read", "read again", "end"),
-    ("read", "read again", "update a"),
-    ("read", "update a", "update b"),
-    ("touch", "update a", "update b"),
     ("read", "update b", "end"),
     ("update b", "rotate", "read again"),
 ]
 
+LONG_SOUND = [
+    ("read", "read again", "update a"),
+    ("read", "update a", "update b"),
+    ("touch", "update a", "update b"),
+]
+
+QUICK_FAULTS = (
+    "emptied",
+    "refuses to write",
+    "refuses to write for a while",
+    "is down for a while",
+    "comes back as it was",
+)
+
 FAULTY = [
     *[
         (verbs, (fault,))
-        for fault in FAULTS
-        for verbs in (
-            ("read", "end"),
-            ("read twice", "end"),
-            ("read", "update a"),
-            ("touch", "end"),
-            ("read", "rotate"),
-        )
+        for fault in QUICK_FAULTS
+        for verbs in (("read", "end"), ("read", "update a"), ("touch", "end"), ("read", "rotate"))
     ],
+    (("read twice", "end"), ("is down for a while",)),
+    (("read", "end"), ("time passes",)),
     (("read", "end all"), ("emptied",)),
     (("read", "read again", "end"), ("emptied",)),
+    (("read", "end"), ("emptied", "refuses to write for a while")),
+]
+
+FEW = [case for case in FAULTY if case[0] in {("read", "end"), ("touch", "end")}]
+
+LONG = [
+    *[
+        (verbs, (fault,))
+        for fault in ("down, and opened again", "closed by somebody, and opened again")
+        for verbs in (("read", "update a"), ("read twice", "end"), ("touch", "end"))
+    ],
+    *[(verbs, ("time passes",)) for verbs in (("read", "update a"), ("touch", "end"))],
+    (("read", "end"), ("down, and opened again",)),
+    (("read", "end"), ("refuses to write for a while", "comes back as it was")),
     (("read", "update b", "end"), ("emptied",)),
     (("read", "update b", "update a"), ("emptied",)),
-    (("read", "end"), ("emptied", "refuses to write for a while")),
     (("read", "end"), ("comes back as it was", "time passes")),
-    (("read", "end"), ("refuses to write for a while", "comes back as it was")),
     (("read twice", "update a"), ("refuses to write", "time passes")),
     (("read twice", "end"), ("down, and opened again", "time passes")),
 ]
+"""Thousands of states, or tens of thousands."""
 
 
-def named(names, faults=()):
-    return " | ".join((*names, *faults))
+def exhaustive(cases):
+    return [pytest.param(case, marks=pytest.mark.exhaustive) for case in cases]
 
 
-def found_in(described, colour="sync"):
-    return COLOURS[colour](explored(described))
+def named(names):
+    return " | ".join(names)
+
+
+def found_in(described, colour="sync", **how):
+    return COLOURS[colour](explored(described, **how))
 
 
 def hold(result, request, kind):
@@ -129,7 +161,7 @@ def hold(result, request, kind):
 
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("copied", [True, False], ids=["copied", "not copied"])
-@pytest.mark.parametrize("names", SOUND, ids=named)
+@pytest.mark.parametrize("names", [*SOUND, *exhaustive(LONG_SOUND)], ids=named)
 def test_at_every_step_anybody_reads_what_the_database_says(names, copied, colour, request):
     hold(found_in(meeting(names, as_the_database_says, copied=copied), colour), request, colour)
 
@@ -141,11 +173,213 @@ def test_whoever_dies_in_the_middle_of_a_change_leaves_nothing_wrong(name, copie
     hold(found_in(described), request, "deaths")
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-@pytest.mark.parametrize(("names", "faults"), FAULTY, ids=lambda value: named(value))
+@pytest.mark.parametrize(
+    ("colour", "cases"),
+    [
+        pytest.param("sync", FAULTY, id="sync"),
+        pytest.param("async", FEW, id="async"),
+        pytest.param("sync", LONG, id="sync long", marks=pytest.mark.exhaustive),
+        pytest.param("async", FAULTY, id="async all", marks=pytest.mark.exhaustive),
+    ],
+)
+@pytest.mark.parametrize("copied", [True, False], ids=["copied", "not copied"])
 def test_whatever_befalls_the_cache_nothing_that_ended_answers_and_nothing_is_lost(
-    names, faults, colour, request
+    cases, copied, colour, request
 ):
-    for copied in (True, False):
+    for names, faults in cases:
         described = meeting(names, as_was_reported, faults=faults, copied=copied)
         hold(found_in(described, colour), request, f"faults, {colour}")
+
+
+# --- the exploration finds bugs ---------------------------------------------------------------------
+
+
+class FillsWithoutALease(FrontedStorage):
+    """Puts what it has read where it found nothing, as caches are usually filled."""
+
+    def _read_and_fill(self, name, digest, lease):
+        found = yield Call(self.authority, "read", (digest,))
+        if isinstance(found, Record):
+            copy = copies.Copy(found, clock.now() + fronts.HOUR)
+            yield from self.trust.ask("swap", name, None, copies.written(copy), fronts.LIFE)
+        return found
+
+
+class FillsWhateverIsThere(FillsWithoutALease):
+    """Puts what it has read there, whatever has come there meanwhile."""
+
+    def _filled(self, name, lease, found):
+        if isinstance(found, Record):
+            copy = copies.Copy(found, clock.now() + fronts.HOUR)
+            yield from self.trust.ask("put", [name], copies.written(copy), fronts.LIFE)
+
+    _read_and_fill = FrontedStorage._read_and_fill
+
+
+class ClearsOnlyBefore(FrontedStorage):
+    """Takes the copy away before the change, and does not look again."""
+
+    def _changed(self, verb, args, cleared):
+        result, _ = yield Call(self._behind, "change", (verb, args, cleared))
+        return result
+
+
+class ClearsOnlyAfter(FrontedStorage):
+    """Raises no barrier before the change."""
+
+    def _raised(self, view, digest, mark):
+        yield from ()
+
+    def _ended(self, names, verb, *args):
+        def cleared(result):
+            return partial(self._buried, names)
+
+        return (yield from self._changed(verb, args, cleared))
+
+
+class TakesDownOthersBarriers(FrontedStorage):
+    """Is done with its change, and so with all changes."""
+
+    def _lowered(self, digest, mark, view):
+        yield from self._replaced(view, digest, lambda data: data and copies.FREE, 1)
+
+
+class WritesOverWhatItSaw(FrontedStorage):
+    """Writes that the session was seen into its copy, without comparing."""
+
+    def _seen(self, digest, changes):
+        ask, own = self.trust.ask, self.trust.ask
+
+        def carelessly(verb, name, *more):
+            if verb != "swap":
+                return own(verb, name, *more)
+            return own("put", [name], *more[1:])
+
+        self.trust.ask = carelessly
+        try:
+            return (yield from super()._seen(digest, changes))
+        finally:
+            self.trust.ask = ask
+
+
+def trusting(**methods):
+    """Return a storage whose trust has these methods instead."""
+
+    class Trusting(FrontedStorage):
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.trust.__class__ = type("Changed", (Trust,), methods)
+
+    return Trusting
+
+
+def settled_in_good_faith(self, cleared):
+    view = yield from self.view()
+    if view is not None:
+        with suppress(FrontFailed):
+            yield from cleared(view)
+
+
+def fenced_without_waiting(self):
+    yield Call(self._fence, "shut", ())
+    self._view = None
+
+
+def settled_by_an_old_look(self, cleared):
+    if self._view is not None and not self._view.open:
+        return
+    yield from Trust.settled(self, cleared)
+
+
+def holds_over_any_connection(self, view):
+    return self._watch.now() - view.began < trust.TRUSTED
+
+
+def on_any_server(self, row, server):
+    return (yield from Trust._judged(self, row, row.server if row.open else server))
+
+
+class SameAgain(fronts.MemoryFence):
+    """Opens again under the old generation."""
+
+    def reopen(self, generation, server):
+        opened = super().reopen(generation, server)
+        self.row = self.row if opened is None else opened._replace(generation=generation)
+        return opened and self.row
+
+
+class ReopensTheSame(FrontedStorage):
+    def __init__(self, authority, front, fence, life, seconds):
+        fence.__class__ = SameAgain
+        super().__init__(authority, front, fence, life, seconds)
+
+
+SEEDS = {
+    "fills without a lease": (FillsWithoutALease, ("read", "end"), ("emptied",)),
+    "fills whatever is there": (FillsWhateverIsThere, ("read", "end"), ()),
+    "clears only before": (ClearsOnlyBefore, ("read", "update a"), ("emptied",)),
+    "clears only before an end": (ClearsOnlyBefore, ("read", "end"), ("emptied",)),
+    "writes over what it saw": (WritesOverWhatItSaw, ("touch", "end"), ()),
+    "ignores that it could not write": (
+        trusting(settled=settled_in_good_faith),
+        ("read", "end"),
+        ("refuses to write for a while",),
+    ),
+    "waits for nobody": (
+        trusting(fenced=fenced_without_waiting),
+        ("read", "end"),
+        ("refuses to write",),
+    ),
+    "relies on an old look at the fence": (
+        trusting(settled=settled_by_an_old_look),
+        ("read twice", "end"),
+        ("closed by somebody, and opened again",),
+    ),
+    "believes any connection": (
+        trusting(holds=holds_over_any_connection),
+        ("read", "end"),
+        ("comes back as it was",),
+    ),
+    "believes any server": (
+        trusting(_judged=on_any_server),
+        ("read", "end"),
+        ("comes back as it was",),
+    ),
+    "opens the same generation again": (
+        ReopensTheSame,
+        ("read twice", "end"),
+        ("down, and opened again",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_a_cache_with_a_seeded_mistake_is_caught(name):
+    kind, names, faults = SEEDS[name]
+    found = [
+        found_in(
+            meeting(names, as_was_reported, faults=faults, copied=copied, kind=kind), first=True
+        ).wrong
+        for copied in (True, False)
+    ]
+    assert any(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "mortal"),
+    [
+        (TakesDownOthersBarriers, ("read", "update a", "update b"), ""),
+        (ClearsOnlyAfter, ("read", "update a"), ""),
+        (ClearsOnlyAfter, ("read", "end"), "end"),
+    ],
+)
+def test_a_moment_in_which_the_cache_is_behind_is_caught(kind, names, mortal):
+    described = meeting(names, as_the_database_says, mortal=mortal, kind=kind)
+    assert found_in(described, first=True).wrong
+
+
+def test_the_exploration_is_of_a_cache_that_is_used():
+    town = Town().furnished(copied=True)
+    town.authority.read = None
+    assert isinstance(town.one.read(KEY), Record)
+    assert isinstance(town.two.read(KEY), Record)
