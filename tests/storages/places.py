@@ -57,8 +57,15 @@ def cached_database(
     backend: str, location: str | list[str] = "", **options: Any
 ) -> Iterator[CachedDatabaseStorage]:
     """A storage in the database, with a cache before it that is empty."""
-    with cache(fresh(backend, location)) as alias:
+    with cache(fresh(backend, location, **patient(backend))) as alias:
         yield CachedDatabaseStorage(CACHE=alias, **options)
+
+
+def patient(backend: str) -> dict[str, Any]:
+    """What a cache before the database needs on a busy machine, not to be left alone for its slowness."""
+    if backend != REDIS:
+        return {}
+    return {"OPTIONS": {"socket_timeout": 20, "socket_connect_timeout": 20}}
 
 
 def create_cache_tables() -> None:

@@ -101,5 +101,5 @@ def _redis(options: str | Mapping[str, Any] | None) -> Front:
 
 
 def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name.upper(), OPTIONS, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(name.upper(), OPTIONS, n=1, cutoff=0.6)
     return f"Did you mean {near[0]!r}?" if near else f"The options are: {', '.join(OPTIONS)}."
