@@ -41,6 +41,7 @@ from tests.storages import places
         ({"redis": "redis://localhost"}, "Did you mean 'REDIS'"),
         ({"REDIS": "localhost:6379"}, "redis://"),
         ({"REDIS": {"URL": "redis://localhost", "POOLSIZE": 3}}, "Did you mean 'POOL_SIZE'"),
+        ({"REDIS": {"URL": "redis://localhost", "CLUSTER": True}}, "Cluster cannot stand"),
         ({"CACHE": "default", "LIFE": 300}, "timedelta"),
         ({"CACHE": "default", "LIFE": timedelta(0)}, "a second or more"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.cache.backends.base import BaseCache
 
-from frontdesk.errors import StorageUnavailable
+from frontdesk.errors import InvalidSetting, StorageUnavailable
 from frontdesk.storages import redis_clients
 from frontdesk.storages.front import Front
 from frontdesk.storages.redis import RedisStorage
@@ -37,6 +37,11 @@ class RedisFront(Front):
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         storage = RedisStorage(**{"TIMEOUT": TIMEOUT, **options})
+        if options.get("CLUSTER"):
+            raise InvalidSetting(
+                "A Redis Cluster cannot stand before the database: the cached database storage takes one "
+                "server, or those behind SENTINEL."
+            )
         self._prefix = storage._commands.prefix
         self._counted = Counter()
         self._clients = CountedClients(storage._clients._place, self._counted)
