@@ -157,6 +157,7 @@ def test_in_no_order_on_redis_is_anything_lost_or_revived(explorer, redis_place)
 def test_in_no_order_on_a_redis_cluster_is_anything_lost_or_revived(explorer, cluster_place):
     explorer.explore([*CORE_PAIRS, *CORE_TRIPLES], houses.redis(cluster_place))
 
+
 @pytest.mark.parametrize(
     ("colour", "meetings"),
     [

@@ -58,7 +58,10 @@ def own_cache(settings) -> Iterator[str]:
 NAMES = ["memory", "database", "cache", "file"]
 
 
-IN_REDIS = [pytest.param(n, marks=pytest.mark.needs("redis")) for n in ("redis", "redis cluster", "cached_database")]
+IN_REDIS = [
+    pytest.param(name, marks=pytest.mark.needs("redis"))
+    for name in ("redis", "redis cluster", "cached_database")
+]
 
 
 @pytest.fixture(params=[*NAMES, *IN_REDIS])

@@ -148,6 +148,11 @@ CASES = [
     ("W011", cache(LOCMEM), "10000 or more"),
     ("E009", before_the_database("django.core.cache.backends.dummy.DummyCache"), "compare-and-set"),
     ("E009", before_the_database("django.core.cache.backends.db.DatabaseCache"), "is a table"),
+    (
+        "W033",
+        before_the_database("django.core.cache.backends.memcached.PyMemcacheCache"),
+        "'connect_timeout': 1",
+    ),
     ("W032", before_the_database(LOCMEM), "Memcached or Redis"),
     (
         "W014",

@@ -13,8 +13,8 @@ from django.db import OperationalError, connections
 from django.test import override_settings
 
 from frontdesk.storages.cache import CacheStorage
-from frontdesk.storages.redis import RedisStorage
 from frontdesk.storages.cached_database import CachedDatabaseStorage
+from frontdesk.storages.redis import RedisStorage
 from tests import services
 
 BACKENDS = "django.core.cache.backends"

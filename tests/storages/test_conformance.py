@@ -170,6 +170,7 @@ class TestRedisCluster(StorageConformance):
     def other(self, cluster_place):
         return RedisStorage(**cluster_place)
 
+
 class BeforeTheDatabase(StorageConformance):
     """In the transaction of the test, which is kept a secret: otherwise the cache would be left alone."""
 

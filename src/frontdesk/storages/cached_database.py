@@ -75,7 +75,7 @@ class CachedDatabaseStorage(FrontedStorage):
         return self.database.count_expired(now)
 
     def check(self) -> list[checks.CheckMessage]:
-        return self.database.check()
+        return [*self.database.check(), *self.front.check()]
 
     def check_deployed(self) -> list[checks.CheckMessage]:
         if self.front.shared:

@@ -11,8 +11,10 @@ from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.checks import CheckMessage
 
 from frontdesk.errors import InvalidSetting
+from frontdesk.storages.cache import check_limits
 from frontdesk.storages.cas import Overwriting, for_cache
 
 PREFIX = "frontdesk:"
@@ -52,6 +54,10 @@ class Front(ABC):
     @abstractmethod
     def server(self) -> str:
         """Return which server this is, and which of its lives, as far as a new one brings old values."""
+
+    def check(self) -> list[CheckMessage]:
+        """Return what ``manage.py check`` should say about it."""
+        return []
 
     async def _hop(self, verb: str, *args: Any) -> Any:
         return await sync_to_async(getattr(self, verb))(*args)
@@ -115,6 +121,9 @@ class CacheFront(Front):
         keys = [cache.make_and_validate_key(PREFIX + name) for name in names]
         with way.guarded():
             way.put(keys, value, seconds)
+
+    def check(self) -> list[CheckMessage]:
+        return check_limits(self._alias, self._way()[1])
 
     def server(self) -> str:
         if not self.shared:

@@ -42,7 +42,7 @@ class RedisFront(Front):
                 "A Redis Cluster cannot stand before the database: the cached database storage takes one "
                 "server, or those behind SENTINEL."
             )
-        self._prefix = storage._commands.prefix
+        self._prefix: bytes = storage._commands.prefix
         self._counted = Counter()
         self._clients = CountedClients(storage._clients._place, self._counted)
 

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("frontdesk", "0004_history"),
+        ("frontdesk", "0005_password_in_history"),
     ]
 
     operations = [
