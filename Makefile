@@ -37,7 +37,7 @@ help:  ## list these commands
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-demo: $(DEMO_READY)  ## serve the example site: make demo [STORAGE=database|cache|file|redis] [PORT=8000]
+demo: $(DEMO_READY)  ## serve the example site: make demo [STORAGE=database|cache|file|redis|cached_database] [PORT=8000]
 	@$(VENV_DEMO)/bin/python example/demo.py --storage $(STORAGE) --port $(PORT)
 
 test: $(TEST_READY)  ## run the tests: make test [ARGS="-k login -n 2"]

@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 """Serve the demo on this machine: prepare what is missing, say where it is, run.
 
-    python example/demo.py [--storage database|cache|file|redis] [--port 8000] [--host 127.0.0.1]
+    python example/demo.py [--storage database|cache|file|redis|cached_database]
+                           [--port 8000] [--host 127.0.0.1]
 
 The settings read their choice from the environment, so it is set before they are loaded.
 """
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from io import StringIO
+from typing import Any
 
 import django
 from django.conf import settings
@@ -26,7 +28,7 @@ from lobby.accounts import ACCOUNTS, ensure
 from frontdesk.errors import FrontdeskError
 from frontdesk.storages import get_storage
 
-STORAGES = ("database", "cache", "file", "redis")
+STORAGES = ("database", "cache", "file", "redis", "cached_database")
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -81,16 +83,18 @@ def prepare(storage: str) -> None:
 
 def why_no_storage(storage: str) -> str | None:
     """Say what is missing for the storage, and how to get it."""
-    if storage != "redis":
-        return None
     try:
-        get_storage().of_user("")
+        kept: Any = get_storage()
+        if storage == "redis":
+            kept.of_user("")
+        elif storage == "cached_database":
+            kept.front.server()  # it would work without, and show nothing of what it is for
     except FrontdeskError as error:
         return (
-            f"{error}\nThe sessions of this demo are to be in Redis, or Valkey. Start one "
+            f"{error}\nThis demo is to use Redis, or Valkey. Start one "
             "(Debian and Ubuntu: apt install redis-server; macOS: brew install redis; then "
             "redis-server),\nor say where yours is: FRONTDESK_DEMO_REDIS=redis://host:6379/0 "
-            "make demo STORAGE=redis"
+            f"make demo STORAGE={storage}"
         )
     return None
 

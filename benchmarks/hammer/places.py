@@ -27,6 +27,7 @@ def settings(database: Settings, storage: Settings, cache: Settings | None = Non
 
 
 IN_DATABASE = {"BACKEND": f"{STORAGES}.database.DatabaseStorage"}
+CACHED = f"{STORAGES}.cached_database.CachedDatabaseStorage"
 IN_CACHE = {"BACKEND": f"{STORAGES}.cache.CacheStorage"}
 
 
@@ -213,6 +214,30 @@ def redis_at(url: str) -> Settings:
     return {"BACKEND": f"{BACKENDS}.redis.RedisCache", "LOCATION": url, "KEY_PREFIX": NAME}
 
 
+def redis_before(make: DatabaseMaker) -> Callable[[], AbstractContextManager[Settings]]:
+    """Sessions as rows, and copies of them in the Redis of the tests, under a prefix."""
+
+    @contextmanager
+    def place() -> Iterator[Settings]:
+        with under_prefix() as url, make() as database:
+            options = in_redis(url)["OPTIONS"]
+            yield settings(database, {"BACKEND": CACHED, "OPTIONS": {"REDIS": options}})
+
+    return place
+
+
+@contextmanager
+def memcached_before() -> Iterator[Settings]:
+    """Sessions as rows in SQLite, and copies of them in a memcached that is started for this."""
+    process, address = services.start_memcached()
+    try:
+        with sqlite() as database:
+            storage = {"BACKEND": CACHED, "OPTIONS": {"CACHE": "default"}}
+            yield settings(database, storage, memcached_at(address))
+    finally:
+        services.stop(process)
+
+
 class Place(NamedTuple):
     """A storage, what makes it ready, and the service of ``tests/services.py`` that it needs."""
 
@@ -230,6 +255,9 @@ PLACES = {
     "redis": Place("Redis", redis, "redis"),
     "redis-cluster": Place("Redis Cluster", redis_cluster, "redis"),
     "redis-cache": Place("Redis (cache)", redis_cache, "redis"),
+    "redis-postgresql": Place("PostgreSQL behind Redis", redis_before(postgresql), "postgresql"),
+    "redis-mariadb": Place("MariaDB behind Redis", redis_before(mariadb), "mariadb"),
+    "memcached-sqlite": Place("SQLite behind memcached", memcached_before, "memcached"),
     "dbcache-postgresql": Place(
         "PostgreSQL (database cache)", in_database_cache(postgresql), "postgresql"
     ),

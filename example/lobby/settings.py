@@ -37,6 +37,11 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
+REDIS = {
+    "URL": os.environ.get("FRONTDESK_DEMO_REDIS", "redis://127.0.0.1:6379/0"),
+    "PREFIX": "frontdesk-demo:",
+}
+
 # One of these keeps the sessions: make demo STORAGE=file
 SESSION_STORAGES: dict[str, dict[str, Any]] = {
     "database": {"BACKEND": "frontdesk.storages.database.DatabaseStorage"},
@@ -48,12 +53,10 @@ SESSION_STORAGES: dict[str, dict[str, Any]] = {
         "BACKEND": "frontdesk.storages.file.FileStorage",
         "OPTIONS": {"DIRECTORY": VAR / "sessions"},
     },
-    "redis": {
-        "BACKEND": "frontdesk.storages.redis.RedisStorage",
-        "OPTIONS": {
-            "URL": os.environ.get("FRONTDESK_DEMO_REDIS", "redis://127.0.0.1:6379/0"),
-            "PREFIX": "frontdesk-demo:",
-        },
+    "redis": {"BACKEND": "frontdesk.storages.redis.RedisStorage", "OPTIONS": REDIS},
+    "cached_database": {
+        "BACKEND": "frontdesk.storages.cached_database.CachedDatabaseStorage",
+        "OPTIONS": {"REDIS": REDIS},
     },
 }
 SESSION_STORAGE = os.environ.get("FRONTDESK_DEMO_STORAGE", "database")

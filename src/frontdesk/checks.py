@@ -151,19 +151,10 @@ def check_migrate_from(**_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
-def check_shared(**_: Any) -> list[CheckMessage]:
-    """W010: sessions in one process's memory, on a server that has several."""
+def check_deployed_storage(**_: Any) -> list[CheckMessage]:
+    """W010, W032: what the storage has to say of a server, for example that processes share nothing."""
     storage = _storage()
-    if storage is None or storage.shared:
-        return []
-    return [
-        checks.Warning(
-            f"{type(storage).__name__} keeps sessions in the memory of one process: with several, "
-            "people are signed in on some requests only, and a restart signs everybody out.",
-            hint="Use a storage that processes share, for example the database.",
-            id="frontdesk.W010",
-        )
-    ]
+    return [] if storage is None else storage.check_deployed()
 
 
 @register(Tags.security, deploy=True)

@@ -18,6 +18,10 @@ HISTORY = (
     "The history of sign-ins",
     "People sign in and out as ever, and nothing of it is remembered until it does;",
 )
+FRONT = (
+    "The cache before the database of the sessions",
+    "Sessions are read from the database until it does;",
+)
 
 SLOW = 0.5
 """Seconds. Whoever fails faster, as a server that is not there, even seen from a busy machine, may be

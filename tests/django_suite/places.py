@@ -115,3 +115,28 @@ class OnRedisCache(SimpleTestCase):
     def _place(self, redis_url):
         with _cache(places.REDIS, redis_url):
             yield
+
+
+class BeforeTheDatabase(OnDatabase):
+    """A cache before the database, from which the transaction of the test is hidden."""
+
+    @pytest.fixture(autouse=True)
+    def _as_if_committed(self, as_if_committed):
+        pass
+
+
+class OnRedisBeforeTheDatabase(BeforeTheDatabase):
+    @pytest.fixture(autouse=True)
+    def _place(self, redis_place, as_if_committed):
+        with storage("cached_database.CachedDatabaseStorage", REDIS=redis_place):
+            yield
+
+
+class OnMemcachedBeforeTheDatabase(BeforeTheDatabase):
+    @pytest.fixture(autouse=True)
+    def _place(self, memcached, as_if_committed):
+        with (
+            places.cache(places.fresh(places.MEMCACHED, memcached)) as alias,
+            storage("cached_database.CachedDatabaseStorage", CACHE=alias),
+        ):
+            yield

@@ -71,3 +71,23 @@ class TestPostgresqlCache(SessionTests, places.OnDatabaseCache):
 @places.on_database("mariadb")
 class TestMariadbCache(SessionTests, places.OnDatabaseCache):
     pass
+
+
+@places.on_database("sqlite")
+class TestRedisBeforeSqlite(SessionTests, places.OnRedisBeforeTheDatabase):
+    pass
+
+
+@places.on_database("postgresql")
+class TestRedisBeforePostgresql(SessionTests, places.OnRedisBeforeTheDatabase):
+    pass
+
+
+@places.on_database("mariadb")
+class TestRedisBeforeMariadb(SessionTests, places.OnRedisBeforeTheDatabase):
+    pass
+
+
+@places.on_database("sqlite")
+class TestMemcachedBeforeSqlite(SessionTests, places.OnMemcachedBeforeTheDatabase):
+    pass

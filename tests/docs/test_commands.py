@@ -30,7 +30,12 @@ def test_make_alone_lists_the_commands_that_the_documentation_names():
 @pytest.mark.shared
 @pytest.mark.parametrize(
     "storage",
-    ["database", "cache", "file", pytest.param("redis", marks=pytest.mark.needs("redis"))],
+    [
+        "database",
+        "cache",
+        "file",
+        *(pytest.param(n, marks=pytest.mark.needs("redis")) for n in ("redis", "cached_database")),
+    ],
 )
 def test_the_demo_serves_and_shuts_down(storage, tmp_path):
     """What "make demo" runs, in the environment of the tests instead of one of its own."""

@@ -18,6 +18,7 @@ from frontdesk.storages.database import DatabaseStorage
 from frontdesk.storages.file import FileStorage
 from frontdesk.storages.memory import MemoryStorage
 from frontdesk.storages.redis import RedisStorage
+from tests.interleavings.fronts import Town
 from tests.interleavings.people import Directory, InDatabase, InMemory
 from tests.interleavings.world import Clock, House
 
@@ -63,6 +64,11 @@ def redis(place: dict[str, Any]) -> House:
     """Keys below a prefix of their own."""
     storage = RedisStorage(**place)
     return House(lambda: storage, InMemory(), CLOCK)
+
+
+def fronted() -> House:
+    """A cache before an authority, both in memory, new ones for each order."""
+    return House(lambda: Town().one, InMemory(), CLOCK)
 
 
 @contextmanager

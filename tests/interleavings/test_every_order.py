@@ -156,6 +156,19 @@ def test_in_no_order_on_redis_is_anything_lost_or_revived(explorer, redis_place)
 @pytest.mark.parametrize("explorer", ["redis storage, cluster"], indirect=True)
 def test_in_no_order_on_a_redis_cluster_is_anything_lost_or_revived(explorer, cluster_place):
     explorer.explore([*CORE_PAIRS, *CORE_TRIPLES], houses.redis(cluster_place))
+
+
+@pytest.mark.parametrize(
+    ("colour", "meetings"),
+    [
+        pytest.param("sync", [*CORE_PAIRS, *CORE_TRIPLES], id="sync"),
+        pytest.param("async", [*CORE_PAIRS, *CORE_TRIPLES], id="async"),
+        pytest.param("sync", [*PAIRS, *TRIPLES], id="sync all", marks=pytest.mark.exhaustive),
+    ],
+)
+@pytest.mark.parametrize("explorer", ["a cache before an authority"], indirect=True)
+def test_in_no_order_behind_a_cache_is_anything_lost_or_revived(explorer, meetings):
+    explorer.explore(meetings, houses.fronted())
     hold(explorer)
 
 

@@ -9,10 +9,16 @@ from django.core.cache import caches
 
 from frontdesk import conf
 from frontdesk.storages import get_storage
+from frontdesk.storages.cached_database import CachedDatabaseStorage
 from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing import Clock
 from tests.requests.browsers import COLOURS
 from tests.requests.doubles import VERBS, ActingAs
+from tests.storages.conftest import as_if_committed
+
+__all__ = ["as_if_committed"]
+
+NATIVE = (RedisStorage, CachedDatabaseStorage)
 
 PASSWORD = "a lantern in the hall"
 
@@ -52,13 +58,13 @@ def own_cache(settings) -> Iterator[str]:
 NAMES = ["memory", "database", "cache", "file"]
 
 
-@pytest.fixture(
-    params=[
-        *NAMES,
-        pytest.param("redis", marks=pytest.mark.needs("redis")),
-        pytest.param("redis cluster", marks=pytest.mark.needs("redis")),
-    ]
-)
+IN_REDIS = [
+    pytest.param(name, marks=pytest.mark.needs("redis"))
+    for name in ("redis", "redis cluster", "cached_database")
+]
+
+
+@pytest.fixture(params=[*NAMES, *IN_REDIS])
 def storage_setting(request, settings) -> str:
     """Run the test on every storage; the value is the storage's name."""
     name = request.param
@@ -76,6 +82,10 @@ def storage_setting(request, settings) -> str:
     elif name == "redis cluster":
         place = request.getfixturevalue("cluster_place")
         use(settings, "frontdesk.storages.redis.RedisStorage", **place)
+    elif name == "cached_database":
+        request.getfixturevalue("as_if_committed")
+        place = request.getfixturevalue("redis_place")
+        use(settings, "frontdesk.storages.cached_database.CachedDatabaseStorage", REDIS=place)
     return name
 
 
@@ -119,7 +129,7 @@ def journal(request, monkeypatch) -> Journal:
 
     for verb in (*VERBS, "read_with_user"):
         # The twin too where it does not come back to the verb itself, by a hop to a thread.
-        for name in (verb, f"a{verb}") if isinstance(storage, RedisStorage) else (verb,):
+        for name in (verb, f"a{verb}") if isinstance(storage, NATIVE) else (verb,):
             if hasattr(storage, name):
                 monkeypatch.setattr(storage, name, watched(verb, getattr(storage, name)))
     return entries

@@ -72,6 +72,15 @@ def cache(backend, **more):
     return arrange
 
 
+def before_the_database(backend):
+    def arrange(settings, monkeypatch):
+        settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "sessions"}}
+        path = "frontdesk.storages.cached_database.CachedDatabaseStorage"
+        settings.FRONTDESK = {"STORAGE": {"BACKEND": path, "OPTIONS": {"CACHE": "default"}}}
+
+    return arrange
+
+
 def unknown_database(settings, monkeypatch):
     settings.FRONTDESK = {}  # a storage that has not met its database yet
     monkeypatch.setattr(connections["default"], "vendor", "oracle")
@@ -137,6 +146,14 @@ CASES = [
     ("W010", storage("frontdesk.storages.memory.MemoryStorage"), "the database"),
     ("W010", cache(LOCMEM, OPTIONS={"MAX_ENTRIES": 10_000}), "the database"),
     ("W011", cache(LOCMEM), "10000 or more"),
+    ("E009", before_the_database("django.core.cache.backends.dummy.DummyCache"), "compare-and-set"),
+    ("E009", before_the_database("django.core.cache.backends.db.DatabaseCache"), "is a table"),
+    (
+        "W033",
+        before_the_database("django.core.cache.backends.memcached.PyMemcacheCache"),
+        "'connect_timeout': 1",
+    ),
+    ("W032", before_the_database(LOCMEM), "Memcached or Redis"),
     (
         "W014",
         setting("GEOIP_PATH", "/proc/nowhere"),
@@ -242,7 +259,7 @@ def test_every_check_is_registered():
     assert written <= registered
 
 
-DEPLOYMENT = {"W007", "W008", "W010"}
+DEPLOYMENT = {"W007", "W008", "W010", "W032"}
 
 
 @pytest.mark.parametrize("check_id", sorted(DEPLOYMENT))

@@ -358,6 +358,14 @@ def damage_redis(storage):
         client.hset(key, "=cart", b"z{damaged")
 
 
+def damage_cached_database(storage):
+    """In both places: a copy that is good answers for a row that is not."""
+    generation = storage.trust._view.generation
+    names = [f"{generation}:{digest}" for digest in Session.objects.values_list("pk", flat=True)]
+    storage.front.put(names, b"c{damaged", 60)
+    damage_database(storage)
+
+
 DAMAGES = {
     "memory": damage_memory,
     "database": damage_database,
@@ -365,6 +373,7 @@ DAMAGES = {
     "file": damage_file,
     "redis": damage_redis,
     "redis cluster": damage_redis,
+    "cached_database": damage_cached_database,
 }
 
 

@@ -53,6 +53,12 @@ def dump_redis(storage):
     return repr((found, names, fields, indexes))
 
 
+def dump_cached_database(storage):
+    client, prefix = storage.front._clients.get(), storage.front._prefix
+    copies = [(key, client.get(key)) for key in client.scan_iter(match=prefix + b"*", count=1000)]
+    return repr(copies) + dump_database()
+
+
 def dump(name):
     """Return all that the storage holds, as text."""
     storage = get_storage()
@@ -62,6 +68,7 @@ def dump(name):
         "file": dump_directory,
         "redis": dump_redis,
         "redis cluster": dump_redis,
+        "cached_database": dump_cached_database,
     }
     return dumps[name](storage) if name in dumps else dump_database()
 

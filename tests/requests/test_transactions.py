@@ -83,7 +83,7 @@ def test_a_sign_in_that_is_rolled_back_leaves_the_visitor_as_before(
     assert response.status_code == 500
     assert cookie(response) is None
     assert visitor.who() == ""
-    if storage_setting == "database":
+    if "database" in storage_setting:
         assert visitor.kept() == {"cart": 1}
 
 
@@ -93,7 +93,7 @@ def test_modify_is_rolled_back_with_its_view_on_the_database_only(atomic, failin
 
     failing.do(count)
     failing.do(then_fail(count))
-    assert failing.kept() == {"visits": 1 if storage_setting == "database" else 2}
+    assert failing.kept() == {"visits": 1 if "database" in storage_setting else 2}
 
 
 def streamed(key, act):

@@ -13,6 +13,7 @@ from django.db import OperationalError, connections
 from django.test import override_settings
 
 from frontdesk.storages.cache import CacheStorage
+from frontdesk.storages.cached_database import CachedDatabaseStorage
 from frontdesk.storages.redis import RedisStorage
 from tests import services
 
@@ -49,6 +50,22 @@ def cache_storage(backend: str, location: str | list[str] = "") -> Iterator[Cach
     """A storage in a cache that is empty."""
     with cache(fresh(backend, location)) as alias:
         yield CacheStorage(ALIAS=alias)
+
+
+@contextlib.contextmanager
+def cached_database(
+    backend: str, location: str | list[str] = "", **options: Any
+) -> Iterator[CachedDatabaseStorage]:
+    """A storage in the database, with a cache before it that is empty."""
+    with cache(fresh(backend, location, **patient(backend))) as alias:
+        yield CachedDatabaseStorage(CACHE=alias, **options)
+
+
+def patient(backend: str) -> dict[str, Any]:
+    """What a cache before the database needs on a busy machine, not to be left alone for its slowness."""
+    if backend != REDIS:
+        return {}
+    return {"OPTIONS": {"socket_timeout": 20, "socket_connect_timeout": 20}}
 
 
 def create_cache_tables() -> None:

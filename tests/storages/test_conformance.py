@@ -4,6 +4,7 @@ import pytest
 
 from frontdesk.drive import Call
 from frontdesk.storages.cache import CacheStorage
+from frontdesk.storages.cached_database import CachedDatabaseStorage
 from frontdesk.storages.database import DatabaseStorage
 from frontdesk.storages.file import FileStorage
 from frontdesk.storages.memory import MemoryStorage
@@ -168,3 +169,52 @@ class TestRedisCluster(StorageConformance):
     @pytest.fixture
     def other(self, cluster_place):
         return RedisStorage(**cluster_place)
+
+
+class BeforeTheDatabase(StorageConformance):
+    """In the transaction of the test, which is kept a secret: otherwise the cache would be left alone."""
+
+    @pytest.fixture(autouse=True)
+    def _as_if_committed(self, as_if_committed):
+        pass
+
+
+@services.each_database()
+class TestRedisBeforeTheDatabase(BeforeTheDatabase):
+    @pytest.fixture
+    def storage(self, database, redis_place):
+        return CachedDatabaseStorage(REDIS=redis_place)
+
+    @pytest.fixture
+    def other(self, database, redis_place):
+        return CachedDatabaseStorage(REDIS=redis_place)
+
+
+class InCacheBeforeTheDatabase(BeforeTheDatabase):
+    @pytest.fixture
+    def other(self, storage):
+        return CachedDatabaseStorage(CACHE=places.ALIAS)
+
+
+@pytest.mark.django_db
+class TestLocalMemoryCacheBeforeTheDatabase(InCacheBeforeTheDatabase):
+    @pytest.fixture
+    def storage(self):
+        with places.cached_database(places.LOCMEM) as storage:
+            yield storage
+
+
+@pytest.mark.django_db
+class TestMemcachedBeforeTheDatabase(InCacheBeforeTheDatabase):
+    @pytest.fixture
+    def storage(self, memcached):
+        with places.cached_database(places.MEMCACHED, memcached) as storage:
+            yield storage
+
+
+@pytest.mark.django_db
+class TestRedisCacheBeforeTheDatabase(InCacheBeforeTheDatabase):
+    @pytest.fixture
+    def storage(self, redis_url):
+        with places.cached_database(places.REDIS, redis_url) as storage:
+            yield storage

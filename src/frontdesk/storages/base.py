@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, runtime_checkable
 
 from asgiref.sync import sync_to_async
+from django.core import checks
 from django.core.checks import CheckMessage
 
 from frontdesk.clock import SECOND
@@ -111,6 +112,19 @@ class Storage(ABC):
     def check(self) -> list[CheckMessage]:
         """Return what ``manage.py check`` should say about this storage as it is configured."""
         return []
+
+    def check_deployed(self) -> list[CheckMessage]:
+        """Return what ``manage.py check --deploy`` should say besides."""
+        if self.shared:
+            return []
+        return [
+            checks.Warning(
+                f"{type(self).__name__} keeps sessions in the memory of one process: with several, "
+                "people are signed in on some requests only, and a restart signs everybody out.",
+                hint="Use a storage that processes share, for example the database.",
+                id="frontdesk.W010",
+            )
+        ]
 
     async def _hop(self, verb: str, *args: Any) -> Any:
         return await sync_to_async(getattr(self, verb), thread_sensitive=self.thread_sensitive)(

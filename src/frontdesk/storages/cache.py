@@ -78,7 +78,7 @@ class CacheStorage(SlotStorage):
         return not isinstance(self._cache, LocMemCache)
 
     def check(self) -> list[checks.CheckMessage]:
-        return [*self._check_size(), *self._check_limits()]
+        return [*self._check_size(), *check_limits(self._alias, self._ways()[1])]
 
     def _check_size(self) -> list[checks.CheckMessage]:
         cache = self._cache
@@ -94,17 +94,18 @@ class CacheStorage(SlotStorage):
             )
         ]
 
-    def _check_limits(self) -> list[checks.CheckMessage]:
-        _, way = self._ways()
-        missing = way.missing_limits()
-        if not missing:
-            return []
-        options = ", ".join(f"{name!r}: 1" for name in missing)
-        return [
-            checks.Warning(
-                f"The server of the cache {self._alias!r} is waited for without limit: while it hangs, so "
-                "do all pages that need a session, and in the end all others.",
-                hint=f"Add to OPTIONS of that cache, in seconds: {options}.",
-                id="frontdesk.W033",
-            )
-        ]
+
+def check_limits(alias: str, way: CompareAndSet) -> list[checks.CheckMessage]:
+    """W033: the server of the cache ``alias`` is waited for as long as it likes."""
+    missing = way.missing_limits()
+    if not missing:
+        return []
+    options = ", ".join(f"{name!r}: 1" for name in missing)
+    return [
+        checks.Warning(
+            f"The server of the cache {alias!r} is waited for without limit: while it hangs, so "
+            "do all pages that need a session, and in the end all others.",
+            hint=f"Add to OPTIONS of that cache, in seconds: {options}.",
+            id="frontdesk.W033",
+        )
+    ]

@@ -69,7 +69,15 @@ class CompareAndSet(ABC):
             raise StorageUnavailable(f"{type(self.cache).__name__}: {error}") from error
 
 
-class LocMem(CompareAndSet):
+class Overwriting(CompareAndSet):
+    """One that can also store without comparing."""
+
+    @abstractmethod
+    def put(self, keys: Collection[str], value: bytes, timeout: int) -> None:
+        """Store ``value`` under each of ``keys``, whatever is there."""
+
+
+class LocMem(Overwriting):
     """The memory of this process: the cache's own lock, and the value as its token."""
 
     def load(self, key: str) -> tuple[bytes | None, Any]:
@@ -87,13 +95,18 @@ class LocMem(CompareAndSet):
             self.cache._set(key, pickle.dumps(value, self.cache.pickle_protocol), timeout)
             return True
 
+    def put(self, keys: Collection[str], value: bytes, timeout: int) -> None:
+        with self.cache._lock:
+            for key in keys:
+                self.cache._set(key, pickle.dumps(value, self.cache.pickle_protocol), timeout)
+
     def _value(self, key: str) -> bytes | None:
         if self.cache._has_expired(key):
             return None
         return pickle.loads(self.cache._cache[key])  # type: ignore[no-any-return]  # noqa: S301 (own)
 
 
-class Memcached(CompareAndSet):
+class Memcached(Overwriting):
     """The server's own ``gets`` and ``cas``, through pymemcache.
 
     Each key belongs to one server for good. pymemcache's own choice of a server answers "not there" for
@@ -103,7 +116,8 @@ class Memcached(CompareAndSet):
 
     def __init__(self, cache: Any) -> None:
         super().__init__(cache)
-        self.faults = (cache._lib.exceptions.MemcacheError, OSError)
+        self._refusal = cache._lib.exceptions.MemcacheError
+        self.faults = (self._refusal, OSError)
         self._clients = cache._cache.clients
         if cache._options.get("ignore_exc"):
             raise InvalidSetting(
@@ -115,12 +129,9 @@ class Memcached(CompareAndSet):
         return self._client(key).gets(key)  # type: ignore[no-any-return]
 
     def load_many(self, keys: Collection[str]) -> dict[str, bytes]:
-        by_client: dict[Any, list[str]] = {}
-        for key in keys:
-            by_client.setdefault(self._client(key), []).append(key)
         return {
             key: value
-            for client, own in by_client.items()
+            for client, own in self._by_client(keys).items()
             for key, value in client.get_many(own).items()
         }
 
@@ -134,6 +145,19 @@ class Memcached(CompareAndSet):
         client = next(iter(self._clients.values()))
         names = ("connect_timeout", "timeout")
         return [name for name in names if getattr(client, name, None) is None]
+
+    def put(self, keys: Collection[str], value: bytes, timeout: int) -> None:
+        expire = self.cache.get_backend_timeout(timeout)
+        for client, own in self._by_client(keys).items():
+            refused = client.set_many(dict.fromkeys(own, value), expire, noreply=False)
+            if refused:
+                raise self._refusal(f"{len(refused)} values were not stored")
+
+    def _by_client(self, keys: Collection[str]) -> dict[Any, list[str]]:
+        by_client: dict[Any, list[str]] = {}
+        for key in keys:
+            by_client.setdefault(self._client(key), []).append(key)
+        return by_client
 
     def _client(self, key: str) -> Any:
         names = sorted(self._clients)

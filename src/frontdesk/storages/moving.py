@@ -206,6 +206,9 @@ class MovingStorage(Storage):
     def check(self) -> list[CheckMessage]:
         return [*self.new.check(), *self.old.check()]
 
+    def check_deployed(self) -> list[CheckMessage]:
+        return [*self.new.check_deployed(), *self.old.check_deployed()]
+
 
 def move(storage: MovingStorage, digest: Digest) -> bool:
     """Move a session that is still in the old storage; ``False`` if it is not, or is on its way."""
