@@ -115,6 +115,12 @@ DESK_CACHE = DESK_CACHE._replace(settings={**DESK_CACHE.settings, **LOCAL})
 DESK_REDIS_CACHE = redis_cache(frontdesk("cache (Redis)", "cache.CacheStorage"))
 DESK_REDIS = frontdesk("Redis", "redis.RedisStorage", URL="{redis}", PREFIX="{prefix}:")
 DESK_REDIS = DESK_REDIS._replace(redis=True)
+DESK_CACHED = frontdesk(
+    "cached database (Redis)",
+    "cached_database.CachedDatabaseStorage",
+    REDIS={"URL": "{redis}", "PREFIX": "{prefix}:"},
+)
+DESK_CACHED = DESK_CACHED._replace(redis=True)
 DESK_FILE = frontdesk("file", "file.FileStorage", DIRECTORY="{folder}/sessions")
 
 BOTH = (WSGI, ASGI)
@@ -147,6 +153,8 @@ SUBJECTS = (
     Subject(DESK_CACHE, SQLITE),
     Subject(DESK_REDIS_CACHE, SQLITE, BOTH),
     Subject(DESK_REDIS, SQLITE, BOTH),
+    Subject(DESK_CACHED, SQLITE, BOTH),
+    Subject(DESK_CACHED, POSTGRESQL),
     Subject(DESK_FILE, SQLITE, BOTH),
 )
 """In the order of the tables. The first one is what all others are compared with."""

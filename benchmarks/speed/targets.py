@@ -9,12 +9,14 @@ from benchmarks.speed.subjects import (
     ASGI,
     BARE,
     DATABASES,
+    DESK_CACHED,
     DESK_DATABASE,
     DESK_FILE,
     DESK_REDIS,
     DESK_REDIS_CACHE,
     POSTGRESQL,
     SQLITE,
+    STOCK_CACHED,
     STOCK_DB,
     STOCK_FILE,
     STOCK_REDIS,
@@ -59,6 +61,8 @@ TARGETS = (
     Target(DESK_DATABASE, STOCK_DB, Fraction(1, 3), Fraction(1, 5), "user", POSTGRESQL, ASGI),
     Target(DESK_DATABASE, STOCK_DB, Fraction(1, 2), Fraction(1, 3), "sign_in"),
     Target(DESK_DATABASE, STOCK_DB, Fraction(1, 2), Fraction(1, 3), "sign_in", POSTGRESQL),
+    Target(DESK_CACHED, STOCK_CACHED, Fraction(1, 2), Fraction(1, 3)),
+    Target(DESK_CACHED, STOCK_CACHED, Fraction(1, 2), Fraction(1, 3), database=POSTGRESQL),
     Target(DESK_FILE, STOCK_FILE, Fraction(1, 2), Fraction(1, 3)),
 )
 

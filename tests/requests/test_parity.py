@@ -155,6 +155,7 @@ def test_every_verb_of_every_storage_has_its_twin(kind, verb):
 ONE_COLOUR_OF_A_STORAGE = {
     "after_commit": "where there is a transaction, there is no await",
     "check": "runs in manage.py check only",
+    "check_deployed": "runs in manage.py check only",
     "count_expired": "for the command, which is synchronous",
     "live_rows": "for the admin, which is synchronous",
     "move": "for the command, which is synchronous",
