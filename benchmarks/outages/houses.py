@@ -15,7 +15,7 @@ import redis as redis_py
 from benchmarks.hammer import places
 from benchmarks.hammer.places import Settings
 from benchmarks.outages.faults import Fault, away, cut, emptied, frozen, killed, restarted
-from tests.processes import redis_servers, servers
+from tests.processes import redis_cluster, redis_servers, servers
 
 TIMEOUT = 1
 """Seconds: what each storage is told, where it takes that."""
@@ -86,6 +86,42 @@ def sentinel() -> Iterator[House]:
         storage["OPTIONS"]["SENTINEL"] = {"hosts": watched.sentinels, "service": watched.service}
         failover = Fault(begin=watched.primary.kill, end=watched.has_failed_over, seconds=0)
         yield House(places.settings(users, storage), {"failover": failover}, TIMEOUT)
+
+
+@contextmanager
+def cluster() -> Iterator[House]:
+    """Sessions in the Redis storage, on a Cluster of three servers, each with a replica."""
+    with redis_cluster.cluster(replicated=True) as nodes, places.sqlite() as users:
+        first = nodes.primaries[0]
+        storage = places.in_redis(nodes.urls, TIMEOUT=TIMEOUT, CLUSTER=True)
+        faults = {
+            "one hanging": frozen(first),
+            "failover": Fault(
+                before=nodes.replicated,
+                begin=first.kill,
+                end=partial(redis_servers.until, partial(_has_taken_over, nodes), seconds=90),
+                seconds=0,
+            ),
+        }
+        yield House(places.settings(users, storage), faults, TIMEOUT)
+
+
+def _has_taken_over(nodes: redis_cluster.House) -> bool:
+    """Whether a replica has the keys of the server that died, and all others know it."""
+    return any(
+        node.told("INFO", "replication")["role"] == "master" for node in nodes.replicas
+    ) and all(node.told("CLUSTER", "INFO")["cluster_state"] == "ok" for node in nodes.replicas)
+
+
+@contextmanager
+def cached_database() -> Iterator[House]:
+    """Sessions as rows in PostgreSQL, which stays up, with a Redis before it, to which all happens."""
+    with _redis((), keeps=True) as (url, faults), servers.postgresql() as (_, database, _):
+        options = places.in_redis(url, TIMEOUT=TIMEOUT)["OPTIONS"]
+        storage = {"BACKEND": places.CACHED, "OPTIONS": {"REDIS": options}}
+        # Whatever the cache forgets, nobody is signed out.
+        harmless = {name: fault._replace(forgets=False) for name, fault in faults.items()}
+        yield House(places.settings(database, storage), harmless, TIMEOUT)
 
 
 # --- memcached ----------------------------------------------------------------------------------
@@ -219,6 +255,10 @@ HOUSES = {
         "Redis, snapshots only", partial(redis, *SNAPSHOTS, keeps=False), *_REDIS
     ),
     "sentinel": Entry("Redis, Sentinel", sentinel, *_REDIS),
+    "cluster": Entry("Redis, Cluster", cluster, *_REDIS),
+    "cached-database": Entry(
+        "PostgreSQL behind Redis", cached_database, ("redis", "postgresql"), _REDIS[1]
+    ),
     "redis-cache": Entry("cache on Redis", redis_cache, *_REDIS),
     "memcached": Entry("cache on memcached", memcached, ("memcached",), ("memcached", "-V")),
     "postgresql": Entry("PostgreSQL", postgresql, ("postgresql",), ("psql", "--version")),

@@ -14,12 +14,12 @@ class Limits:
     @cached_property
     def _row(self) -> Any:
         reading = import_module("frontdesk.storages.reading")
-        return reading.Reader("default", with_user=True)._row
+        return reading.Reader("default", with_user=True).row
 
     @property
     def statement(self) -> str:
         """Return the statement, as Django's cursor takes it."""
-        return str(self._row._sql)
+        return str(self._row.sql)
 
     @cached_property
     def as_driver(self) -> str:

@@ -22,7 +22,7 @@ class StorageUnavailable(FrontdeskError):
     """The storage cannot answer now. The cause is chained as ``__cause__``."""
 
     partial = False
-    """Whether it may well answer others: it keeps the book of each of its servers itself."""
+    """Whether only one of several servers is away: the storage notes that itself, and the others answer."""
 
 
 class Conflict(FrontdeskError):

@@ -14,7 +14,7 @@ from frontdesk.user_ids import user_model
 
 
 class _Lookup:
-    """Finds users in one database."""
+    """Finds users in one database. ``pk`` is any key: the statement is compiled with it."""
 
     def __init__(self, alias: str, pk: Any) -> None:
         self._alias = alias

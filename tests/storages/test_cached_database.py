@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from frontdesk import clock
 from frontdesk.errors import InvalidSetting, StorageUnavailable
-from frontdesk.models import Front
+from frontdesk.models import Fence
 from frontdesk.storages import copies, trust
 from frontdesk.storages.cached_database import CachedDatabaseStorage
 from frontdesk.storages.copies import Copy
@@ -337,7 +337,7 @@ def test_the_fence_is_not_looked_at_inside_a_transaction_which_may_see_the_past(
     with transaction.atomic():
         storage.read(fresh_digest())
         assert storage.trust._view is None
-        assert not Front.objects.exists()
+        assert not Fence.objects.exists()
 
 
 # --- a cache that fails -------------------------------------------------------------------------------
@@ -377,7 +377,7 @@ def test_a_cache_that_dies_costs_speed_and_it_heals_by_itself(
         for number in range(5):
             assert do("update", record.digest, Changes(values={f"n{number}": b"1"})) is True
             assert f"n{number}" in do("read", record.digest).values
-        assert not Front.objects.get().open
+        assert not Fence.objects.get().open
         failures = [line for line in caplog.records if line.levelno == logging.ERROR]
         assert [line.message.partition(":")[0] for line in failures] == [
             "The cache before the database of the sessions cannot answer"
@@ -390,7 +390,7 @@ def test_a_cache_that_dies_costs_speed_and_it_heals_by_itself(
 @pytest.mark.needs("redis")
 def test_only_the_first_change_of_an_outage_waits(transactional_db):
     storage = CachedDatabaseStorage(REDIS=f"redis://127.0.0.1:{services.free_port()}")
-    Front.objects.create(name="redis", generation="1", server="before")
+    Fence.objects.create(name="redis", generation="1", server="before")
     record = insert(Caller(storage, "sync"))
     began = time.monotonic()
     storage.update(record.digest, Changes(values={"a": b"1"}))
@@ -404,7 +404,7 @@ def test_only_the_first_change_of_an_outage_waits(transactional_db):
 @pytest.mark.needs("redis")
 def test_an_async_change_that_waits_does_not_hold_up_the_event_loop(transactional_db):
     storage = CachedDatabaseStorage(REDIS=f"redis://127.0.0.1:{services.free_port()}")
-    Front.objects.create(name="redis", generation="1", server="before")
+    Fence.objects.create(name="redis", generation="1", server="before")
     record = insert(Caller(storage, "sync"))
     turns = []
 
@@ -487,4 +487,4 @@ def test_an_outage_of_the_database_is_an_outage_although_the_cache_answers(
     assert storage.remove([record.digest]) == [record.digest]
     assert len(slept) == 1
     # Whether the first try had ended it was unknown, and so whether there were copies.
-    assert not Front.objects.get().open
+    assert not Fence.objects.get().open

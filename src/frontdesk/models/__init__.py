@@ -1,7 +1,7 @@
 """The tables."""
 
-from frontdesk.models.front import Front
+from frontdesk.models.fence import Fence
 from frontdesk.models.history import HistoryEntry
 from frontdesk.models.session import Session
 
-__all__ = ["Front", "HistoryEntry", "Session"]
+__all__ = ["Fence", "HistoryEntry", "Session"]

@@ -83,7 +83,8 @@ class CachedDatabaseStorage(FrontedStorage):
         return [
             checks.Warning(
                 "The cache before the database of the sessions is the memory of one process: with several, "
-                "it is hardly ever used, and each change of a session waits for a second.",
+                "it is hardly ever used, and every ten seconds or so a change of a session waits for a "
+                "second.",
                 hint="Let the option CACHE name a cache in Memcached or Redis, or keep sessions in the "
                 "database alone.",
                 id="frontdesk.W032",

@@ -6,21 +6,21 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from django.core.checks import CheckMessage, Error
-from django.db import IntegrityError, InterfaceError, InternalError, OperationalError, transaction
+from django.db import IntegrityError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from frontdesk import clock
-from frontdesk.errors import Conflict, InvalidSetting, StorageUnavailable, UndecodableRecord
+from frontdesk.errors import Conflict, InvalidSetting, UndecodableRecord
 from frontdesk.models import Session
 from frontdesk.storages.base import LEFT_BEHIND, Storage
+from frontdesk.storages.connection import FAULTS, available, connection_for_sessions, unavailable
 from frontdesk.storages.one_row import Row
 from frontdesk.storages.reading import (
     ENDED,
     EXPIRES,
     Reader,
     as_record,
-    connection_for_sessions,
 )
 from frontdesk.storages.record import UNCHANGED, Changes, Ended, Expired, Purged, Record, beyond
 from frontdesk.storages.sql import COLUMNS, Sql, Statement, marks
@@ -28,9 +28,6 @@ from frontdesk.tokens import Digest
 from frontdesk.user_ids import owner_as_text
 
 logger = logging.getLogger("frontdesk")
-
-FAULTS = (OperationalError, InterfaceError, InternalError)
-"""The last one is PostgreSQL's word for a server that has just become a replica."""
 
 SCANNED = 500
 """Rows that are in memory at once while all sessions are gone through."""
@@ -58,17 +55,17 @@ class DatabaseStorage(Storage):
         return await self._hop("read_with_user", digest)  # type: ignore[no-any-return]
 
     def insert(self, record: Record) -> bool:
-        with _available() as connection:
+        with available() as connection:
             return _execute(connection, self._for(connection).insert(record)) == 1
 
     def update(self, digest: Digest, changes: Changes) -> bool:
-        with _available() as connection:
+        with available() as connection:
             statement = self._for(connection).update(digest, changes, clock.now())
             return _execute(connection, statement) == 1 or _gone(connection, digest, changes)
 
     def rotate(self, old: Digest, new: Digest, changes: Changes) -> bool:
         now = clock.now()
-        with _available() as connection:
+        with available() as connection:
             sql = self._for(connection)
             try:
                 with transaction.atomic(using=connection.alias):
@@ -84,7 +81,7 @@ class DatabaseStorage(Storage):
     def remove(self, digests: Collection[Digest], user_id: str | None = None) -> list[Digest]:
         if not digests:
             return []
-        with _available() as connection:
+        with available() as connection:
             sql = self._for(connection)
             owned = "" if user_id is None else " AND user_id = %s"
             owner = [] if user_id is None else [sql.user(user_id)]
@@ -103,7 +100,7 @@ class DatabaseStorage(Storage):
         return ended
 
     def of_user(self, user_id: str) -> list[Record]:
-        with _available() as connection:
+        with available() as connection:
             user = self._for(connection).user(user_id)
             if user is None:
                 return []
@@ -112,7 +109,7 @@ class DatabaseStorage(Storage):
                 return list(_readable(owned.values_list(*COLUMNS)))
 
     def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
-        with _available() as connection:
+        with available() as connection:
             user = self._for(connection).user(user_id)
             if user is None:
                 return []
@@ -122,7 +119,7 @@ class DatabaseStorage(Storage):
     def remove_beyond(
         self, user_id: str, limit: int, among: Collection[Digest] | None = None
     ) -> list[Digest]:
-        with _available() as connection, transaction.atomic(using=connection.alias):
+        with available() as connection, transaction.atomic(using=connection.alias):
             sql = self._for(connection)
             user = sql.user(user_id)
             if user is None:
@@ -134,7 +131,7 @@ class DatabaseStorage(Storage):
             return self._end(connection, f"digest IN ({marks(names)})", names)
 
     def purge(self, now: int, limit: int) -> Purged:
-        with _available() as connection:
+        with available() as connection:
             dialect = self._for(connection).dialect
             over = Session.objects.using(connection.alias).filter(expires__lte=now)
             if dialect.row_locks:
@@ -164,13 +161,13 @@ class DatabaseStorage(Storage):
 
     def count_expired(self, now: int) -> int:
         """See :class:`~frontdesk.storages.base.CountsExpired`."""
-        with _available() as connection:
+        with available() as connection:
             return Session.objects.using(connection.alias).filter(expires__lte=now).count()
 
     @contextmanager
     def live_rows(self) -> Iterator[QuerySet[Session]]:
         """See :class:`~frontdesk.storages.base.HasTable`."""
-        with _available() as connection:
+        with available() as connection:
             rows = Session.objects.using(connection.alias)
             yield rows.filter(ended=False, expires__gt=clock.now())
 
@@ -224,7 +221,7 @@ class DatabaseStorage(Storage):
                 self._readers[connection.alias, with_user] = reader
             row = reader.read(connection, digest)
         except FAULTS as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         if row is None:
             return None, UNCHANGED
         session = reader.session(row)
@@ -248,20 +245,6 @@ def _readable(rows: Iterable[Row]) -> Iterator[Record]:
         except UndecodableRecord as error:
             # One damaged record must not hide the others from their owner.
             logger.error("%s It is left out of the list.", error)
-
-
-@contextmanager
-def _available() -> Iterator[BaseDatabaseWrapper]:
-    """Give this thread's connection, and turn its faults into ours."""
-    try:
-        yield connection_for_sessions()
-    except FAULTS as error:
-        raise _unavailable(error) from error
-
-
-def _unavailable(error: Exception) -> StorageUnavailable:
-    hint = ". Has manage.py migrate been run?" if "no such table" in str(error) else ""
-    return StorageUnavailable(f"the database of the sessions: {error}{hint}")
 
 
 def _execute(connection: BaseDatabaseWrapper, statement: Statement) -> int:

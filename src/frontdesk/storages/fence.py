@@ -9,8 +9,8 @@ from asgiref.sync import sync_to_async
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
-from frontdesk.models import Front
-from frontdesk.storages.database import _available
+from frontdesk.models import Fence
+from frontdesk.storages.connection import available
 
 
 class Row(NamedTuple):
@@ -37,9 +37,9 @@ class DatabaseFence:
                 return None
             found = _read(row)
             if found is None:
-                mine = Front(name=self._name, generation=_new(), server=server)
+                mine = Fence(name=self._name, generation=_new(), server=server)
                 # Several may do so at once; whoever was first is right.
-                Front.objects.using(row.db).bulk_create([mine], ignore_conflicts=True)
+                Fence.objects.using(row.db).bulk_create([mine], ignore_conflicts=True)
                 found = _read(row)
             return found
 
@@ -54,8 +54,8 @@ class DatabaseFence:
 
         What has been committed before is in all copies that anybody will trust later.
         """
-        with _available() as connection:
-            row = Front.objects.using(connection.alias).filter(pk=self._name)
+        with available() as connection:
+            row = Fence.objects.using(connection.alias).filter(pk=self._name)
             found = _read(row)
             while found is not None and found.open:
                 row.filter(generation=found.generation).update(open=False)
@@ -72,10 +72,10 @@ class DatabaseFence:
             return new if closed.update(**new._asdict()) else None
 
     @contextmanager
-    def _row(self) -> Iterator[QuerySet[Front] | None]:
-        with _available() as connection:
+    def _row(self) -> Iterator[QuerySet[Fence] | None]:
+        with available() as connection:
             outside = not is_inside_transaction(connection)
-            yield Front.objects.using(connection.alias).filter(pk=self._name) if outside else None
+            yield Fence.objects.using(connection.alias).filter(pk=self._name) if outside else None
 
     async def _hop(self, verb: str, *args: Any) -> Any:
         return await sync_to_async(getattr(self, verb))(*args)
@@ -102,7 +102,7 @@ def is_inside_transaction(connection: BaseDatabaseWrapper) -> bool:
     return connection.in_atomic_block
 
 
-def _read(row: QuerySet[Front]) -> Row | None:
+def _read(row: QuerySet[Fence]) -> Row | None:
     found = row.values_list(*Row._fields).first()
     return None if found is None else Row(*found)
 

@@ -26,7 +26,8 @@ class OneRow:
             raise ValueError(f"One value is to be filtered by, not {len(params)}.")
         # It has a name: for Django's SQLite, which puts the parameters into the statement at each
         # execution, that is a tenth of the work that it is without.
-        self._sql = sql % "%(value)s"
+        self.sql = sql % "%(value)s"
+        """The statement, with the value as ``%(value)s``."""
         self.places = _places(compiler, compiler.klass_info)
         """Where the model's columns are in a row, by the names of its attributes."""
         self.related = [
@@ -45,7 +46,7 @@ class OneRow:
     def fetch(self, connection: BaseDatabaseWrapper, value: Any) -> Row | None:
         """Return the row for ``value``, which is as the driver takes it; ``None`` if there is none."""
         with connection.cursor() as cursor:
-            cursor.execute(self._sql, {"value": value})
+            cursor.execute(self.sql, {"value": value})
             found = cursor.fetchone()
         if found is None:
             return None

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import connections, router
+from django.db import router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from frontdesk.errors import UndecodableRecord
@@ -34,18 +34,18 @@ class Reader:
             sessions = sessions.select_related("user")
         # The others are what they seem, on every database.
         plain = [name for name in COLUMNS if name not in {"data", "user_id"}]
-        self._row = OneRow(sessions, plain=plain)
-        self._columns = itemgetter(*(self._row.places[name] for name in COLUMNS))
+        self.row = OneRow(sessions, plain=plain)
+        self._columns = itemgetter(*(self.row.places[name] for name in COLUMNS))
         self._user_names: list[str] = []
         if with_user:
-            (users,) = self._row.related
+            (users,) = self.row.related
             self._user_names = list(users)
             self._user_columns = itemgetter(*users.values())
             self._user_pk = users[self._users._meta.pk.attname]
 
     def read(self, connection: BaseDatabaseWrapper, digest: Digest) -> Row | None:
         """Return what the database has under ``digest``, for the two methods below."""
-        return self._row.fetch(connection, digest)
+        return self.row.fetch(connection, digest)
 
     def session(self, row: Row) -> Row:
         """Return the session of ``row``, as ``COLUMNS`` has it."""
@@ -81,9 +81,3 @@ def as_record(row: Row) -> Record:
         user_agent=user_agent,
         version=version,
     )
-
-
-def connection_for_sessions() -> BaseDatabaseWrapper:
-    """Return the connection of this thread. Reads too go where writes go: a replica may still show a
-    session that has ended."""
-    return connections[router.db_for_write(Session)]

@@ -6,7 +6,7 @@ the name of every copy, the server that holds them, and whether the fence is ope
 
 1. A process believes a copy if it has looked at the fence within the last second (``TRUSTED``), found it
    open and the server to be the one that is named there, and has made no new connection to the cache
-   since. The look costs a query and a question to the cache, once a second, not per request.
+   since. The look costs a query and a question to the cache, twice a second at most, not per request.
 2. Who has changed a session, and cannot make sure that no copy from before is left, closes the fence,
    and answers only when the rest of that second is over. Then every process has looked again, and goes
    to the database. While the fence stays closed, others who change something need not speak to the cache

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
-class Front(models.Model):
+class Fence(models.Model):
     """Whether the copies in a cache may be trusted; the rules are in ``storages/trust.py``."""
 
     name = models.CharField(_("name"), max_length=200, primary_key=True)
@@ -16,7 +16,7 @@ class Front(models.Model):
     server = models.CharField(_("server"), max_length=255, blank=True)
     open = models.BooleanField(_("open"), default=True)
 
-    objects: ClassVar[models.Manager["Front"]] = models.Manager()
+    objects: ClassVar[models.Manager["Fence"]] = models.Manager()
 
     class Meta:
         verbose_name = _("cache before the database")

@@ -1,0 +1,34 @@
+"""The connection to the database of the sessions, and what its faults mean."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import InterfaceError, InternalError, OperationalError, connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from frontdesk.errors import StorageUnavailable
+from frontdesk.models import Session
+
+FAULTS = (OperationalError, InterfaceError, InternalError)
+"""The last one is PostgreSQL's word for a server that has just become a replica."""
+
+
+def connection_for_sessions() -> BaseDatabaseWrapper:
+    """Return the connection of this thread. Reads too go where writes go: a replica may still show a
+    session that has ended."""
+    return connections[router.db_for_write(Session)]
+
+
+@contextmanager
+def available() -> Iterator[BaseDatabaseWrapper]:
+    """Give this thread's connection, and turn its faults into ours."""
+    try:
+        yield connection_for_sessions()
+    except FAULTS as error:
+        raise unavailable(error) from error
+
+
+def unavailable(error: Exception) -> StorageUnavailable:
+    """Return one of the ``FAULTS`` as one of ours."""
+    hint = ". Has manage.py migrate been run?" if "no such table" in str(error) else ""
+    return StorageUnavailable(f"the database of the sessions: {error}{hint}")
