@@ -95,7 +95,7 @@ def cluster() -> Iterator[House]:
         first = nodes.primaries[0]
         storage = places.in_redis(nodes.urls, TIMEOUT=TIMEOUT, CLUSTER=True)
         faults = {
-            "one hanging": frozen(first),
+            "one hangs": frozen(first),
             "failover": Fault(
                 before=nodes.replicated,
                 begin=first.kill,
@@ -257,7 +257,7 @@ HOUSES = {
     "sentinel": Entry("Redis, Sentinel", sentinel, *_REDIS),
     "cluster": Entry("Redis, Cluster", cluster, *_REDIS),
     "cached-database": Entry(
-        "PostgreSQL behind Redis", cached_database, ("redis", "postgresql"), _REDIS[1]
+        "PostgreSQL, cached", cached_database, ("redis", "postgresql"), _REDIS[1]
     ),
     "redis-cache": Entry("cache on Redis", redis_cache, *_REDIS),
     "memcached": Entry("cache on memcached", memcached, ("memcached",), ("memcached", "-V")),
