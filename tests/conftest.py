@@ -214,3 +214,13 @@ def cluster_place(cluster_house: Any) -> dict[str, object]:
     """The options of a Redis storage on the Cluster, over keys that nobody else has."""
     prefix = f"{secrets.token_hex(4)}:"
     return {"URL": cluster_house.urls, "CLUSTER": True, "PREFIX": prefix, "TIMEOUT": 20}
+
+
+@pytest.fixture
+def as_if_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the transaction of the test from a cache before the database, for which it is the world."""
+    monkeypatch.setattr("frontdesk.storages.fence.is_inside_transaction", lambda connection: False)
+    monkeypatch.setattr(
+        "frontdesk.storages.database.DatabaseStorage.after_commit",
+        lambda self, function: function(),
+    )

@@ -69,7 +69,7 @@ class Worker:
         if operation in {"neither", "user"}:
             return True
         if operation in LIMITS:
-            return self._storage().endswith("DatabaseStorage")
+            return self._storage().endswith(".DatabaseStorage")
         if operation in OF_A_USER:
             return getattr(self.ways, operation) is not None
         return bool(settings.MIDDLEWARE) and (operation != "purge" or self._keeps())

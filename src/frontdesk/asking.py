@@ -26,6 +26,7 @@ def asked(storage: Asked, verb: str, *args: Any) -> Flow[Any]:
         if not error.partial:
             storage.incident.failed(error, began)
         raise
+    storage.incident.answering = began
     if storage.incident.open:
         storage.incident.answered(began)
     return answer

@@ -5,14 +5,13 @@ is derived once, as long as that gives what Django's own method gives.
 """
 
 import hmac
-from functools import cache
+from functools import lru_cache
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.signals import setting_changed
 from django.utils.encoding import force_bytes
 
 SALT = "django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash"
@@ -22,33 +21,19 @@ djangos: Any = AbstractBaseUser._get_session_auth_hash  # type: ignore[attr-defi
 
 def auth_hash(user: Any) -> str:
     """Return ``user.get_session_auth_hash()``."""
-    model: Any = type(user)
-    key = _key() if _is_djangos(model) else None
-    if key:
+    model = type(user)
+    if (
+        model.get_session_auth_hash is AbstractBaseUser.get_session_auth_hash
+        and model._get_session_auth_hash is djangos
+        and (key := _key(settings.SECRET_KEY))
+    ):
         return hmac.digest(key, str(user.password).encode(), "sha256").hex()
     return user.get_session_auth_hash()  # type: ignore[no-any-return]
 
 
-@cache
-def _is_djangos(model: Any) -> bool:
-    """Whether users of this model have Django's own method."""
-    return (
-        model.get_session_auth_hash is AbstractBaseUser.get_session_auth_hash
-        and model._get_session_auth_hash is djangos
-    )
-
-
-@cache
-def _key() -> bytes | None:
+@lru_cache(maxsize=2)
+def _key(secret: str | bytes) -> bytes | None:
     """Return the key that Django derives (``salted_hmac``); ``None`` if this Django does otherwise."""
-    key = sha256(SALT.encode() + force_bytes(settings.SECRET_KEY)).digest()
+    key = sha256(SALT.encode() + force_bytes(secret)).digest()
     trial = SimpleNamespace(password=SALT)
     return key if hmac.digest(key, SALT.encode(), "sha256").hex() == djangos(trial) else None
-
-
-def _forget(*, setting: str, **_: Any) -> None:
-    if setting == "SECRET_KEY":
-        _key.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="frontdesk.authhash")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
-from django.core.handlers.wsgi import WSGIRequest
+from django.core.handlers.wsgi import WSGIRequest, get_str_from_wsgi
 from django.http import HttpRequest, parse_cookie
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control, patch_vary_headers
@@ -23,17 +23,24 @@ def finder_of_key(request: HttpRequest) -> Callable[[], str | None]:
     It holds what came and not the request, which will hold the session: whatever is in a cycle waits
     for the garbage collector, and for a small request that costs more than all else in here.
     """
-    if "COOKIES" in request.__dict__ or type(request) not in (WSGIRequest, ASGIRequest):
-        return partial(_key_among, request.COOKIES)
-    return partial(_key_in_header, request.META)  # which those two parse when they are first asked
+    kind = type(request)
+    if "COOKIES" in request.__dict__ or kind not in (WSGIRequest, ASGIRequest):
+        key = key_in(request)
+        return lambda: key
+    # These two parse their cookies when they are first asked. That may be after others have changed them.
+    return partial(_key_in_environ if kind is WSGIRequest else _key_in_header, request.META)
 
 
-def _key_among(cookies: Mapping[str, str]) -> str | None:
-    return cookies.get(settings.SESSION_COOKIE_NAME)
+def _key_in_environ(environ: dict[str, Any]) -> str | None:
+    return _key_in_text(get_str_from_wsgi(environ, "HTTP_COOKIE", ""))
 
 
 def _key_in_header(meta: Mapping[str, Any]) -> str | None:
-    return _key_among(parse_cookie(meta.get("HTTP_COOKIE", "")))
+    return _key_in_text(meta.get("HTTP_COOKIE", ""))
+
+
+def _key_in_text(text: str) -> str | None:
+    return parse_cookie(text).get(settings.SESSION_COOKIE_NAME)
 
 
 def hand_out(response: HttpResponseBase, key: str, max_age: int | None) -> None:

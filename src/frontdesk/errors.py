@@ -22,7 +22,8 @@ class StorageUnavailable(FrontdeskError):
     """The storage cannot answer now. The cause is chained as ``__cause__``."""
 
     partial = False
-    """Whether only one of several servers is away: the storage notes that itself, and the others answer."""
+    """Whether others may well be answered, as one of several servers is away, or one row is locked. Then
+    nobody else is kept from asking."""
 
 
 class Conflict(FrontdeskError):

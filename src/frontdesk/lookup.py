@@ -37,6 +37,8 @@ class UserByKey:
     def find(self, pk: Any) -> Any:
         """Return the user of this primary key, ``None`` if there is none; one query."""
         alias = router.db_for_read(user_model())
+        if not _can_be(pk, alias):
+            return None
         lookup = _lookups.get(alias)
         if lookup is None:
             lookup = _lookups[alias] = _Lookup(alias, pk)
@@ -45,6 +47,16 @@ class UserByKey:
     async def afind(self, pk: Any) -> Any:
         """See :meth:`find`."""
         return await sync_to_async(self.find)(pk)
+
+
+def _can_be(pk: Any, alias: str) -> bool:
+    """Whether the database could keep such a key; the ORM asks nothing for one that is too large."""
+    if not isinstance(pk, int):
+        return True
+    kind = user_model()._meta.pk.get_internal_type()
+    ops = connections[alias].ops
+    low, high = ops.integer_field_range(kind) if kind in ops.integer_field_ranges else (None, None)
+    return (low is None or low <= pk) and (high is None or pk <= high)
 
 
 user_by_key = UserByKey()

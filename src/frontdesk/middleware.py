@@ -15,6 +15,7 @@ from weakref import ref
 import django
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth import aget_user, get_user
 from django.contrib.auth import middleware as django_auth
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
@@ -114,8 +115,8 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
             super().process_request(request)
             return
         session.with_user = True
-        # Both hold the session, which is all they need. If they held the request, it would be in a
-        # cycle, and left to the garbage collector.
+        # If they held the request, it would be in a cycle, and left to the garbage collector. The session
+        # is for those who keep the user longer than the request.
         whose = ref(request)
         request.user = _LazyUser(partial(_user, session, whose))  # type: ignore[assignment]
         request.auser = partial(_auser, session, whose)  # type: ignore[assignment]
@@ -144,17 +145,27 @@ User = AbstractBaseUser | AnonymousUser
 
 def _user(session: Session, whose: "ref[HttpRequest]") -> User:
     request = whose()
-    kept: dict[str, Any] = {} if request is None else request.__dict__
+    if request is None:
+        return run(user_of(session)) or AnonymousUser()
+    kept = request.__dict__
     if "_cached_user" not in kept:  # Django's own name for it, which others know
-        kept["_cached_user"] = run(user_of(session)) or AnonymousUser()
+        found: Any = request.session  # somebody may have put another one there
+        known = run(user_of(found)) if isinstance(found, Session) else get_user(request)
+        kept["_cached_user"] = known or AnonymousUser()
     return cast(User, kept["_cached_user"])
 
 
 async def _auser(session: Session, whose: "ref[HttpRequest]") -> User:
     request = whose()
-    kept: dict[str, Any] = {} if request is None else request.__dict__
+    if request is None:
+        return await arun(user_of(session)) or AnonymousUser()
+    kept = request.__dict__
     if "_acached_user" not in kept:  # apart from the other, as login() and logout() replace but one
-        kept["_acached_user"] = await arun(user_of(session)) or AnonymousUser()
+        found: Any = request.session
+        known = (
+            await arun(user_of(found)) if isinstance(found, Session) else await aget_user(request)
+        )
+        kept["_acached_user"] = known or AnonymousUser()
         # What is known needs no second look, so async views may hand request.user to a template.
         kept.setdefault("_cached_user", kept["_acached_user"])
     return cast(User, kept["_acached_user"])

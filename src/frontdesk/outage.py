@@ -27,6 +27,9 @@ SLOW = 0.5
 """Seconds. Whoever fails faster, as a server that is not there, even seen from a busy machine, may be
 asked by every request."""
 
+LONGEST = 5.0
+"""Seconds that count of a wait, so that a storage is left alone for twice that at most."""
+
 
 class Incident:
     """Counts the failures between the first one and the next answer. Safe between threads.
@@ -40,6 +43,8 @@ class Incident:
     def __init__(self, what: tuple[str, str] = STORAGE) -> None:
         self._name, self._meaning = what
         self.open = False
+        self.answering = 0.0
+        """When somebody had asked who was answered (``time.monotonic()``), the last one to be known."""
         self._failures = 0
         self._began = 0.0
         self._pause = 0.0
@@ -89,9 +94,10 @@ class Incident:
             )
 
     def _leave_alone(self, now: float, asked: float) -> None:
-        waited = now - asked
+        waited = min(now - asked, LONGEST)
+        hangs = waited > SLOW and self.answering <= asked  # nobody who asked later was answered
         # Not the same for all processes, so that they do not all wait for it at the same time.
-        self._pause = waited * random.uniform(1, 2) if waited > SLOW else 0.0  # noqa: S311 (no secret)
+        self._pause = waited * random.uniform(1, 2) if hangs else 0.0  # noqa: S311 (no secret)
         self._next = now + self._pause
 
     def answered(self, asked: float | None = None) -> None:

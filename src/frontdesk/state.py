@@ -4,6 +4,7 @@ No I/O of its own: see :mod:`frontdesk.session` for the operations that read and
 """
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Self
@@ -27,6 +28,9 @@ from frontdesk.tokens import Digest
 from frontdesk.values import Serializer, serializer_class
 
 logger = logging.getLogger("frontdesk")
+
+_first_touch = threading.RLock()
+"""One for all, as hardly anybody ever waits for it, and each session would have to have its own made."""
 
 
 class SessionState(SessionBase):
@@ -81,19 +85,22 @@ class SessionState(SessionBase):
         return session
 
     def __getattr__(self, name: str) -> Any:
-        # What is missing is what __init__ would have set: this is the first touch.
-        find = self._find_key
-        if find is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self._find_key = None
-        set_before = self.__dict__.copy()
-        try:
-            self.__init__(find())  # type: ignore[misc]
-        except BaseException:
-            self._find_key = find  # the next touch meets the same fault, and is told the same
-            raise
-        self.__dict__.update(set_before)
-        return getattr(self, name)
+        # What is missing is what __init__ would have set: this is the first touch, if no other thread is
+        # in the midst of it.
+        with _first_touch:
+            find = self._find_key
+            if find is not None:
+                self._find_key = None
+                set_before = self.__dict__.copy()
+                try:
+                    self.__init__(find())  # type: ignore[misc]
+                except BaseException:
+                    self._find_key = (
+                        find  # the next touch meets the same fault, and is told the same
+                    )
+                    raise
+                self.__dict__.update(set_before)
+        return object.__getattribute__(self, name)
 
     @property
     def serializer(self) -> type[Serializer]:

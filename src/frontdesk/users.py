@@ -71,7 +71,11 @@ def is_ordinary(backend: type) -> bool:
     """
     manager: Any = user_model()._default_manager
     kinds: Any = (backend, type(manager), manager._queryset_class)
-    return _looks_up_plainly(*kinds)
+    return manager._db is None and _looks_up_plainly(*kinds)
+
+
+ASKED = ("get_queryset", "get", "filter", "using", "order_by")
+"""What a look-up asks of a manager."""
 
 
 @cache
@@ -79,6 +83,6 @@ def _looks_up_plainly(backend: Any, manager: Any, queryset: type) -> bool:
     return (
         getattr(backend, "get_user", None) is ModelBackend.get_user
         and getattr(backend, "aget_user", None) is ModelBackend.aget_user
-        and manager.get_queryset is Manager.get_queryset
+        and all(getattr(manager, name) is getattr(Manager, name) for name in ASKED)
         and queryset is QuerySet
     )

@@ -14,9 +14,6 @@ from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing import Clock
 from tests.requests.browsers import COLOURS
 from tests.requests.doubles import VERBS, ActingAs
-from tests.storages.conftest import as_if_committed
-
-__all__ = ["as_if_committed"]
 
 NATIVE = (RedisStorage, CachedDatabaseStorage)
 

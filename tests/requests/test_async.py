@@ -247,6 +247,9 @@ def test_an_async_method_is_one_line_that_drives_a_flow(name):
 
 SENDS = {
     "_asent": "sends a command; what to send, and what the reply means, is shared by both colours",
+    "asend": "sends commands, all the same",
+    "_atalk": "speaks with one server of a Cluster, over a connection of this event loop",
+    "_aconnect": "is redis-py's own hook in both colours",
     "aget": "makes the client of an event loop, which threads have no need of",
 }
 

@@ -179,7 +179,7 @@ def test_how_long_ago_is_said_in_the_readers_language_by_the_clock_of_sessions(c
     enter(user)
     clock.move(minutes=2)
     with translation.override("de"):
-        assert "2\xa0Minuten her" in chief.get(f"{LIST}?q=ada").text
+        assert "vor 2\xa0Minuten" in chief.get(f"{LIST}?q=ada").text
 
 
 def test_the_list_names_the_storage(chief):

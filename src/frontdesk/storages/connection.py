@@ -28,7 +28,15 @@ def available() -> Iterator[BaseDatabaseWrapper]:
         raise unavailable(error) from error
 
 
+ONE_STATEMENT = {"40001", "40P01", "55P03", "57014", 1205, 1213, 3024}
+"""What PostgreSQL (SQLSTATE) and MySQL (error number) say where the database is well, and one statement had
+to give way to another or took too long: deadlocks, locks, limits."""
+
+
 def unavailable(error: Exception) -> StorageUnavailable:
     """Return one of the ``FAULTS`` as one of ours."""
     hint = ". Has manage.py migrate been run?" if "no such table" in str(error) else ""
-    return StorageUnavailable(f"the database of the sessions: {error}{hint}")
+    found = StorageUnavailable(f"the database of the sessions: {error}{hint}")
+    code = getattr(error.__cause__, "sqlstate", None) or next(iter(error.args), None)
+    found.partial = code in ONE_STATEMENT or "is locked" in str(error)
+    return found

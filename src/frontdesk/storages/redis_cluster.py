@@ -149,15 +149,16 @@ class Cluster:
         self, step: Step, sent: Sent, address: Address, reply: Any, began: float
     ) -> tuple[Sent, Address] | None:
         """Return what to send instead, and where, if the server has refused ``sent`` without doing it."""
-        if not isinstance(reply, Exception):
+        if not isinstance(reply, Exception) or isinstance(reply, NoScriptError | AskError):
             incident = self._incidents.get(address)
             if incident is not None and incident.open:
                 incident.answered(began)
                 self._failed.pop(address, None)
+        if not isinstance(reply, Exception):
             return None
         if isinstance(reply, NoScriptError):
             return Sent(step.sent(whole=True), asking=sent.asking), address
-        if isinstance(reply, AskError):
+        if isinstance(reply, AskError):  # a MovedError is one, too
             there = (reply.host or address[0], reply.port)
             moved = isinstance(reply, MovedError)
             if moved:

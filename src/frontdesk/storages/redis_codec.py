@@ -131,8 +131,8 @@ def text(value: str) -> bytes:
 
 
 def shortened(idle: int) -> int:
-    """Return an idle limit in few digits: negative, if it is whole seconds."""
-    seconds, rest = divmod(idle, SECOND)
+    """Return an idle limit in few digits: negative, if it is whole seconds; 0 for one that is over."""
+    seconds, rest = divmod(max(idle, 0), SECOND)
     return idle if rest else -seconds
 
 

@@ -98,7 +98,8 @@ class Trust:
         self._resting_until = 0.0
         self._closed: tuple[str, float] = ("", 0.0)
         """The generation that was found closed last, and when that was first seen."""
-        self._doubtful = False
+        self._doubts = self._settled_doubts = 0
+        """How often a change was doubtful, and how many of these the fence has made good."""
         self._looking = False
         self._lock = threading.Lock()
 
@@ -200,7 +201,7 @@ class Trust:
         """
         for _ in range(TRIES):
             view = yield from self.view()
-            if view is None or self._doubtful:
+            if view is None or self._doubts != self._settled_doubts:
                 break
             try:
                 yield from cleared(view)
@@ -212,12 +213,13 @@ class Trust:
 
     def doubt(self) -> None:
         """Note that a change may have been made, and that nobody will know which: the answer was lost."""
-        self._doubtful = True
+        self._doubts += 1
 
     def fenced(self) -> Flow[None]:
         """Close the fence, if it is not, and wait until everybody knows."""
+        doubts = self._doubts  # one that comes from now on may be of a change that is not made yet
         generation = yield Call(self._fence, "shut", ())
-        self._doubtful = False
+        self._settled_doubts = doubts
         if generation is None:
             return
         self._view = None
