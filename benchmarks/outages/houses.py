@@ -121,7 +121,9 @@ def cached_database() -> Iterator[House]:
         storage = {"BACKEND": places.CACHED, "OPTIONS": {"REDIS": options}}
         # Whatever the cache forgets, nobody is signed out.
         harmless = {name: fault._replace(forgets=False) for name, fault in faults.items()}
-        yield House(places.settings(database, storage), harmless, TIMEOUT)
+        # A connection for each request, as Django advises under ASGI.
+        brief = database | {"CONN_MAX_AGE": 0}
+        yield House(places.settings(brief, storage), harmless, TIMEOUT)
 
 
 # --- memcached ----------------------------------------------------------------------------------

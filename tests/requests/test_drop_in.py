@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
 
@@ -15,9 +17,10 @@ from django.core.management import call_command
 from django.db.models import Manager
 from django.http import HttpResponse
 from django.middleware.csrf import get_token
-from django.test import override_settings
+from django.test import RequestFactory, override_settings
 
 from frontdesk.engine import SessionStore
+from frontdesk.middleware import SessionMiddleware
 from frontdesk.storages import get_storage
 from frontdesk.tokens import digest_of
 from tests.requests.browsers import cookie
@@ -348,6 +351,18 @@ class Filtered(UserManager):
         return super().get_queryset().exclude(username__in=self.hidden)
 
 
+class Softly(UserManager):
+    """A default manager whose own ``get`` knows of some users no more."""
+
+    gone: set[str] = set()
+
+    def get(self, *args, **kwargs):
+        found = super().get(*args, **kwargs)
+        if found.get_username() in self.gone:
+            raise User.DoesNotExist
+        return found
+
+
 HERE = "tests.requests.test_drop_in"
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 ALLOW_ALL = "django.contrib.auth.backends.AllowAllUsersModelBackend"
@@ -389,6 +404,70 @@ def test_a_default_manager_that_filters_users_is_honoured(browser, user, monkeyp
     assert browser.who() == "ada"
     monkeypatch.setattr(Filtered, "hidden", {"ada"})
     assert browser.who() == ""
+
+
+def test_a_default_managers_own_get_is_honoured(browser, user, storage_setting, monkeypatch):
+    manager = Softly()
+    manager.model = User
+    manager.auto_created = False
+    monkeypatch.setattr(User._meta, "default_manager", manager)
+    browser.do(sign_in)
+    assert browser.who() == "ada"
+    monkeypatch.setattr(Softly, "gone", {"ada"})
+    assert browser.who() == ""
+
+
+@pytest.mark.parametrize("user_id", [10**30, 2**63, -(2**70)])
+def test_a_user_id_that_no_database_can_keep_is_nobodys(browser, user, storage_setting, user_id):
+    def forge(request):
+        request.session["_auth_user_id"] = str(user_id)
+
+    browser.do(sign_in)
+    browser.do(forge)
+    assert browser.who() == ""
+
+
+def test_the_user_is_whose_session_is_on_the_request_when_somebody_asks(
+    new_browser, user, storage_setting
+):
+    """As in Django: middleware of a project's may put another session there."""
+    member, visitor = new_browser(), new_browser()
+    member.do(sign_in)
+
+    def look(request):
+        request.session = SessionStore(member.key)
+        return request.user.get_username()
+
+    async def alook(request):
+        request.session = SessionStore(member.key)
+        return (await request.auser()).get_username()
+
+    assert visitor.do(look).answer == visitor.do(alook).answer == "ada"
+
+
+@pytest.mark.parametrize("parsed", [False, True], ids=["not parsed yet", "parsed before"])
+def test_cookies_that_are_changed_later_do_not_count(user, parsed):
+    request = RequestFactory().get("/", headers={"cookie": f"sessionid={'a' * 32}"})
+    if parsed:
+        assert request.COOKIES
+    SessionMiddleware(lambda _: None).process_request(request)
+    request.COOKIES["sessionid"] = "b" * 32
+    assert request.session.session_key == "a" * 32
+
+
+def test_threads_that_touch_a_session_first_at_once_find_the_same(monkeypatch):
+    """It was half made for all but the first."""
+    request = RequestFactory().get("/", headers={"cookie": f"sessionid={'a' * 32}"})
+    SessionMiddleware(lambda _: None).process_request(request)
+
+    def slow(*args):
+        time.sleep(0.05)
+        return get_storage(*args)
+
+    monkeypatch.setattr("frontdesk.state.get_storage", slow)
+    with ThreadPoolExecutor(4) as threads:
+        found = threads.map(lambda _: request.session.session_key, range(4))
+        assert set(found) == {"a" * 32}
 
 
 def test_a_plain_manager_costs_no_statement_more(user):

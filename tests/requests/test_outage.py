@@ -17,6 +17,7 @@ from frontdesk.errors import StorageUnavailable
 from frontdesk.models import Session
 from frontdesk.outage import Incident
 from frontdesk.storages import get_storage
+from frontdesk.storages.connection import unavailable
 from tests.requests.browsers import cookie, directives
 from tests.requests.conftest import PASSWORD
 from tests.requests.site import step
@@ -485,6 +486,31 @@ def test_those_who_are_not_let_through_are_counted(hanging, flaky, member, recor
 
 
 # --- requests that overtake each other --------------------------------------------------------------------
+
+
+def test_a_slow_failure_of_one_while_others_are_answered_is_no_hang():
+    """One locked row kept everybody in a process from their sessions."""
+    incident = Incident()
+    incident.answering = time.monotonic() - 1
+    incident.failed(StorageUnavailable("slow"), time.monotonic() - 30)
+    incident.asks(time.monotonic())  # raises nothing
+
+
+def test_a_storage_that_hangs_for_long_is_not_left_alone_for_long():
+    incident, now = Incident(), time.monotonic()
+    incident.failed(StorageUnavailable("slow"), now - 3600)
+    with pytest.raises(StorageUnavailable):
+        incident.asks(now + 4)
+    incident.asks(now + 11)
+
+
+@pytest.mark.parametrize("error", [(1205, "Lock wait timeout"), ("database is locked",)])
+def test_a_row_that_is_locked_is_nobody_elses_outage(error):
+    assert unavailable(OperationalError(*error)).partial
+
+
+def test_a_database_that_is_away_is_everybodys_outage():
+    assert not unavailable(OperationalError(2003, "Can't connect")).partial
 
 
 def test_a_late_answer_is_not_the_end_of_an_outage(caplog):
