@@ -17,7 +17,8 @@ the name of every copy, the server that holds them, and whether the fence is ope
 
 No two machines' clocks are compared: each process measures its own seconds, on a clock that never jumps.
 A server that was restarted with older data, or replaced by its replica, is a different server, and can
-be reached over a new connection only (a primary that was demoted keeps its old ones: a limit, see the docs); so is one that is cut off from the others, as the row names one.
+be reached over a new connection only; so is one that is cut off from the others, as the row names one. (A
+primary that is demoted keeps its old connections: a limit, which the documentation names.)
 """
 
 import asyncio
