@@ -230,7 +230,10 @@ class Town:
             self.seconds.passed,
             tuple(sorted((key, repr(value)) for key, value in self.authority._slots.items())),
             tuple(
-                (t._view, t._resting_until, t._closed, t._doubtful, t._looking, t.incident.open)
+                (
+                    *(t._view, t._resting_until, t._closed, t._looking, t.incident.open),
+                    t._doubts != t._settled_doubts,
+                )
                 for t in (process.trust for process in processes)
             ),
         )
@@ -239,7 +242,8 @@ class Town:
         """Return what ``process`` would answer now, and leave everything as it is."""
         front, fence, trust = self.front, self.fence, process.trust
         kept = (dict(front.values), fence.row, fence.generations, self.seconds.passed, front.loads)
-        own = (trust._view, trust._resting_until, trust._closed, trust._doubtful)
+        own = (trust._view, trust._resting_until, trust._closed)
+        doubts = (trust._doubts, trust._settled_doubts)
         was, looking = marks.of, trust._looking
         marks.of = None
         was_open, failures = trust.incident.open, trust.incident._failures
@@ -247,7 +251,8 @@ class Town:
             return process.read(digest)
         finally:
             front.values, fence.row, fence.generations, self.seconds.passed, front.loads = kept
-            trust._view, trust._resting_until, trust._closed, trust._doubtful = own
+            trust._view, trust._resting_until, trust._closed = own
+            trust._doubts, trust._settled_doubts = doubts
             trust.incident.open, trust.incident._failures = was_open, failures
             trust._looking, marks.of = looking, was
 
