@@ -3,7 +3,8 @@
 from typing import Any, NamedTuple
 
 CACHES = "django.core.cache.backends"
-LOCMEM = {"BACKEND": f"{CACHES}.locmem.LocMemCache"}
+# Django's default of 300 entries would throw sessions out while they are still asked for.
+LOCMEM = {"BACKEND": f"{CACHES}.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
 STOCK_MIDDLEWARE = "django.contrib.sessions.middleware.SessionMiddleware"
 FRONTDESK_STORAGES = "frontdesk.storages"
 
