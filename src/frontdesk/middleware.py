@@ -184,8 +184,8 @@ def _requires_login(path: str) -> bool:
 
 
 class _LazyUser(SimpleLazyObject):  # type: ignore[type-arg]
-    """Django's, made without its detour through ``__setattr__``, which takes longer than all the rest
-    that a page costs which does not ask who is there."""
+    """Django's, made without its detour through ``__setattr__``, which would be most of what this
+    middleware costs a page that does not ask who is there."""
 
     def __init__(self, found: Callable[[], User]) -> None:
         self.__dict__.update(_setupfunc=found, _wrapped=empty)

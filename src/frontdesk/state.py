@@ -30,7 +30,7 @@ from frontdesk.values import Serializer, serializer_class
 logger = logging.getLogger("frontdesk")
 
 _first_touch = threading.RLock()
-"""One for all, as hardly anybody ever waits for it, and each session would have to have its own made."""
+"""One for all: hardly anybody ever waits for it, and one for each session would cost more than it saves."""
 
 
 class SessionState(SessionBase):
@@ -95,9 +95,8 @@ class SessionState(SessionBase):
                 try:
                     self.__init__(find())  # type: ignore[misc]
                 except BaseException:
-                    self._find_key = (
-                        find  # the next touch meets the same fault, and is told the same
-                    )
+                    # The next touch meets the same fault, and is told the same.
+                    self._find_key = find
                     raise
                 self.__dict__.update(set_before)
         return object.__getattribute__(self, name)

@@ -12,10 +12,10 @@ from tests import services
 def test_nobody_is_signed_out_on_the_way_here_and_back_under_traffic(engine, database):
     if database != "sqlite":
         services.require(database)
-    report = moved(engine, database, sessions=1000, seconds=1)
+    # More than a fast machine's traffic moves meanwhile, so that something is left to the commands.
+    report = moved(engine, database, sessions=2000, seconds=1)
     assert faults(report) == 0, report
     imported, exported = (said["moved"] for _, _, said in report if said)
-    # How many the traffic leaves to the commands depends on the speed of the machine.
-    assert imported
-    assert exported
+    assert imported > 100
+    assert exported > 100
     assert all(seen["requests"] for _, seen, _ in report)

@@ -6,7 +6,6 @@ The session itself never becomes a model instance, which would cost more than th
 from operator import itemgetter
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -17,7 +16,7 @@ from frontdesk.storages.record import UNCHANGED, Record
 from frontdesk.storages.sql import COLUMNS
 from frontdesk.storages.text import key_from_text, value_from_text
 from frontdesk.tokens import Digest
-from frontdesk.user_ids import owner_as_text
+from frontdesk.user_ids import owner_as_text, user_model
 
 EXPIRES, ENDED = COLUMNS.index("expires"), COLUMNS.index("ended")
 
@@ -27,7 +26,7 @@ class Reader:
 
     def __init__(self, alias: str, *, with_user: bool) -> None:
         self._alias = alias
-        self._users: Any = get_user_model()
+        self._users = user_model()
         with_user = with_user and router.db_for_write(self._users) == alias
         sessions = Session.objects.using(alias).filter(digest="digest")
         if with_user:
