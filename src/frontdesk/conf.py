@@ -5,7 +5,7 @@ was read is dropped when a test overrides a setting.
 """
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -210,6 +210,13 @@ def problems() -> list[str]:
             if wanted := setting.problem(value):
                 found.append(f"FRONTDESK[{setting.name!r}] should be {wanted}, not {value!r}.")
     return found
+
+
+def unknown_option(who: str, name: str, names: Sequence[str]) -> InvalidSetting:
+    """Return what to raise for an option of a storage that is none; it names the right one."""
+    near = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.6)
+    right = f"Did you mean {near[0]!r}?" if near else f"The options are: {', '.join(names)}."
+    return InvalidSetting(f"{who} has no option {name!r}. {right}")
 
 
 def unknown() -> list[tuple[str, str | None]]:

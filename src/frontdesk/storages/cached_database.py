@@ -1,6 +1,5 @@
 """Sessions in the database, with copies of them in a cache. The rules are in ``fronted`` and ``trust``."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -10,6 +9,7 @@ from django.core import checks
 from django.core.cache.backends.redis import RedisCache
 from django.db.models import QuerySet
 
+from frontdesk.conf import unknown_option
 from frontdesk.errors import InvalidSetting
 from frontdesk.models import Session
 from frontdesk.storages import front_redis
@@ -41,9 +41,7 @@ class CachedDatabaseStorage(FrontedStorage):
         **unknown: Any,
     ) -> None:
         for name in unknown:
-            raise InvalidSetting(
-                f"The cached database storage has no option {name!r}. {_nearest(name)}"
-            )
+            raise unknown_option("The cached database storage", name, OPTIONS)
         if (CACHE is None) == (REDIS is None):
             raise InvalidSetting(
                 "The cached database storage needs one of the options CACHE, an alias of "
@@ -99,8 +97,3 @@ def _cache(alias: str) -> Front:
 
 def _redis(options: str | Mapping[str, Any] | None) -> Front:
     return front_redis.RedisFront({"URL": options} if isinstance(options, str) else options or {})
-
-
-def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name.upper(), OPTIONS, n=1, cutoff=0.6)
-    return f"Did you mean {near[0]!r}?" if near else f"The options are: {', '.join(OPTIONS)}."

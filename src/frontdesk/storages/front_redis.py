@@ -11,8 +11,8 @@ from django.core.cache.backends.base import BaseCache
 from frontdesk.errors import InvalidSetting, StorageUnavailable
 from frontdesk.storages import redis_clients
 from frontdesk.storages.front import Front
-from frontdesk.storages.redis import RedisStorage
 from frontdesk.storages.redis_clients import Clients, Place
+from frontdesk.storages.redis_options import named
 
 if redis_clients.MISSING is None:
     from redis.exceptions import RedisError
@@ -36,15 +36,20 @@ class RedisFront(Front):
     native = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        storage = RedisStorage(**{"TIMEOUT": TIMEOUT, **options})
-        if options.get("CLUSTER"):
+        found = named({"TIMEOUT": TIMEOUT, **options}, "The Redis of the cached database storage")
+        if found.cluster:
             raise InvalidSetting(
                 "A Redis Cluster cannot stand before the database: the cached database storage takes one "
                 "server, or those behind SENTINEL."
             )
-        self._prefix: bytes = storage._commands.prefix
+        self._prefix = found.prefix.encode()
         self._counted = Counter()
-        self._clients = CountedClients(storage._clients._place, self._counted)
+        try:
+            self._clients = CountedClients(found.place, self._counted)
+        except (KeyError, ValueError, AttributeError) as error:
+            raise InvalidSetting(
+                f"The option REDIS of the cached database storage is not usable: {error!r}"
+            ) from error
 
     @property
     def links(self) -> int:

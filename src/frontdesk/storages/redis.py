@@ -4,24 +4,22 @@ On one server each verb is one script, see ``redis_scripts``; on a Cluster it is
 ``redis_cluster_verbs``.
 """
 
-import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from typing import Any
 
 from django.core import checks
 
 from frontdesk.errors import InvalidSetting, StorageUnavailable
-from frontdesk.storages import redis_checks, redis_clients
+from frontdesk.storages import redis_checks
 from frontdesk.storages.base import Storage
 from frontdesk.storages.record import Changes, Ended, Purged, Record
-from frontdesk.storages.redis_clients import Clients, Place
+from frontdesk.storages.redis_clients import Clients
 from frontdesk.storages.redis_cluster import Cluster
 from frontdesk.storages.redis_cluster_verbs import ClusterVerbs
 from frontdesk.storages.redis_commands import Commands
+from frontdesk.storages.redis_options import named
 from frontdesk.storages.redis_server import OneServer
 from frontdesk.tokens import Digest
-
-OPTIONS = ("URL", "CLUSTER", "SENTINEL", "PREFIX", "TIMEOUT", "POOL_SIZE", "CONNECTION")
 
 
 class RedisStorage(Storage):
@@ -33,72 +31,31 @@ class RedisStorage(Storage):
     waiting until one of the ``POOL_SIZE`` connections is free. ``CONNECTION`` is handed to redis-py's
     connections: ``username``, ``password``, ``ssl_ca_certs``, ...
 
-    Both colours are native: each event loop has connections of its own.
+    ``PREFIX`` begins all keys. Both colours are native: each event loop has connections of its own.
+    The defaults are in :mod:`frontdesk.storages.redis_options`.
     """
 
     thread_sensitive = False
 
-    def __init__(  # noqa: PLR0913 (options)
-        self,
-        *,
-        URL: str | Sequence[str] | None = None,  # noqa: N803
-        CLUSTER: bool = False,  # noqa: N803
-        SENTINEL: Mapping[str, Any] | None = None,  # noqa: N803
-        PREFIX: str = "frontdesk:",  # noqa: N803
-        TIMEOUT: float = 1.0,  # noqa: N803
-        POOL_SIZE: int = 50,  # noqa: N803
-        CONNECTION: Mapping[str, Any] | None = None,  # noqa: N803
-        **unknown: Any,
-    ) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__()
-        if redis_clients.MISSING is not None:
-            raise InvalidSetting(
-                "The Redis storage needs the package redis, which is not installed: "
-                "pip install 'django-frontdesk[redis]'."
-            ) from redis_clients.MISSING
-        for name in unknown:
-            raise InvalidSetting(f"The Redis storage has no option {name!r}. {_nearest(name)}")
-        if (URL is None) == (SENTINEL is None):
-            raise InvalidSetting(
-                "The Redis storage needs one of the options URL, for example "
-                '"redis://127.0.0.1:6379/0", and SENTINEL.'
-            )
-        for name, value in (("TIMEOUT", TIMEOUT), ("POOL_SIZE", POOL_SIZE)):
-            if not value > 0:
-                raise InvalidSetting(
-                    f"The option {name} of the Redis storage is to be more than 0."
-                )
-        if CLUSTER is not True and CLUSTER is not False:
-            raise InvalidSetting(
-                "The option CLUSTER of the Redis storage is True or False; its servers are named by URL."
-            )
-        if CLUSTER and SENTINEL is not None:
-            raise InvalidSetting(
-                "A Cluster has no sentinels: the Redis storage takes CLUSTER or SENTINEL, not both."
-            )
-        if not CLUSTER and not isinstance(URL, str | None):
-            raise InvalidSetting(
-                "The option URL of the Redis storage names several servers, which only a Cluster has: "
-                'add "CLUSTER": True, or name one.'
-            )
-        self._is_cluster = CLUSTER
-        urls = [URL] if isinstance(URL, str) else list(URL or ())
-        place = Place(None, SENTINEL, TIMEOUT, POOL_SIZE, CONNECTION or {})
+        self._named = named(options, "The Redis storage")
         try:
-            self._connect(urls, place, PREFIX)
+            self._connect()
         except (KeyError, ValueError, AttributeError) as error:
             raise InvalidSetting(
                 f"The options of the Redis storage are not usable: {error!r}"
             ) from error
 
-    def _connect(self, urls: Sequence[str], place: Place, prefix: str) -> None:
+    def _connect(self) -> None:
         self._servers: Cluster | OneServer
         self._commands: Any
-        if self._is_cluster:
+        urls, is_cluster, place, prefix = self._named
+        if is_cluster:
             self._servers = cluster = Cluster(urls, place)
             self._commands = ClusterVerbs(prefix, cluster)
         else:
-            self._clients = Clients(place._replace(url=urls[0] if urls else None))
+            self._clients = Clients(place)
             self._servers = OneServer(self._clients)
             self._commands = Commands(prefix)
         self._sent, self._asent = self._servers.send, self._servers.asend
@@ -166,11 +123,6 @@ class RedisStorage(Storage):
 
     def check(self) -> list[checks.CheckMessage]:
         try:
-            return redis_checks.of_servers(self._servers.infos(), cluster=self._is_cluster)
+            return redis_checks.of_servers(self._servers.infos(), cluster=self._named.cluster)
         except StorageUnavailable:
             return []  # a site can be checked, and built, where its server cannot be reached
-
-
-def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name.upper(), OPTIONS, n=1, cutoff=0.4)
-    return f"Did you mean {near[0]!r}?" if near else f"The options are: {', '.join(OPTIONS)}."
