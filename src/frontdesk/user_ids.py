@@ -57,6 +57,8 @@ def owner_as_text(key: Any) -> str | None:
 
 def key_of(user_id: str | None) -> Any:
     """Return the primary key that sessions name ``user_id``; ``None`` for what names none."""
+    if user_id is None:
+        return None
     try:
         key = user_model()._meta.pk.clean(user_id, None)
         # "0_1" and " 1" are numbers to Python, but nobody's key.

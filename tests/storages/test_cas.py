@@ -12,7 +12,7 @@ from django.db import OperationalError, connections
 from frontdesk import clock
 from frontdesk.errors import InvalidSetting, StorageUnavailable
 from frontdesk.storages.cache import CacheStorage
-from frontdesk.storages.cas import for_cache
+from frontdesk.storages.cas_known import for_cache
 from frontdesk.storages.record import Changes, Ended
 from frontdesk.testing.conformance.ground import a_record, fresh_digest
 from tests import services

@@ -11,7 +11,8 @@ from django.core.cache.backends.locmem import LocMemCache
 
 from frontdesk import clock
 from frontdesk.errors import InvalidSetting
-from frontdesk.storages.cas import CompareAndSet, for_cache
+from frontdesk.storages.cas import CompareAndSet
+from frontdesk.storages.cas_known import for_cache
 from frontdesk.storages.record import Purged
 from frontdesk.storages.slots import SlotStorage
 

@@ -15,7 +15,8 @@ from django.core.checks import CheckMessage
 
 from frontdesk.errors import InvalidSetting
 from frontdesk.storages.cache import check_limits
-from frontdesk.storages.cas import Overwriting, for_cache
+from frontdesk.storages.cas import Overwriting
+from frontdesk.storages.cas_known import for_cache
 
 PREFIX = "frontdesk:"
 

@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.constants import OnConflict
 
@@ -18,7 +17,7 @@ from frontdesk.models import Session
 from frontdesk.storages.record import UNCHANGED, Changes, Record
 from frontdesk.storages.text import key_as_text, value_as_text
 from frontdesk.tokens import Digest
-from frontdesk.user_ids import id_of_key
+from frontdesk.user_ids import key_of
 
 Statement = tuple[str, list[Any]]
 
@@ -83,7 +82,7 @@ class Sql:
                 "how to merge JSON there. Use PostgreSQL, SQLite, MariaDB or MySQL for sessions."
             ) from None
         self.table = connection.ops.quote_name(Session._meta.db_table)
-        self._user = Session._meta.get_field("user")
+        self._user = Session._meta.get_field("user").target_field
         self._connection = connection
         ignore = OnConflict.IGNORE
         places = [self.dialect.document if column == "data" else "%s" for column in COLUMNS]
@@ -99,16 +98,8 @@ class Sql:
 
     def user(self, user_id: str | None) -> Any:
         """Return ``user_id`` as the database keeps it; ``None`` for what can't be a user's key."""
-        if user_id is None:
-            return None
-        field = self._user.target_field
-        try:
-            key = field.clean(user_id, None)
-            # " 1" and "0_1" are numbers to Python, but nobody's key: login() would not have written them.
-            own = id_of_key(key) == user_id
-            return field.get_db_prep_value(key, self._connection) if own else None
-        except (ValueError, TypeError, ValidationError):
-            return None
+        key = key_of(user_id)
+        return None if key is None else self._user.get_db_prep_value(key, self._connection)
 
     def insert(self, record: Record) -> Statement:
         """Insert ``record`` unless its digest is taken."""
