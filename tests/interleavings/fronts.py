@@ -232,7 +232,7 @@ class Town:
             tuple(
                 (
                     *(t._view, t._resting_until, t._closed, t._looking, t.incident.open),
-                    t._doubts != t._settled_doubts,
+                    t.in_doubt,
                 )
                 for t in (process.trust for process in processes)
             ),

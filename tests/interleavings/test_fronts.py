@@ -8,17 +8,29 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from frontdesk import clock
-from frontdesk.drive import Call
+from frontdesk.drive import Call, run
 from frontdesk.storages import copies, trust
 from frontdesk.storages.fronted import FrontedStorage
 from frontdesk.storages.record import Record
 from frontdesk.storages.trust import FrontFailed, Trust
 from tests.interleavings import fronts
-from tests.interleavings.fronts import FAULTS, KEY, NEXT, Meeting, Town, explored
+from tests.interleavings.fronts import (
+    FAULTS,
+    KEY,
+    NEXT,
+    Meeting,
+    MemoryFence,
+    MemoryFront,
+    Seconds,
+    Town,
+    explored,
+)
 from tests.interleavings.test_every_order import COLOURS
 
 
@@ -383,3 +395,25 @@ def test_the_exploration_is_of_a_cache_that_is_used():
     town.authority.read = None
     assert isinstance(town.one.read(KEY), Record)
     assert isinstance(town.two.read(KEY), Record)
+
+
+class Doubted(MemoryFence):
+    """One during whose closing another change turns doubtful."""
+
+    trust: Any = None
+
+    def shut(self):
+        self.trust.doubt()
+        return super().shut()
+
+
+def test_a_doubt_that_comes_while_the_fence_is_closed_is_not_forgotten():
+    """Its change may be made later than the fence was closed."""
+    fence = Doubted()
+    doubter = fence.trust = Trust(MemoryFront(), fence, Seconds())
+    run(doubter.view())
+    run(doubter.fenced())
+    assert doubter.in_doubt
+    fence.trust = SimpleNamespace(doubt=lambda: None)
+    run(doubter.fenced())
+    assert not doubter.in_doubt

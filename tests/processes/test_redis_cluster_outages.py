@@ -19,6 +19,7 @@ from frontdesk.storages.record import Changes, Ended, Record
 from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing.conformance.ground import Caller, a_record, fresh_digest
 from tests.processes import redis_cluster
+from tests.processes.cancelling import cancelled
 
 pytestmark = [pytest.mark.needs("redis"), pytest.mark.slow, pytest.mark.shared]
 
@@ -119,6 +120,28 @@ def test_a_server_that_hangs_is_not_waited_for_by_every_request(cluster_house, c
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_server_that_has_forgotten_its_scripts_while_it_hung_takes_changes_again(
+    cluster_house, cluster_place, mode
+):
+    """It was let try, said that it knows no such script, and was then spared as one that hangs."""
+    do = Caller(RedisStorage(**{**cluster_place, "TIMEOUT": 2 * SLOW}), mode)
+    bad = cluster_house.primaries[0]
+    there = at(do, cluster_house, bad)
+    do("insert", there)
+    with bad.hanging():
+        assert isinstance(answered(do, "read", there.digest), StorageUnavailable)
+    bad.ask("SCRIPT", "FLUSH")
+    deadline = time.monotonic() + RECOVERY
+    while (
+        done := answered(do, "update", there.digest, Changes(last_seen=clock.now()))
+    ) is not True:
+        assert isinstance(done, StorageUnavailable)
+        assert time.monotonic() < deadline
+        bad.ask("SCRIPT", "FLUSH")  # nobody else is to teach it the script meanwhile
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
 def test_those_whose_server_answers_are_served_while_another_one_hangs(
     cluster_house, cluster_place, mode, caplog
 ):
@@ -170,18 +193,11 @@ def test_a_request_that_is_cancelled_leaves_its_answer_to_nobody(cluster_house, 
     async def work():
         for record in [*ours, two]:
             await storage.ainsert(record)
-        cancelled = 0
-        for wait in (0, 0.001, 0.01, 0.05, 0.1):
-            for verb in (storage.aof_user("7"), storage.aread(ours[0].digest)):
-                with bad.hanging():
-                    task = asyncio.create_task(verb)
-                    await asyncio.sleep(wait)
-                    task.cancel()
-                    await asyncio.sleep(0)
-                await asyncio.wait([task])
-                cancelled += task.cancelled()
-                assert await storage.aread(two.digest) == two
-        assert cancelled
+        await cancelled(bad, lambda: storage.aof_user("7"), somebody_else)
+        await cancelled(bad, lambda: storage.aread(ours[0].digest), somebody_else)
+
+    async def somebody_else():
+        assert await storage.aread(two.digest) == two
 
     asyncio.run(work())
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib import auth, messages
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Permission, User, UserManager
@@ -19,6 +20,7 @@ from django.http import HttpResponse
 from django.middleware.csrf import get_token
 from django.test import RequestFactory, override_settings
 
+from frontdesk.authhash import auth_hash
 from frontdesk.engine import SessionStore
 from frontdesk.middleware import SessionMiddleware
 from frontdesk.storages import get_storage
@@ -468,6 +470,17 @@ def test_threads_that_touch_a_session_first_at_once_find_the_same(monkeypatch):
     with ThreadPoolExecutor(4) as threads:
         found = threads.map(lambda _: request.session.session_key, range(4))
         assert set(found) == {"a" * 32}
+
+
+@pytest.mark.parametrize("secret", ["another", b"another as bytes"])
+def test_the_hash_of_a_session_is_what_django_makes_it(user, monkeypatch, secret):
+    assert auth_hash(user) == user.get_session_auth_hash()
+    before = auth_hash(user)
+    # By no signal: a settings object may look its secret up elsewhere each time.
+    monkeypatch.setattr(django_settings, "SECRET_KEY", secret)
+    assert auth_hash(user) == user.get_session_auth_hash() != before
+    monkeypatch.setattr(User, "get_session_auth_hash", lambda self: "the project's own")
+    assert auth_hash(user) == "the project's own"
 
 
 def test_a_plain_manager_costs_no_statement_more(user):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from frontdesk.testing.conformance.ground import Caller
 from tests.storages import places
 
 
@@ -11,3 +12,9 @@ def cache_table(django_db_setup, django_db_blocker) -> str:
     with django_db_blocker.unblock():
         places.create_cache_tables()
     return places.TABLE
+
+
+@pytest.fixture(params=["sync", "async"])
+def do(request, storage) -> Caller:
+    """What calls a verb of the module's own ``storage``, in either colour."""
+    return Caller(storage, request.param)

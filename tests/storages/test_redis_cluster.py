@@ -29,11 +29,6 @@ def storage(cluster_place):
     return RedisStorage(**cluster_place)
 
 
-@pytest.fixture(params=["sync", "async"])
-def do(request, storage):
-    return Caller(storage, request.param)
-
-
 @pytest.fixture
 def raw(cluster_house):
     """A client that finds each key, by redis-py's own way."""

@@ -202,7 +202,7 @@ class Trust:
         """
         for _ in range(TRIES):
             view = yield from self.view()
-            if view is None or self._doubts != self._settled_doubts:
+            if view is None or self.in_doubt:
                 break
             try:
                 yield from cleared(view)
@@ -211,6 +211,11 @@ class Trust:
             if self.holds(view):  # no other generation can have begun
                 return
         yield from self.fenced()
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether there is a doubtful change that no closing of the fence has made good."""
+        return self._doubts != self._settled_doubts
 
     def doubt(self) -> None:
         """Note that a change may have been made, and that nobody will know which: the answer was lost."""
