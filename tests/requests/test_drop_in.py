@@ -23,6 +23,7 @@ from django.test import RequestFactory, override_settings
 from frontdesk.authhash import auth_hash
 from frontdesk.engine import SessionStore
 from frontdesk.middleware import SessionMiddleware
+from frontdesk.policy import Standing
 from frontdesk.storages import get_storage
 from frontdesk.tokens import digest_of
 from tests.requests.browsers import cookie
@@ -468,8 +469,8 @@ def test_threads_that_touch_a_session_first_at_once_find_the_same(monkeypatch):
 
     monkeypatch.setattr("frontdesk.state.get_storage", slow)
     with ThreadPoolExecutor(4) as threads:
-        found = threads.map(lambda _: request.session.session_key, range(4))
-        assert set(found) == {"a" * 32}
+        found = threads.map(lambda _: request.session.standing, range(4))
+        assert set(found) == {Standing.UNREAD}
 
 
 @pytest.mark.parametrize("secret", ["another", b"another as bytes"])
