@@ -19,7 +19,7 @@ class Limits:
     @property
     def statement(self) -> str:
         """Return the statement, as Django's cursor takes it."""
-        return str(self._row.sql)
+        return str(self._row.select.for_cursor)
 
     @cached_property
     def as_driver(self) -> str:

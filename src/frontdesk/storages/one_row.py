@@ -10,7 +10,8 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
-Row = Sequence[Any]
+from frontdesk.storages.direct import Row, one_row
+from frontdesk.storages.select import Select
 
 
 class OneRow:
@@ -24,10 +25,7 @@ class OneRow:
         sql, params = compiler.as_sql()
         if len(params) != 1:
             raise ValueError(f"One value is to be filtered by, not {len(params)}.")
-        # It has a name: for Django's SQLite, which puts the parameters into the statement at each
-        # execution, that is a tenth of the work that it is without.
-        self.sql = sql % "%(value)s"
-        """The statement, with the value as ``%(value)s``."""
+        self.select = Select(sql)
         self.places = _places(compiler, compiler.klass_info)
         """Where the model's columns are in a row, by the names of its attributes."""
         self.related = [
@@ -45,9 +43,7 @@ class OneRow:
 
     def fetch(self, connection: BaseDatabaseWrapper, value: Any) -> Row | None:
         """Return the row for ``value``, which is as the driver takes it; ``None`` if there is none."""
-        with connection.cursor() as cursor:
-            cursor.execute(self.sql, {"value": value})
-            found = cursor.fetchone()
+        found = one_row(connection, self.select, value)
         if found is None:
             return None
         row = list(found)

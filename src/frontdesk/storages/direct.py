@@ -1,0 +1,88 @@
+"""The way of a SELECT past Django's cursor, to the database's driver, where nobody watches that cursor.
+
+Of the time that a page takes to find out who is asking, most would go into Django's cursor and not into the
+database. It is there for those who watch and change what is executed. Wherever it could be of use to
+anybody, in a test that counts queries, with DEBUG, with a tool that traces them, with a database backend or
+a driver that is not the usual one, the statement goes through it as any other.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Final
+
+from django.db.backends import utils
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from frontdesk.storages import libpq
+from frontdesk.storages.select import Select
+
+Row = Sequence[Any]
+
+UNFIT: Final = libpq.UNFIT
+
+
+def one_row(connection: BaseDatabaseWrapper, select: Select, value: Any) -> Row | None:
+    """Return the row for ``value``, which is as the driver takes it; ``None`` if there is none.
+
+    ``connection`` is the one of this thread. Raises what Django's cursor raises.
+    """
+    driver = _driver_of(type(connection))
+    if driver is not None and not _is_watched(connection):
+        if connection.health_check_enabled:
+            connection.close_if_health_check_failed()
+        connection.ensure_connection()
+        try:
+            found = driver(connection, select, value)
+        except connection.Database.Error:
+            with connection.wrap_database_errors:
+                raise
+        if found is not UNFIT:
+            return found
+    with connection.cursor() as cursor:
+        cursor.execute(select.for_cursor, {"value": value})
+        return cursor.fetchone()
+
+
+_djangos: Any = utils.CursorWrapper.execute
+if _djangos.__code__.co_filename != utils.__file__:  # a tool was here first
+    _djangos = None
+
+
+def _is_watched(connection: BaseDatabaseWrapper) -> bool:
+    """Whether anybody would miss a statement that does not go through the cursor."""
+    return bool(
+        connection.queries_logged
+        or connection.execute_wrappers
+        or connection.needs_rollback  # what the cursor has to say of that is well said
+        or "cursor" in connection.__dict__  # somebody has put another one there
+        or utils.CursorWrapper.execute is not _djangos
+    )
+
+
+WAYS_TO_A_CURSOR = ("cursor", "_cursor", "_prepare_cursor", "create_cursor", "make_cursor")
+
+Driver = Callable[[BaseDatabaseWrapper, Select, Any], Any]
+
+
+@cache
+def _driver_of(kind: type[BaseDatabaseWrapper]) -> Driver | None:
+    """Return what executes statements for a kind of connection; ``None`` if a cursor of its own does."""
+    djangos = all(
+        getattr(kind, name).__module__.startswith("django.db.backends.") for name in WAYS_TO_A_CURSOR
+    )
+    return _DRIVERS.get(kind.vendor) if djangos else None
+
+
+def _sqlite(connection: BaseDatabaseWrapper, select: Select, value: Any) -> Any:
+    raw: Any = connection.connection
+    if type(raw) is not sqlite3.Connection or raw.row_factory is not None:
+        return UNFIT
+    cursor = raw.execute(select.for_sqlite, (value,))
+    try:
+        return cursor.fetchone()
+    finally:
+        cursor.close()  # a statement that is not at its end holds a lock
+
+
+_DRIVERS: dict[str, Driver] = {"sqlite": _sqlite, "postgresql": libpq.one_row}
