@@ -26,7 +26,8 @@ class ArrivingSession(SessionState):
 
     def _ask(self, verb: str, *args: Any) -> Flow[Any]:
         """Call a verb of the storage, and note if it cannot answer."""
-        return self._noting(asked(self.storage, verb, *args))
+        self.unavailable = None
+        return asked(self.storage, verb, *args, by=self)
 
     def _noting(self, flow: Flow[Any]) -> Flow[Any]:
         self.unavailable = None
@@ -37,18 +38,25 @@ class ArrivingSession(SessionState):
             raise
 
     def _read(self, digest: Digest) -> Flow[Record | Ended | None]:
+        # Which flow it is, is decided without one: each has its price, and this is in every request.
         if self.with_user and self.storage.reads_user:
-            found, self.user = yield from self._ask("read_with_user", digest)
-            return found  # type: ignore[no-any-return]
-        return (yield from self._ask("read", digest))  # type: ignore[no-any-return]
+            return self._read_with_user(digest)
+        return self._ask("read", digest)
+
+    def _read_with_user(self, digest: Digest) -> Flow[Record | Ended | None]:
+        found, self.user = yield from self._ask("read_with_user", digest)
+        return found  # type: ignore[no-any-return]
 
     def _read_or_move(self, digest: Digest) -> Flow[Record | Ended | None]:
         """Read the record of the key that came, and let it move in if it has not."""
-        found = yield from self._read(digest)
         if self.old_place is None:
-            return found
+            return self._read(digest)
+        return self._read_or_arrived(self.old_place, digest)
+
+    def _read_or_arrived(self, place: StockPlace, digest: Digest) -> Flow[Record | Ended | None]:
+        found = yield from self._read(digest)
         if found is None:
-            found = yield from self._arrived(self.old_place, digest)
+            found = yield from self._arrived(place, digest)
         return seen_through(found)
 
     def _arrived(self, place: StockPlace, digest: Digest) -> Flow[Record | Ended | None]:

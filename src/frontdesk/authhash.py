@@ -4,7 +4,6 @@ Django computes it at each request, and derives the key for that from ``SECRET_K
 is derived once, as long as that gives what Django's own method gives.
 """
 
-import hmac
 from functools import lru_cache
 from hashlib import sha256
 from types import SimpleNamespace
@@ -27,13 +26,31 @@ def auth_hash(user: Any) -> str:
         and model._get_session_auth_hash is djangos
         and (key := _key(settings.SECRET_KEY))
     ):
-        return hmac.digest(key, str(user.password).encode(), "sha256").hex()
+        return key.hash_of(user.password)
     return user.get_session_auth_hash()  # type: ignore[no-any-return]
 
 
+class _Key:
+    """HMAC-SHA256 with one key (RFC 2104), of which all that depends on the key alone is done once.
+
+    That halves it, and it is the dearest single step of a request after the database's.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(64, b"\0")
+        self._inner = sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def hash_of(self, password: object) -> str:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(str(password).encode())
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+
 @lru_cache(maxsize=2)
-def _key(secret: str | bytes) -> bytes | None:
+def _key(secret: str | bytes) -> _Key | None:
     """Return the key that Django derives (``salted_hmac``); ``None`` if this Django does otherwise."""
-    key = sha256(SALT.encode() + force_bytes(secret)).digest()
+    key = _Key(sha256(SALT.encode() + force_bytes(secret)).digest())
     trial = SimpleNamespace(password=SALT)
-    return key if hmac.digest(key, SALT.encode(), "sha256").hex() == djangos(trial) else None
+    return key if key.hash_of(trial.password) == djangos(trial) else None

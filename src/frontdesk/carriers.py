@@ -76,16 +76,23 @@ def take_back(response: HttpResponseBase) -> None:
 
 def depends_on_cookie(response: HttpResponseBase) -> None:
     """Tell caches that another visitor may get another page."""
-    if response.has_header("Vary"):
+    if not _added(response, "Vary", "Cookie"):  # what the other would write, without its parsing
         patch_vary_headers(response, ("Cookie",))
-    else:
-        response.headers["Vary"] = "Cookie"  # what the other would write, without its parsing
 
 
 def is_personal(response: HttpResponseBase) -> None:
     """Keep a signed-in person's page out of shared caches, unless the view said what it wants."""
-    if not response.has_header("Cache-Control"):
-        response.headers["Cache-Control"] = "private"
+    _added(response, "Cache-Control", "private")
+
+
+def _added(response: HttpResponseBase, name: str, value: str) -> bool:
+    """Set a header unless there is one of that name; return whether it says ``value`` now."""
+    # The two headers of a page take a dozen calls by the methods of Django's headers.
+    store: dict[str, tuple[str, str]] | None = getattr(response.headers, "_store", None)
+    if store is None:
+        response.headers.setdefault(name, value)
+        return response.headers[name] == value
+    return store.setdefault(name.lower(), (name, value)) == (name, value)
 
 
 def _keep_out_of_shared_caches(response: HttpResponseBase) -> None:

@@ -30,7 +30,7 @@ from frontdesk import carriers, clock, policy
 from frontdesk.conf import options
 from frontdesk.drive import Flow, arun, run
 from frontdesk.errors import StorageUnavailable
-from frontdesk.policy import Closing, Outcome
+from frontdesk.policy import Closing, Outcome, Standing
 from frontdesk.session import Session
 from frontdesk.unavailable import unavailable
 from frontdesk.users import user_of
@@ -46,7 +46,7 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
             return self.__acall__(request)
         self.process_request(request)
         try:
-            response = cast(HttpResponseBase, self.get_response(request))
+            response: Any = self.get_response(request)
         except StorageUnavailable as error:
             return unavailable(error)
         return self.process_response(request, response)
@@ -60,7 +60,7 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         session: Any = request.session
         if not isinstance(session, Session):
             return await sync_to_async(self.process_response)(request, response)
-        if _is_left_alone(session):
+        if _is_left_alone(session, response):
             return response
         return await arun(_closed(request, session, response))
 
@@ -80,7 +80,7 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         session = getattr(request, "session", None)
         if not isinstance(session, Session):  # an engine of Django's, or a test's dictionary
             return super().process_response(request, cast(HttpResponse, response))
-        if _is_left_alone(session):
+        if _is_left_alone(session, response):
             return response
         return run(_closed(request, session, response))
 
@@ -118,7 +118,11 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
         # If they held the request, it would be in a cycle, and left to the garbage collector. The session
         # is for those who keep the user longer than the request.
         whose = ref(request)
-        request.user = _LazyUser(partial(_user, session, whose))  # type: ignore[assignment]
+        # Django's lazy object, made without its detour through __setattr__, which would be most of what
+        # this costs a page that does not ask who is there.
+        lazy: Any = _LazyUser.__new__(_LazyUser)
+        _set(lazy, "_setupfunc", partial(_user, session, whose))
+        request.user = lazy
         request.auser = partial(_auser, session, whose)  # type: ignore[assignment]
 
     def _guard(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponseBase | None:
@@ -152,7 +156,7 @@ def _user(session: Session, whose: "ref[HttpRequest]") -> User:
         found: Any = request.session  # somebody may have put another one there
         known = run(user_of(found)) if isinstance(found, Session) else get_user(request)
         kept["_cached_user"] = known or AnonymousUser()
-    return cast(User, kept["_cached_user"])
+    return kept["_cached_user"]  # type: ignore[no-any-return]
 
 
 async def _auser(session: Session, whose: "ref[HttpRequest]") -> User:
@@ -168,7 +172,7 @@ async def _auser(session: Session, whose: "ref[HttpRequest]") -> User:
         kept["_acached_user"] = known or AnonymousUser()
         # What is known needs no second look, so async views may hand request.user to a template.
         kept.setdefault("_cached_user", kept["_acached_user"])
-    return cast(User, kept["_acached_user"])
+    return kept["_acached_user"]  # type: ignore[no-any-return]
 
 
 def _is_guarded(view: Any) -> bool:
@@ -184,16 +188,29 @@ def _requires_login(path: str) -> bool:
 
 
 class _LazyUser(SimpleLazyObject):  # type: ignore[type-arg]
-    """Django's, made without its detour through ``__setattr__``, which would be most of what this
-    middleware costs a page that does not ask who is there."""
-
-    def __init__(self, found: Callable[[], User]) -> None:
-        self.__dict__.update(_setupfunc=found, _wrapped=empty)
+    _wrapped = empty
 
 
-def _is_left_alone(session: Session) -> bool:
-    """Whether there is nothing to close."""
-    return session.is_untouched and not settings.SESSION_SAVE_EVERY_REQUEST
+_set = object.__setattr__
+
+
+def _is_left_alone(session: Session, response: HttpResponseBase) -> bool:
+    """Whether nothing is to be done to the session, as after most requests; no flow is needed for that."""
+    if settings.SESSION_SAVE_EVERY_REQUEST or session.modified:
+        return False
+    if session.find_key is not None and not session.accessed:
+        return True
+    record = session.record
+    if (
+        record is None
+        or session.standing is not Standing.LIVE
+        or session.unavailable
+        or response.status_code >= 400
+        or policy.touch_is_due(record, options(), clock.now())
+    ):
+        return False
+    _told_to_caches(session, response)
+    return True
 
 
 def _closed(

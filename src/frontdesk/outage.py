@@ -1,6 +1,7 @@
 """An outage is one incident, and is logged as one, however many requests it hits."""
 
 import logging
+import math
 import random
 import threading
 import time
@@ -43,7 +44,7 @@ class Incident:
     def __init__(self, what: tuple[str, str] = STORAGE) -> None:
         self._name, self._meaning = what
         self.open = False
-        self.answering = 0.0
+        self.answering = -math.inf
         """When somebody had asked who was answered (``time.monotonic()``), the last one to be known."""
         self._failures = 0
         self._began = 0.0

@@ -44,7 +44,7 @@ def is_alive(record: Record, options: Options, now: int) -> bool:
     A storage has already applied the limits that the record was written with; this applies an absolute
     limit that was lowered since, at once.
     """
-    if record.expires <= now:
+    if record.last_seen + record.idle <= now or record.deadline <= now:
         return False
     limit = options.absolute_timeout
     return limit is None or began(record) + limit > now

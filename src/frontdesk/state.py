@@ -6,6 +6,7 @@ No I/O of its own: see :mod:`frontdesk.session` for the operations that read and
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -26,6 +27,9 @@ from frontdesk.storages.base import LEFT_BEHIND
 from frontdesk.storages.record import UNCHANGED, Changes, Record
 from frontdesk.tokens import Digest
 from frontdesk.values import Serializer, serializer_class
+
+SHORTEST_KEY = 8
+"""Characters, as in Django's ``_validate_session_key``; one that is well-formed has more."""
 
 logger = logging.getLogger("frontdesk")
 
@@ -62,8 +66,15 @@ class SessionState(SessionBase):
     _rotated = False
     _waiting: Sequence[Callable[[], None]] = ()
     """Who is to be called when the sign-in that is under way is stored."""
-    _find_key: Callable[[], str | None] | None = None
-    """What finds the key that came with a request, until somebody touches the session."""
+    find_key: Callable[[], str | None] | None = None
+    """What finds the key that came with a request, until somebody wants anything of the session."""
+
+    def _keep_key(self, key: str | None) -> None:
+        self._key = key if key and len(key) >= SHORTEST_KEY else None
+
+    # Django's two, whose getter is no Python function here, as they are asked several times in a request.
+    session_key = property(attrgetter("_key"))
+    _session_key = property(attrgetter("_key"), _keep_key)
 
     def __init__(self, session_key: str | None = None) -> None:
         # Not Django's __init__: all that it sets besides is on this class, or worked out once.
@@ -80,7 +91,7 @@ class SessionState(SessionBase):
         """Return the session of the key that ``request`` brings. Nothing is made of it before its first
         touch, as most pages of most sites never touch it."""
         session = cls.__new__(cls)
-        session._find_key = carriers.finder_of_key(request)
+        session.find_key = carriers.finder_of_key(request)
         session.meta = request.META
         return session
 
@@ -88,15 +99,15 @@ class SessionState(SessionBase):
         # What is missing is what __init__ would have set: this is the first touch, if no other thread is
         # in the midst of it.
         with _first_touch:
-            find = self._find_key
+            find = self.find_key
             if find is not None:
-                self._find_key = None
+                self.find_key = None
                 set_before = self.__dict__.copy()
                 try:
                     self.__init__(find())  # type: ignore[misc]
                 except BaseException:
                     # The next touch meets the same fault, and is told the same.
-                    self._find_key = find
+                    self.find_key = find
                     raise
                 self.__dict__.update(set_before)
         return object.__getattribute__(self, name)
@@ -105,11 +116,6 @@ class SessionState(SessionBase):
     def serializer(self) -> type[Serializer]:
         """What ``SESSION_SERIALIZER`` names."""
         return serializer_class()
-
-    @property
-    def is_untouched(self) -> bool:
-        """Whether nobody has wanted anything of this session yet."""
-        return self._find_key is not None and not (self.accessed or self.modified)
 
     # Django's dictionary, with the few places where it must tell us something.
 
@@ -209,7 +215,7 @@ class SessionState(SessionBase):
         """Note what the storage holds."""
         self.record = record
         self.standing = Standing.LIVE
-        self._stored = dict(record.values)
+        self._stored = record.values
 
     def _settle(self, record: Record) -> None:
         """Note what the storage holds, after a write that left nothing to be written."""

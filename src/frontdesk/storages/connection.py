@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import InterfaceError, InternalError, OperationalError, connections, router
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connections,
+    router,
+)
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from frontdesk.errors import StorageUnavailable
@@ -16,7 +23,8 @@ FAULTS = (OperationalError, InterfaceError, InternalError)
 def connection_for_sessions() -> BaseDatabaseWrapper:
     """Return the connection of this thread. Reads too go where writes go: a replica may still show a
     session that has ended."""
-    return connections[router.db_for_write(Session)]
+    # A project without routers, as most are, need not be asked what they say.
+    return connections[router.db_for_write(Session) if router.routers else DEFAULT_DB_ALIAS]
 
 
 @contextmanager

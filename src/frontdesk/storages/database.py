@@ -15,7 +15,7 @@ from frontdesk.errors import Conflict, InvalidSetting, UndecodableRecord
 from frontdesk.models import Session
 from frontdesk.storages.base import LEFT_BEHIND, Storage
 from frontdesk.storages.connection import FAULTS, available, connection_for_sessions, unavailable
-from frontdesk.storages.one_row import Row
+from frontdesk.storages.direct import Row
 from frontdesk.storages.reading import (
     ENDED,
     EXPIRES,
@@ -219,7 +219,7 @@ class DatabaseStorage(Storage):
             if reader is None:
                 reader = Reader(connection.alias, with_user=with_user)
                 self._readers[connection.alias, with_user] = reader
-            row = reader.read(connection, digest)
+            row = reader.row.fetch(connection, digest)
         except FAULTS as error:
             raise unavailable(error) from error
         if row is None:

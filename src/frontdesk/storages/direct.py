@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Final
 
+from django.conf import settings
 from django.db.backends import utils
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -22,12 +23,13 @@ Row = Sequence[Any]
 UNFIT: Final = libpq.UNFIT
 
 
-def one_row(connection: BaseDatabaseWrapper, select: Select, value: Any) -> Row | None:
+def one_row(connection: Any, select: Select, value: Any) -> Row | None:
     """Return the row for ``value``, which is as the driver takes it; ``None`` if there is none.
 
-    ``connection`` is the one of this thread. Raises what Django's cursor raises.
+    ``connection`` is a ``BaseDatabaseWrapper``, the one of this thread. Raises what Django's cursor raises.
     """
-    driver = _driver_of(type(connection))
+    kind: Any = type(connection)
+    driver = _driver_of(kind)
     if driver is not None and not _is_watched(connection):
         if connection.health_check_enabled:
             connection.close_if_health_check_failed()
@@ -38,10 +40,10 @@ def one_row(connection: BaseDatabaseWrapper, select: Select, value: Any) -> Row 
             with connection.wrap_database_errors:
                 raise
         if found is not UNFIT:
-            return found
+            return found  # type: ignore[no-any-return]
     with connection.cursor() as cursor:
         cursor.execute(select.for_cursor, {"value": value})
-        return cursor.fetchone()
+        return cursor.fetchone()  # type: ignore[no-any-return]
 
 
 _djangos: Any = utils.CursorWrapper.execute
@@ -52,12 +54,20 @@ if _djangos.__code__.co_filename != utils.__file__:  # a tool was here first
 def _is_watched(connection: BaseDatabaseWrapper) -> bool:
     """Whether anybody would miss a statement that does not go through the cursor."""
     return bool(
-        connection.queries_logged
+        connection.force_debug_cursor
+        or settings.DEBUG
         or connection.execute_wrappers
         or connection.needs_rollback  # what the cursor has to say of that is well said
-        or "cursor" in connection.__dict__  # somebody has put another one there
+        or _has_another_cursor(connection)
         or utils.CursorWrapper.execute is not _djangos
     )
+
+
+def _has_another_cursor(connection: BaseDatabaseWrapper) -> bool:
+    """Whether somebody has put another ``cursor`` in place of the connection's own."""
+    # Django's test cases put there, once they are over, what was there before.
+    placed = connection.__dict__.get("cursor")
+    return placed is not None and getattr(placed, "__func__", None) is not type(connection).cursor
 
 
 WAYS_TO_A_CURSOR = ("cursor", "_cursor", "_prepare_cursor", "create_cursor", "make_cursor")
@@ -66,10 +76,11 @@ Driver = Callable[[BaseDatabaseWrapper, Select, Any], Any]
 
 
 @cache
-def _driver_of(kind: type[BaseDatabaseWrapper]) -> Driver | None:
+def _driver_of(kind: Any) -> Driver | None:
     """Return what executes statements for a kind of connection; ``None`` if a cursor of its own does."""
     djangos = all(
-        getattr(kind, name).__module__.startswith("django.db.backends.") for name in WAYS_TO_A_CURSOR
+        getattr(kind, name).__module__.startswith("django.db.backends.")
+        for name in WAYS_TO_A_CURSOR
     )
     return _DRIVERS.get(kind.vendor) if djangos else None
 

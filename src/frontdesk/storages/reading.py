@@ -3,20 +3,22 @@
 The session itself never becomes a model instance, which would cost more than the statement.
 """
 
+from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
 from django.db import router
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from frontdesk.errors import UndecodableRecord
 from frontdesk.models import Session
-from frontdesk.storages.one_row import OneRow, Row
+from frontdesk.storages.direct import Row
+from frontdesk.storages.one_row import OneRow
 from frontdesk.storages.record import UNCHANGED, Record
 from frontdesk.storages.sql import COLUMNS
-from frontdesk.storages.text import key_from_text, value_from_text
+from frontdesk.storages.text import values_from_text
 from frontdesk.tokens import Digest
 from frontdesk.user_ids import owner_as_text, user_model
+from frontdesk.values import loaded
 
 EXPIRES, ENDED = COLUMNS.index("expires"), COLUMNS.index("ended")
 
@@ -32,23 +34,18 @@ class Reader:
         if with_user:
             sessions = sessions.select_related("user")
         # The others are what they seem, on every database.
-        plain = [name for name in COLUMNS if name not in {"data", "user_id"}]
+        plain = [name for name in COLUMNS if name != "user_id"]
         self.row = OneRow(sessions, plain=plain)
-        self._columns = itemgetter(*(self.row.places[name] for name in COLUMNS))
+        self.session: Callable[[Row], Row] = itemgetter(
+            *(self.row.places[name] for name in COLUMNS)
+        )
+        """Returns the session of a row, as ``COLUMNS`` has it."""
         self._user_names: list[str] = []
         if with_user:
             (users,) = self.row.related
             self._user_names = list(users)
             self._user_columns = itemgetter(*users.values())
             self._user_pk = users[self._users._meta.pk.attname]
-
-    def read(self, connection: BaseDatabaseWrapper, digest: Digest) -> Row | None:
-        """Return what the database has under ``digest``, for the two methods below."""
-        return self.row.fetch(connection, digest)
-
-    def session(self, row: Row) -> Row:
-        """Return the session of ``row``, as ``COLUMNS`` has it."""
-        return self._columns(row)  # type: ignore[no-any-return]
 
     def user(self, row: Row) -> Any:
         """Return the user of ``row``; see ``ReadsUser.read_with_user``."""
@@ -64,7 +61,8 @@ def as_record(row: Row) -> Record:
     digest, data, user_id, created, authenticated, seen, idle, deadline, _, _, _, *rest = row
     ip, user_agent, version = rest
     try:
-        values = {key_from_text(key): value_from_text(value) for key, value in data.items()}
+        # Text as the driver gives it, or what the ORM has made of that.
+        values = values_from_text(loaded(data) if isinstance(data, str) else data)
     except (ValueError, TypeError, AttributeError) as error:
         raise UndecodableRecord(f"The record of session {digest} is damaged: {error}") from error
     return Record(

@@ -26,9 +26,13 @@ UNCHANGED: Final = Unchanged.UNCHANGED
 """Says that a change leaves the user alone, since ``None`` says that there is no user."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Record:
-    """One session, as a storage keeps it. Instants and durations are microseconds, see ``clock``."""
+    """One session, as a storage keeps it. Instants and durations are microseconds, see ``clock``.
+
+    Nobody changes one: ``dataclasses.replace`` makes another. Only for speed is it not frozen, as one is
+    made for each request, and a frozen one takes four times as long to make.
+    """
 
     digest: Digest
     values: Mapping[str, bytes]

@@ -5,6 +5,7 @@ PostgreSQL refuses NUL and lone surrogates inside JSON, and a project's serializ
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 
 _ESCAPED = "~"
 """Starts a value that is not plain text. No JSON text starts with it."""
@@ -20,6 +21,18 @@ def key_as_text(key: str) -> str:
 def key_from_text(text: str) -> str:
     """Undo :func:`key_as_text`."""
     return json.loads(f'"{text}"') if "\\" in text else text
+
+
+def values_from_text(texts: Mapping[str, str]) -> dict[str, bytes]:
+    """Return keys and values that were written by the two others. Raises what :func:`value_from_text`
+    raises, and ``AttributeError`` or ``TypeError`` for what is no mapping of texts."""
+    return {
+        # What is plain, as nearly all is, takes no call.
+        (key_from_text(key) if "\\" in key else key): (
+            value_from_text(text) if text.startswith(_ESCAPED) else text.encode("ascii")
+        )
+        for key, text in texts.items()
+    }
 
 
 def value_as_text(value: bytes) -> str:
