@@ -13,7 +13,8 @@ from frontdesk.drive import run
 from frontdesk.engine import SessionStore
 from frontdesk.models import HistoryEntry, Session
 from frontdesk.purging import purged
-from frontdesk.signals import sessions_ended
+from frontdesk.signals import End, Reason, session_ended, sessions_ended, told_ends
+from frontdesk.storages.memory import MemoryStorage
 from tests import services
 from tests.history.conftest import leave, sign_in
 
@@ -193,6 +194,14 @@ def test_what_a_purge_writes_is_not_compiled_anew(database, user, compilations, 
     run(purged(4))  # other numbers, as in batches with sessions of nobody
     assert compilations == []
     assert HistoryEntry.objects.filter(reason="idle").count() == 12
+
+
+def test_nobody_is_asked_for_each_end_whether_somebody_listens(monkeypatch):
+    asked = []
+    monkeypatch.setattr(session_ended, "has_listeners", asked.append)
+    ends = [End(f"{number:064x}", None, Reason.IDLE) for number in range(100)]
+    run(told_ends(MemoryStorage(), ends))
+    assert asked == [MemoryStorage]
 
 
 # --- reading and forgetting ------------------------------------------------------------------------------
