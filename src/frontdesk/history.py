@@ -15,14 +15,15 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext, gettext_lazy
 
 from frontdesk import clock
-from frontdesk.client import NOBODY, Client
 from frontdesk.conf import options
 from frontdesk.devices import device_in_words
+from frontdesk.history_rows import Row, insert_into
 from frontdesk.methods import methods_in_words
 from frontdesk.models.history import HistoryEntry, What
 from frontdesk.outage import HISTORY, Incident
@@ -179,30 +180,21 @@ def hashes_of(name: object) -> list[str]:
 # --- writing ------------------------------------------------------------------------------------------
 
 
-def remember(
-    what: What, *, user_id: Any = None, name: object = None, client: Client = NOBODY, **facts: Any
-) -> HistoryEntry:
+def remember(row: Row) -> HistoryEntry:
     """Write one entry: one statement. Raises what the database raises."""
-    entry = HistoryEntry(
-        what=what,
-        user_id=user_id,
-        name_hash="" if name is None else hashes_of(name)[0],
-        ip=client.ip,
-        user_agent=client.user_agent,
-        **facts,
-    )
-    with _apart() as alias:
-        entry.save(using=alias, force_insert=True)
-    return entry
+    with _apart() as connection:
+        key = insert_into(connection.alias).one(connection, row)
+        return HistoryEntry.from_db(connection.alias, ("id", *Row._fields), (key, *row))
 
 
-def remember_all(entries: Sequence[HistoryEntry]) -> None:
+def remember_all(rows: Sequence[Row]) -> None:
     """Write entries, as many with a statement as the database takes."""
-    with _apart() as alias:
-        if len(entries) == 1:  # without the transaction that bulk_create() opens
-            entries[0].save(using=alias, force_insert=True)
+    with _apart() as connection:
+        insert = insert_into(connection.alias)
+        if len(rows) == 1:  # by a statement that says nothing of arrays
+            insert.one(connection, rows[0])
         else:
-            HistoryEntry.objects.using(alias).bulk_create(entries, BATCH)
+            insert.many(connection, rows)
 
 
 @contextmanager
@@ -218,12 +210,12 @@ def undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def _apart() -> Iterator[str]:
+def _apart() -> Iterator[BaseDatabaseWrapper]:
     """Give the history's database. Within a transaction of the view, a failure leaves that usable."""
-    alias = router.db_for_write(HistoryEntry)
-    inside = connections[alias].in_atomic_block
-    with transaction.atomic(using=alias) if inside else nullcontext():
-        yield alias
+    connection = connections[router.db_for_write(HistoryEntry)]
+    inside = connection.in_atomic_block
+    with transaction.atomic(using=connection.alias) if inside else nullcontext():
+        yield connection
 
 
 # --- forgetting ---------------------------------------------------------------------------------------

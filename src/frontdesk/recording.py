@@ -18,10 +18,11 @@ from django.http import HttpRequest
 from django.utils.translation import get_language
 
 from frontdesk import clock, history, new_device
-from frontdesk.client import client_of
+from frontdesk.client import NOBODY, client_of
 from frontdesk.conf import options
+from frontdesk.history_rows import Row
 from frontdesk.methods import methods_of
-from frontdesk.models.history import HistoryEntry, What
+from frontdesk.models.history import What
 from frontdesk.session import Session
 from frontdesk.signals import (
     End,
@@ -73,13 +74,9 @@ def _once_stored(what: What, request: Any, user: AbstractBaseUser) -> None:
 
 def _write(what: What, request: Any, user: AbstractBaseUser, at: int, language: str | None) -> None:
     with history.undisturbed():
-        entry = history.remember(
-            what,
-            at=at,
-            user_id=user.pk,
-            client=client_of(_meta(request)),
-            **_session_facts(request, user),
-        )
+        facts = _session_facts(request, user)
+        client = client_of(_meta(request))
+        entry = history.remember(Row(what.value, at, user.pk, **facts, **client._asdict()))
         if what is What.SIGNED_IN and options().new_device_mail:
             tell = partial(new_device.tell, entry, request, user, language)
             transaction.on_commit(tell, using=entry._state.db)
@@ -104,12 +101,9 @@ def failed(credentials: Mapping[str, Any], request: Any = None, **_kwargs: Any) 
         return
     name = credentials.get("username", credentials.get(get_user_model().USERNAME_FIELD))
     with history.undisturbed():
-        history.remember(
-            What.FAILED,
-            at=clock.now(),
-            name=name,
-            client=client_of(_meta(request)),
-        )
+        hashed = "" if name is None else history.hashes_of(name)[0]
+        client = client_of(_meta(request))
+        history.remember(Row(What.FAILED.value, clock.now(), name_hash=hashed, **client._asdict()))
 
 
 def ended(ends: Sequence[End], **_kwargs: Any) -> None:
@@ -117,23 +111,17 @@ def ended(ends: Sequence[End], **_kwargs: Any) -> None:
     if options().history_retention is None:
         return
     now, oldest = clock.now(), history.oldest()
-    entries = [
-        HistoryEntry(
-            what=What.ENDED,
-            at=at,
-            user_id=user_id,
-            session_id=end.session_id,
-            reason=str(end.reason),
-            **({} if end.client is None else end.client._asdict()),
-        )
+    what = What.ENDED.value
+    rows = [
+        Row(what, at, user_id, "", end.session_id, str(end.reason), "", *(end.client or NOBODY))
         for end in ends
         if end.reason is not Reason.USER_GONE
         and (user_id := key_of(end.user_id)) is not None
         and (at := now if end.at is None else end.at) >= oldest
     ]
-    if entries:
+    if rows:
         with history.undisturbed():
-            history.remember_all(entries)
+            history.remember_all(rows)
 
 
 def user_saved(
@@ -154,7 +142,7 @@ def user_saved(
         return
     if options().history_retention is not None:
         with history.undisturbed():
-            history.remember(What.PASSWORD, at=clock.now(), user_id=instance.pk)
+            history.remember(Row(What.PASSWORD.value, clock.now(), instance.pk))
 
 
 def user_deleted(instance: AbstractBaseUser, using: str, **_kwargs: Any) -> None:

@@ -83,8 +83,11 @@ def told(storage: Storage, signal: Signal, **facts: Any) -> Flow[None]:
 
 def told_ends(storage: Storage, ends: Sequence[End]) -> Flow[None]:
     """Tell that these sessions have ended."""
-    if ends:
-        yield from told(storage, sessions_ended, ends=ends)
+    if not ends:
+        return
+    yield from told(storage, sessions_ended, ends=ends)
+    if not session_ended.has_listeners(type(storage)):  # asked once, as there may be thousands
+        return
     for end in ends:
         yield from told(
             storage,

@@ -4,7 +4,7 @@ import pytest
 from django.contrib import auth
 from django.contrib.auth import get_user_model
 
-from frontdesk import history
+from frontdesk import history, history_rows
 from frontdesk.models import HistoryEntry
 from frontdesk.outage import HISTORY, Incident
 from tests.requests.conftest import (  # noqa: F401
@@ -49,6 +49,12 @@ def device(new_browser):  # noqa: F811
         return visitor
 
     return make
+
+
+def lose_the_table(patch):
+    """Let the table not be there until ``patch`` is undone, as between a deployment and its migration."""
+    patch.setattr(HistoryEntry._meta, "db_table", "frontdesk_not_migrated")
+    patch.setattr(history_rows, "_inserts", {})
 
 
 def sign_in(visitor, name="ada", password=PASSWORD, **extra):

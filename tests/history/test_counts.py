@@ -5,12 +5,16 @@ from asgiref.sync import sync_to_async
 from django.contrib import auth
 from django.contrib.auth.models import User
 from django.db import connections
+from django.db.models.sql.compiler import SQLInsertCompiler
 from django.test.utils import CaptureQueriesContext
 
 from frontdesk import clock, history, sessions
+from frontdesk.drive import run
 from frontdesk.engine import SessionStore
 from frontdesk.models import HistoryEntry, Session
-from frontdesk.signals import sessions_ended
+from frontdesk.purging import purged
+from frontdesk.signals import End, Reason, session_ended, sessions_ended, told_ends
+from frontdesk.storages.memory import MemoryStorage
 from tests import services
 from tests.history.conftest import leave, sign_in
 
@@ -32,6 +36,20 @@ def statements(database):
     return count
 
 
+@pytest.fixture
+def compilations(monkeypatch):
+    """A list of the statements that the ORM has compiled to insert something."""
+    compiled = []
+
+    def as_sql(self):
+        compiled.append(made := as_it_is(self))
+        return made
+
+    as_it_is = SQLInsertCompiler.as_sql
+    monkeypatch.setattr(SQLInsertCompiler, "as_sql", as_sql)
+    return compiled
+
+
 # --- a request -------------------------------------------------------------------------------------------
 
 
@@ -49,6 +67,20 @@ def test_a_sign_in_takes_one_statement_more(database, browser, user, statements,
     without, none = statements(sign_in, type(browser)())
     assert (ours, none) == (["INSERT"], [])
     assert with_history == [*without, "INSERT"]
+
+
+@services.each_database(transaction=True)
+def test_what_a_request_writes_is_not_compiled_anew(database, browser, user, compilations):
+    def come_and_go(visitor):
+        sign_in(visitor, password="wrong")
+        sign_in(visitor)
+        visitor.do(leave)
+
+    come_and_go(browser)
+    compilations.clear()
+    come_and_go(type(browser)())
+    assert compilations == []
+    assert HistoryEntry.objects.count() == 6
 
 
 @services.each_database(transaction=True)
@@ -150,6 +182,26 @@ def test_a_purge_tells_the_history_once_for_each_batch(database, user, statement
     assert HistoryEntry.objects.filter(reason="idle").count() == 2500
     assert len(written) <= 3 * most(database)
     assert len(every) < 3 * most(database) + 20
+
+
+@services.each_database(transaction=True)
+def test_what_a_purge_writes_is_not_compiled_anew(database, user, compilations, monkeypatch):
+    crowd(user, 12)
+    later = clock.now() + 2 * clock.DAY
+    monkeypatch.setattr(clock, "now", lambda: later)
+    run(purged(5, limit=5))
+    compilations.clear()
+    run(purged(4))  # other numbers, as in batches with sessions of nobody
+    assert compilations == []
+    assert HistoryEntry.objects.filter(reason="idle").count() == 12
+
+
+def test_nobody_is_asked_for_each_end_whether_somebody_listens(monkeypatch):
+    asked = []
+    monkeypatch.setattr(session_ended, "has_listeners", asked.append)
+    ends = [End(f"{number:064x}", None, Reason.IDLE) for number in range(100)]
+    run(told_ends(MemoryStorage(), ends))
+    assert asked == [MemoryStorage]
 
 
 # --- reading and forgetting ------------------------------------------------------------------------------

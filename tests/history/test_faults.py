@@ -14,14 +14,13 @@ from frontdesk.models import HistoryEntry
 from frontdesk.signals import Reason
 from frontdesk.tokens import digest_of
 from tests import services
-from tests.history.conftest import leave, sign_in, told
+from tests.history.conftest import leave, lose_the_table, sign_in, told
 from tests.requests.conftest import PASSWORD
 
 
 @pytest.fixture
 def no_table(monkeypatch):
-    """The table is not there, as between the deployment and its migration."""
-    monkeypatch.setattr(HistoryEntry._meta, "db_table", "frontdesk_not_migrated")
+    lose_the_table(monkeypatch)
 
 
 def incidents(caplog):
@@ -51,7 +50,7 @@ def test_without_the_table_people_sign_in_and_out_and_fail(
 @pytest.mark.django_db(transaction=True)
 def test_an_incident_is_logged_once_and_its_end_once(device, user, monkeypatch, caplog):
     with monkeypatch.context() as unmigrated:
-        unmigrated.setattr(HistoryEntry._meta, "db_table", "frontdesk_not_migrated")
+        lose_the_table(unmigrated)
         for _ in range(3):
             sign_in(device())
     for _ in range(2):

@@ -7,6 +7,7 @@ from django.contrib import auth
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from frontdesk.history_rows import Insert
 from frontdesk.models import HistoryEntry
 from frontdesk.tokens import digest_of
 from tests.history.conftest import leave, sign_in
@@ -68,7 +69,7 @@ def test_a_failure_to_write_does_not_log_what_was_typed(user, device, monkeypatc
     def broken(*args, **kwargs):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(HistoryEntry, "save", broken)
+    monkeypatch.setattr(Insert, "one", broken)
     caplog.set_level(logging.DEBUG)
     sign_in(device(), TYPED, WRONG)
     assert "The history of sign-ins cannot answer" in caplog.text

@@ -10,7 +10,12 @@ import pytest
 from tests import services
 
 ROOT = Path(services.__file__).parent.parent
-SUITES = ["requests/test_login.py", "requests/test_counts.py", "history/test_facts.py"]
+SUITES = [
+    "requests/test_login.py",
+    "requests/test_counts.py",
+    "history/test_facts.py",
+    "history/test_rows.py",
+]
 DATABASES = "database or sqlite or postgresql or mariadb"  # other storages don't know the model
 
 
