@@ -28,7 +28,9 @@ each_database = services.each_database(transaction=True)
 def on(*engines):
     """Run the test on these databases only."""
     name, cases = each_database.args
-    return pytest.mark.parametrize(name, [case for case in cases if case.id in engines], indirect=True)
+    return pytest.mark.parametrize(
+        name, [case for case in cases if case.id in engines], indirect=True
+    )
 
 
 straight = on("sqlite", "postgresql")
@@ -81,7 +83,13 @@ def cursors(connection, monkeypatch):
 
 def _params(connection):
     settings = connection.settings_dict
-    wanted = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    wanted = {
+        "dbname": "NAME",
+        "user": "USER",
+        "password": "PASSWORD",
+        "host": "HOST",
+        "port": "PORT",
+    }
     return {name: settings[key] for name, key in wanted.items() if settings[key]}
 
 
@@ -276,7 +284,10 @@ def test_instants_come_in_the_time_zone_of_the_project(connection, user, setting
     settings.TIME_ZONE = "Asia/Tokyo"
     connection.close()
     after = row.fetch(connection, user.pk)[joined]
-    assert (after, after.utcoffset()) == (before, before.astimezone(connection.timezone).utcoffset())
+    assert (after, after.utcoffset()) == (
+        before,
+        before.astimezone(connection.timezone).utcoffset(),
+    )
 
 
 # --- the same errors --------------------------------------------------------------------------------
@@ -292,12 +303,10 @@ def test_an_error_is_djangos(connection):
 
 @straight
 def test_in_a_transaction_that_is_broken_django_says_so(connection, kept, select):
-    with (
-        pytest.raises(TransactionManagementError),
-        transaction.atomic(using=connection.alias),
-    ):
+    with transaction.atomic(using=connection.alias):
         connection.needs_rollback = True
-        direct.one_row(connection, select, DIGEST)
+        with pytest.raises(TransactionManagementError):
+            direct.one_row(connection, select, DIGEST)
 
 
 @straight
