@@ -21,11 +21,11 @@ class Limits:
         """Return the statement, as Django's cursor takes it."""
         return str(self._row.select.for_cursor)
 
-    @cached_property
-    def as_driver(self) -> str:
-        """Return the statement, as the driver takes it."""
-        vendor = import_module("django.db").connection.vendor
-        return self.statement % {"value": ":value"} if vendor == "sqlite" else self.statement
+    def by_driver(self, request: HttpRequest) -> Any:
+        """Return the row of the session that ``request`` brings, as the driver gives it."""
+        direct = import_module("frontdesk.storages.direct")
+        connection = import_module("django.db").connections["default"]
+        return direct.one_row(connection, self._row.select, self.digest(request))
 
     @cached_property
     def name(self) -> int:

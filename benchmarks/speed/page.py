@@ -103,6 +103,7 @@ SLOTS: dict[str, Callable[[Part], str]] = {
     "absent": _absent,
     "targets": lambda part: tables.targets(part["rows"]),
     "limits": lambda part: tables.limits(part["rows"]),
+    "signing": lambda part: tables.signing_in(part["rows"]),
     "reading": lambda part: tables.reading(part["rows"]),
     "writing": lambda part: tables.writing(part["rows"]),
     "awaiting": lambda part: tables.awaiting(part["rows"]),

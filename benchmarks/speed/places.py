@@ -41,7 +41,9 @@ def place_of(subject: Subject, number: int, folder: Path) -> Iterator[dict[str, 
         settings = filled(
             subject.contestant.settings, folder=str(own / "store"), redis=redis, prefix=name
         )
-        yield _settings(subject, database | PERSISTENT) | settings
+        database = database | PERSISTENT
+        database["OPTIONS"] = database.get("OPTIONS", {}) | dict(subject.options)
+        yield _settings(subject, database) | settings
 
 
 def pooled(settings: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class Subject(NamedTuple):
     """Beside the contestant's own."""
     middleware: tuple[str, ...] = ()
     """After the two of sessions and of users."""
+    options: tuple[tuple[str, object], ...] = ()
+    """Of the database."""
 
     @property
     def id(self) -> str:
@@ -52,6 +54,7 @@ def _stock(name: str, engine: str, **settings: object) -> Contestant:
 
 
 STOCK_DB = _stock("db", "db")
+STOCK_PREPARED = _stock("db, prepared", "db")
 STOCK_CACHE = _stock("cache (locmem)", "cache", **LOCAL)
 STOCK_REDIS = redis_cache(_stock("cache (Redis)", "cache"))
 STOCK_CACHED = redis_cache(_stock("cached_db (Redis)", "cached_db"))
@@ -110,6 +113,7 @@ def _allauth(contestant: Contestant, database: str = SQLITE) -> Subject:
 DESK_DATABASE = frontdesk("database", "database.DatabaseStorage")
 _WITHOUT = {"FRONTDESK": {"HISTORY_RETENTION": None}}
 DESK_WITHOUT = Contestant("frontdesk, no history", *DESK_DATABASE[1:4], settings=_WITHOUT)
+DESK_PREPARED = DESK_DATABASE._replace(name="frontdesk, database, prepared")
 DESK_CACHE = frontdesk("cache (locmem)", "cache.CacheStorage")
 DESK_CACHE = DESK_CACHE._replace(settings={**DESK_CACHE.settings, **LOCAL})
 DESK_REDIS_CACHE = redis_cache(frontdesk("cache (Redis)", "cache.CacheStorage"))
@@ -125,11 +129,15 @@ DESK_FILE = frontdesk("file", "file.FileStorage", DIRECTORY="{folder}/sessions")
 
 BOTH = (WSGI, ASGI)
 
+PREPARED = (("server_side_binding", True), ("prepare_threshold", 0))
+"""Has psycopg prepare the statements of Django's, of which it prepares none by default."""
+
 SUBJECTS = (
     Subject(BARE, SQLITE, BOTH),
     Subject(STOCK_DB, SQLITE, BOTH),
     Subject(STOCK_DB, POSTGRESQL, BOTH),
     Subject(STOCK_DB, MARIADB),
+    Subject(STOCK_PREPARED, POSTGRESQL, options=PREPARED),
     Subject(STOCK_CACHED, SQLITE, BOTH),
     Subject(STOCK_CACHED, POSTGRESQL),
     Subject(STOCK_CACHE, SQLITE),
@@ -148,6 +156,7 @@ SUBJECTS = (
     Subject(DESK_DATABASE, SQLITE, BOTH),
     Subject(DESK_DATABASE, POSTGRESQL, BOTH),
     Subject(DESK_DATABASE, MARIADB),
+    Subject(DESK_PREPARED, POSTGRESQL, options=PREPARED),
     Subject(DESK_WITHOUT, SQLITE),
     Subject(DESK_WITHOUT, POSTGRESQL),
     Subject(DESK_CACHE, SQLITE),

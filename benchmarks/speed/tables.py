@@ -57,6 +57,18 @@ def limits(rows: Rows) -> str:
     return table(head, lines)
 
 
+def signing_in(rows: Rows) -> str:
+    """Return how much of a sign-in is Django's own part, by WSGI."""
+    own, whole = added(rows, WSGI, "credentials"), added(rows, WSGI, "sign_in")
+    head = ("users in", TITLES["credentials"], DESK_DATABASE.name, STOCK_DB.name)
+    lines = []
+    for database, title in DATABASES.items():
+        ours, theirs = (Subject(each, database).id for each in (DESK_DATABASE, STOCK_DB))
+        cells = (own.get(ours), whole.get(ours), whole.get(theirs))
+        lines.append((title, *("-" if cell is None else f"{cell:.0f}" for cell in cells)))
+    return table(head, lines)
+
+
 def writing(rows: Rows) -> str:
     """Return what everything else costs."""
     found = _found(rows, WSGI)

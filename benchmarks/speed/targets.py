@@ -12,6 +12,7 @@ from benchmarks.speed.subjects import (
     DESK_CACHED,
     DESK_DATABASE,
     DESK_FILE,
+    DESK_PREPARED,
     DESK_REDIS,
     DESK_REDIS_CACHE,
     POSTGRESQL,
@@ -19,6 +20,7 @@ from benchmarks.speed.subjects import (
     STOCK_CACHED,
     STOCK_DB,
     STOCK_FILE,
+    STOCK_PREPARED,
     STOCK_REDIS,
     STOCK_SIGNED,
     WSGI,
@@ -53,6 +55,7 @@ class Target(NamedTuple):
 TARGETS = (
     Target(DESK_DATABASE, STOCK_DB, Fraction(1, 6), Fraction(1, 8)),
     Target(DESK_DATABASE, STOCK_DB, Fraction(1, 4), Fraction(1, 5), database=POSTGRESQL),
+    Target(DESK_PREPARED, STOCK_PREPARED, Fraction(1, 4), Fraction(1, 5), database=POSTGRESQL),
     Target(DESK_DATABASE, STOCK_SIGNED, Fraction(1, 3), Fraction(1, 4)),
     Target(DESK_REDIS_CACHE, STOCK_REDIS, Fraction(1, 2), Fraction(1, 3)),
     Target(DESK_REDIS, STOCK_REDIS, Fraction(1, 3), Fraction(1, 4)),

@@ -12,6 +12,7 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from frontdesk.errors import UndecodableRecord
+from frontdesk.storages.text import loaded
 
 
 class Serializer(Protocol):
@@ -56,19 +57,6 @@ def decode(values: Mapping[str, bytes], serializer: Serializer) -> dict[str, Any
         return {key: serializer.loads(value) for key, value in values.items()}
     except Exception as error:  # a project's serializer may raise anything
         raise UndecodableRecord(f"A session value cannot be decoded: {error!r}") from error
-
-
-def loaded(text: str) -> Any:
-    """Return ``json.loads(text)``, on the shortest way to it."""
-    try:
-        value, end = _scan(text, 0)
-    except StopIteration:
-        return json.loads(text)  # which says what is wrong
-    return value if end == len(text) else json.loads(text)
-
-
-_scan: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
-"""What ``json.loads`` calls after all."""
 
 
 def decode_what_can_be(

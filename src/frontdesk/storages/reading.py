@@ -15,10 +15,9 @@ from frontdesk.storages.direct import Row
 from frontdesk.storages.one_row import OneRow
 from frontdesk.storages.record import UNCHANGED, Record
 from frontdesk.storages.sql import COLUMNS
-from frontdesk.storages.text import values_from_text
+from frontdesk.storages.text import loaded, values_from_text
 from frontdesk.tokens import Digest
 from frontdesk.user_ids import owner_as_text, user_model
-from frontdesk.values import loaded
 
 EXPIRES, ENDED = COLUMNS.index("expires"), COLUMNS.index("ended")
 
