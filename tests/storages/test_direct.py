@@ -128,10 +128,12 @@ def test_what_its_own_transaction_has_written_is_there(connection, select, reque
         assert direct.one_row(connection, select, DIGEST) is not None
 
 
-@each_database
-def test_it_may_begin_a_transaction(connection, kept, select):
+@on("postgresql")
+def test_the_first_statement_of_a_transaction_is_within_it(connection, kept, select):
     with transaction.atomic(using=connection.alias):
         assert direct.one_row(connection, select, DIGEST) is not None
+        status = connection.connection.info.transaction_status
+    assert status == psycopg.pq.TransactionStatus.INTRANS
 
 
 def test_a_percent_sign_in_the_statement_is_no_place_for_a_value():
@@ -282,7 +284,6 @@ def test_instants_come_in_the_time_zone_of_the_project(connection, user, setting
     joined = row.places["date_joined"]
     before = row.fetch(connection, user.pk)[joined]
     settings.TIME_ZONE = "Asia/Tokyo"
-    connection.close()
     after = row.fetch(connection, user.pk)[joined]
     assert (after, after.utcoffset()) == (
         before,
@@ -415,4 +416,4 @@ def test_within_a_transaction_what_is_lost_is_an_error_and_then_prepared_anew(
 
     with pytest.raises(ProgrammingError):
         ask()
-    assert direct.one_row(preparing, select, DIGEST) is not None
+    ask()

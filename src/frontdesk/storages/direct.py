@@ -87,7 +87,7 @@ def _driver_of(kind: Any) -> Driver | None:
 
 def _sqlite(connection: BaseDatabaseWrapper, select: Select, value: Any) -> Any:
     raw: Any = connection.connection
-    if type(raw) is not sqlite3.Connection or raw.row_factory is not None:
+    if type(raw) is not sqlite3.Connection:
         return UNFIT
     cursor = raw.execute(select.for_sqlite, (value,))
     try:
