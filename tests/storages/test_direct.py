@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -279,16 +280,14 @@ def test_in_a_pipeline_of_psycopgs_it_goes_by_the_cursor(connection, kept, selec
 
 
 @on("postgresql")
-def test_instants_come_in_the_time_zone_of_the_project(connection, user, settings):
+def test_instants_come_in_the_time_zone_of_the_database(connection, user, monkeypatch):
     row = OneRow(User._default_manager.using(connection.alias).filter(pk=user.pk).order_by())
-    joined = row.places["date_joined"]
-    before = row.fetch(connection, user.pk)[joined]
-    settings.TIME_ZONE = "Asia/Tokyo"
-    after = row.fetch(connection, user.pk)[joined]
-    assert (after, after.utcoffset()) == (
-        before,
-        before.astimezone(connection.timezone).utcoffset(),
-    )
+    row.fetch(connection, user.pk)
+    monkeypatch.setitem(connection.settings_dict, "TIME_ZONE", "Asia/Tokyo")
+    monkeypatch.delitem(connection.__dict__, "timezone")  # which Django has worked out once
+    joined = row.fetch(connection, user.pk)[row.places["date_joined"]]
+    connection.__dict__.pop("timezone")
+    assert joined.utcoffset() == timedelta(hours=9)
 
 
 # --- the same errors --------------------------------------------------------------------------------
