@@ -55,7 +55,7 @@ class RedisFront(Front):
         self._counted = Counter()
         try:
             self._clients = CountedClients(found.place, self._counted)
-        except (KeyError, ValueError, AttributeError) as error:
+        except (KeyError, ValueError, AttributeError, TypeError) as error:
             raise InvalidSetting(
                 f"The option REDIS of the cached database storage is not usable: {error!r}"
             ) from error
