@@ -76,7 +76,7 @@ def with_sentinels(authority: Authority | None = None) -> Iterator[Watched]:
 
 def _sees_all(port: int) -> bool:
     with redis.Redis(port=port) as client:
-        seen = client.sentinel_master("sessions")
+        seen = client.sentinel_masters()["sessions"]
     return (seen["num-slaves"], seen["num-other-sentinels"]) == (1, 2)
 
 

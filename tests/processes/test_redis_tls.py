@@ -181,11 +181,12 @@ def refused(options, mode, caplog):
     """Ask for a session, and be told that the server is not who it is to be; in the log as well."""
     storage = RedisStorage(**options, TIMEOUT=TIMEOUT)
     drive = run if mode == "sync" else async_to_sync(arun)
-    for verb, arguments in (("read", [fresh_digest()]), ("insert", [a_record()])):
-        began = time.monotonic()
-        with pytest.raises(StorageUnavailable, match="certificate verify failed"):
-            drive(asked(storage, verb, *arguments))
-        assert time.monotonic() - began < TIMEOUT
+    began = time.monotonic()
+    with pytest.raises(StorageUnavailable, match="certificate verify failed"):
+        drive(asked(storage, "read", fresh_digest()))
+    assert time.monotonic() - began < TIMEOUT
+    with pytest.raises(StorageUnavailable, match="certificate verify failed"):
+        Caller(storage, mode)("insert", a_record())
     errors = [line.getMessage() for line in caplog.records if line.levelno == logging.ERROR]
     assert len(errors) == 1
     assert "certificate verify failed" in errors[0]
