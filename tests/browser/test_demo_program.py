@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,7 +56,7 @@ def fetch(process: subprocess.Popen[str], address: str) -> bytes:
         try:
             with urllib.request.urlopen(address, timeout=5) as response:
                 return response.read()
-        except urllib.error.URLError:
+        except OSError:  # urllib's own, or that of an answer which takes its time on a busy machine
             time.sleep(0.05)
     return b""
 
