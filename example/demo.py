@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import StringIO
 from typing import Any
 
@@ -23,6 +23,7 @@ import django
 from django.conf import settings
 from django.contrib.staticfiles.management.commands.runserver import Command
 from django.core.management import call_command
+from lobby import own_redis, place
 from lobby.accounts import ACCOUNTS, ensure
 
 from frontdesk.errors import FrontdeskError
@@ -90,13 +91,28 @@ def why_no_storage(storage: str) -> str | None:
         elif storage == "cached_database":
             kept.front.server()  # it would work without, and show nothing of what it is for
     except FrontdeskError as error:
-        return (
-            f"{error}\nThis demo is to use Redis, or Valkey. Start one "
-            "(Debian and Ubuntu: apt install redis-server; macOS: brew install redis; then "
-            "redis-server),\nor say where yours is: FRONTDESK_DEMO_REDIS=redis://host:6379/0 "
-            f"make demo STORAGE={storage}"
-        )
+        return how_to_get_redis(error, storage)
     return None
+
+
+def how_to_get_redis(problem: Exception, storage: str) -> str:
+    return (
+        f"{problem}\nThis demo is to use Redis, or Valkey, and starts one if it is installed "
+        "(Debian and Ubuntu: apt install redis-server; macOS: brew install redis),\n"
+        "or say where yours is: FRONTDESK_DEMO_REDIS=redis://host:6379/0 "
+        f"make demo STORAGE={storage}"
+    )
+
+
+@contextmanager
+def servers(storage: str) -> Iterator[None]:
+    """Start what the storage needs, unless it is said where that is; and end it."""
+    if storage not in {"redis", "cached_database"} or os.environ.get("FRONTDESK_DEMO_REDIS"):
+        yield
+        return
+    with own_redis.running(place.directory() / "redis") as url:
+        os.environ["FRONTDESK_DEMO_REDIS"] = url
+        yield
 
 
 def announcement(address: str) -> Iterator[str]:
@@ -139,12 +155,16 @@ def main(argv: list[str] | None = None) -> int:
     # Started in the background, a program is made deaf to Ctrl-C; "kill -INT" should still close up.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Ctrl-C while the tables are made is no accident either.
-    with suppress(KeyboardInterrupt):
-        prepare(options.storage)
-        if problem := why_no_storage(options.storage):
-            print(problem, file=sys.stderr)
-            return 1
-        serve(options.host, options.port)
+    try:
+        with suppress(KeyboardInterrupt), servers(options.storage):
+            prepare(options.storage)
+            if problem := why_no_storage(options.storage):
+                print(problem, file=sys.stderr)
+                return 1
+            serve(options.host, options.port)
+    except own_redis.NoServer as error:
+        print(how_to_get_redis(error, options.storage), file=sys.stderr)
+        return 1
     print("\n  The lobby is closed. The next start finds everything as it is now.")
     return 0
 

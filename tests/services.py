@@ -119,6 +119,11 @@ def _probe_memcached() -> None:
         raise FileNotFoundError("no memcached program is installed")
 
 
+def _probe_openssl() -> None:
+    if not shutil.which("openssl"):
+        raise FileNotFoundError("no openssl program is installed")
+
+
 def _probe_wrk() -> None:
     if not shutil.which("wrk"):
         raise FileNotFoundError("no wrk program is installed")
@@ -137,6 +142,7 @@ PROBES: dict[str, Callable[[], None]] = {
     "redis": _probe_redis,
     "memcached": _probe_memcached,
     "chromium": _probe_chromium,
+    "openssl": _probe_openssl,
     "wrk": _probe_wrk,
 }
 

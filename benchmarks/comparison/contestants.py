@@ -23,7 +23,10 @@ class Contestant(NamedTuple):
     @property
     def locks(self) -> bool:
         """Whether a request may hold a lock of the store while it is paused: in SQLite and in files."""
-        without = ("backends.cache ", "redis_sessions", "CacheStorage", "MemoryStorage")
+        without = (
+            *("backends.cache ", "redis_sessions"),
+            *("CacheStorage", "MemoryStorage", "RedisStorage"),
+        )
         return not any(name in f"{self.engine} {self.settings}" for name in without)
 
 
@@ -95,6 +98,14 @@ CONTESTANTS = (
     frontdesk("database", "database.DatabaseStorage"),
     frontdesk("cache (memory)", "cache.CacheStorage"),
     redis_cache(frontdesk("cache (Redis)", "cache.CacheStorage")),
+    frontdesk("Redis", "redis.RedisStorage", URL="{redis}", PREFIX="{prefix}:", TIMEOUT=5)._replace(
+        redis=True
+    ),
+    frontdesk(
+        "cached database",
+        "cached_database.CachedDatabaseStorage",
+        REDIS={"URL": "{redis}", "PREFIX": "{prefix}:", "TIMEOUT": 5},
+    )._replace(redis=True),
     frontdesk("file", "file.FileStorage", DIRECTORY="{folder}/sessions"),
     frontdesk("memory", "memory.MemoryStorage"),
 )

@@ -24,6 +24,7 @@ CALLS = (
     ("django.db.backends.utils", "CursorWrapper", ("execute", "executemany")),
     ("django.core.cache.backends.locmem", "LocMemCache", ("get", "set", "add", "delete")),
     ("redis.client", "Redis", ("execute_command",)),
+    ("redis.client", "Pipeline", ("execute",)),
     ("frontdesk.storages.cas_clients", "LocMem", ("load", "store")),
     (
         "frontdesk.storages.memory",

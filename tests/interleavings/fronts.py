@@ -64,6 +64,16 @@ class MemoryFront(Front):
         self.values[name] = value
         return True
 
+    def replace(
+        self, name: str, value: bytes, kinds: bytes, own: bytes, seconds: int
+    ) -> bytes | None:
+        self._ask("replace")
+        found = self.values.get(name)
+        if found is not None and found != own and found[:1] in kinds:
+            return found
+        self.values[name] = value
+        return None
+
     def put(self, names: Collection[str], value: bytes, seconds: int) -> None:
         self._ask("put")
         self.values.update(dict.fromkeys(names, value))
@@ -308,7 +318,7 @@ def fault(*steps: tuple[Any, ...]) -> Act:
     return act
 
 
-WRITES = ("swap", "put")
+WRITES = ("swap", "replace", "put")
 EVERYTHING = ("load", "server", *WRITES)
 FAULTS: dict[str, Act] = {
     "emptied": fault(("wipe",)),

@@ -14,6 +14,7 @@ from django.test import override_settings
 
 from frontdesk import clock, policy
 from frontdesk.storages.cache import CacheStorage
+from frontdesk.storages.cached_database import CachedDatabaseStorage
 from frontdesk.storages.database import DatabaseStorage
 from frontdesk.storages.file import FileStorage
 from frontdesk.storages.memory import MemoryStorage
@@ -69,6 +70,12 @@ def redis(place: dict[str, Any]) -> House:
 def fronted() -> House:
     """A cache before an authority, both in memory, new ones for each order."""
     return House(lambda: Town().one, InMemory(), CLOCK)
+
+
+def cached_database(place: dict[str, Any]) -> House:
+    """As ``database``, with a Redis before it, for which the transaction is to look committed."""
+    storage = CachedDatabaseStorage(REDIS=place)
+    return House(lambda: storage, InDatabase(), CLOCK)
 
 
 @contextmanager

@@ -156,6 +156,7 @@ def test_in_no_order_on_redis_is_anything_lost_or_revived(explorer, redis_place)
 @pytest.mark.parametrize("explorer", ["redis storage, cluster"], indirect=True)
 def test_in_no_order_on_a_redis_cluster_is_anything_lost_or_revived(explorer, cluster_place):
     explorer.explore([*CORE_PAIRS, *CORE_TRIPLES], houses.redis(cluster_place))
+    hold(explorer)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +170,16 @@ def test_in_no_order_on_a_redis_cluster_is_anything_lost_or_revived(explorer, cl
 @pytest.mark.parametrize("explorer", ["a cache before an authority"], indirect=True)
 def test_in_no_order_behind_a_cache_is_anything_lost_or_revived(explorer, meetings):
     explorer.explore(meetings, houses.fronted())
+    hold(explorer)
+
+
+@pytest.mark.django_db
+@pytest.mark.needs("redis")
+@pytest.mark.usefixtures("as_if_committed")
+@pytest.mark.parametrize("colour", ["sync"])
+@pytest.mark.parametrize("explorer", ["the database behind redis"], indirect=True)
+def test_in_no_order_behind_redis_is_anything_lost_or_revived(explorer, redis_place):
+    explorer.explore([*CORE_PAIRS, *CORE_TRIPLES], houses.cached_database(redis_place))
     hold(explorer)
 
 
@@ -212,6 +223,30 @@ def test_in_no_order_of_the_rest_on_a_cache_is_anything_lost_or_revived(explorer
 @pytest.mark.parametrize("explorer", ["redis storage"], indirect=True)
 def test_in_no_order_of_the_rest_on_redis_is_anything_lost_or_revived(explorer, redis_place):
     explorer.explore(_rest(), houses.redis(redis_place))
+    hold(explorer)
+
+
+@pytest.mark.exhaustive
+@colours
+@pytest.mark.needs("redis")
+@pytest.mark.parametrize("explorer", ["redis storage, cluster"], indirect=True)
+def test_in_no_order_of_the_rest_on_a_redis_cluster_is_anything_lost_or_revived(
+    explorer, cluster_place
+):
+    explorer.explore(_rest(), houses.redis(cluster_place))
+    hold(explorer)
+
+
+@pytest.mark.exhaustive
+@colours
+@services.each_database()
+@pytest.mark.needs("redis")
+@pytest.mark.usefixtures("as_if_committed")
+def test_in_no_order_of_all_on_a_database_behind_redis_is_anything_lost_or_revived(
+    explorer, database, redis_place
+):
+    explorer.name = f"behind redis, {explorer.name}"
+    explorer.explore([*PAIRS, *TRIPLES], houses.cached_database(redis_place))
     hold(explorer)
 
 

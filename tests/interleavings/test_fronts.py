@@ -253,7 +253,16 @@ class TakesDownOthersBarriers(FrontedStorage):
     """Is done with its change, and so with all changes."""
 
     def _lowered(self, digest, mark, view):
-        yield from self._replaced(view, digest, lambda data: data and copies.FREE, 1)
+        own = copies.barrier(*mark)
+        yield from self._replaced(view, digest, copies.FREE, own, lambda data: copies.FREE)
+
+
+class TakesOverOthersBarriers(FrontedStorage):
+    """Puts its own barrier there, whoever holds one up."""
+
+    def _raised(self, view, digest, mark):
+        name = f"{view.generation}:{digest}"
+        yield from self.trust.ask("put", [name], copies.barrier(*mark), fronts.LIFE)
 
 
 class WritesOverWhatItSaw(FrontedStorage):
@@ -381,6 +390,7 @@ def test_a_cache_with_a_seeded_mistake_is_caught(name):
     ("kind", "names", "mortal"),
     [
         (TakesDownOthersBarriers, ("read", "update a", "update b"), ""),
+        (TakesOverOthersBarriers, ("read", "update a", "update b"), ""),
         (ClearsOnlyAfter, ("read", "update a"), ""),
         (ClearsOnlyAfter, ("read", "end"), "end"),
     ],

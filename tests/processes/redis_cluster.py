@@ -12,22 +12,23 @@ import redis
 from redis.crc import key_slot
 
 from tests import services
-from tests.processes.redis_servers import answers, program, until
-from tests.processes.servers import Victim, folder
+from tests.processes.redis_servers import Server, answers, program, until
+from tests.processes.servers import folder
+from tests.processes.tls import Authority
 
 SLOTS = 16_384
 
 
-class Node(Victim):
+class Node(Server):
     """A server of a Cluster."""
 
-    def __init__(self, place: Path, *options: str) -> None:
+    def __init__(self, place: Path, authority: Authority | None, *options: str) -> None:
         place.mkdir()
         port, self.bus = services.free_port(), services.free_port()
         command = [program(), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(place)]
         command += ["--cluster-enabled", "yes", "--cluster-port", str(self.bus), "--save", ""]
-        super().__init__([*command, *options], port)
-        self.url = f"redis://127.0.0.1:{port}"
+        super().__init__([*command, *options], port, authority)
+        self.url = f"{'rediss' if authority else 'redis'}://127.0.0.1:{self.named}"
 
     def ask(self, *words: Any) -> Any:
         """Send a command to this server, wherever the key belongs."""
@@ -99,15 +100,22 @@ class House:
 
 @contextmanager
 def cluster(
-    *, primaries: int = 3, replicated: bool = False, patience: int = 5000
+    *,
+    primaries: int = 3,
+    replicated: bool = False,
+    patience: int = 5000,
+    authority: Authority | None = None,
 ) -> Iterator[House]:
-    """Start a Cluster, and end it; after ``patience`` milliseconds its servers give up one of them."""
+    """Start a Cluster, and end it; after ``patience`` milliseconds its servers give up one of them.
+
+    With an ``authority``, they speak TLS to each other, and tell who speaks TLS to them where to do so.
+    """
     options = ["--cluster-node-timeout", str(patience), "--cluster-require-full-coverage", "no"]
     options += ["--repl-diskless-sync-delay", "0"]
     with ExitStack() as stack:
         place = stack.enter_context(folder())
         count = primaries * (2 if replicated else 1)
-        nodes = [Node(place / str(number), *options) for number in range(count)]
+        nodes = [Node(place / str(number), authority, *options) for number in range(count)]
         for node in nodes:
             stack.callback(node.kill)
             node.start(node.is_up)
@@ -117,7 +125,7 @@ def cluster(
             node.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
             node.ask("CLUSTER", "ADDSLOTSRANGE", first, last - 1)
         for node, other in itertools.combinations(nodes, 2):
-            node.ask("CLUSTER", "MEET", "127.0.0.1", other.port, other.bus)
+            node.ask("CLUSTER", "MEET", "127.0.0.1", other.named, other.bus)
         until(house.agrees)
         for node, primary in zip(house.replicas, house.primaries, strict=False):
             node.ask("CLUSTER", "REPLICATE", primary.id)

@@ -13,6 +13,7 @@ import redis
 
 from tests import services
 from tests.processes.servers import DEADLINE, Victim, folder
+from tests.processes.tls import Authority
 
 
 class Watched(NamedTuple):
@@ -52,52 +53,71 @@ sentinel failover-timeout sessions 5000
 
 
 @contextmanager
-def with_sentinels() -> Iterator[Watched]:
-    """Start a primary, a replica and three sentinels."""
+def with_sentinels(authority: Authority | None = None) -> Iterator[Watched]:
+    """Start a primary, a replica and three sentinels; with an ``authority``, all speak TLS to each other.
+
+    Whom they name is named by its port for TLS then; this module speaks to the other one.
+    """
     with ExitStack() as stack:
         place = stack.enter_context(folder())
-        primary = stack.enter_context(_server(place / "primary"))
-        replica = stack.enter_context(
-            _server(place / "replica", "--replicaof", "127.0.0.1", str(primary.port))
-        )
+        primary = stack.enter_context(_server(place / "primary", authority))
+        near = ["--replicaof", "127.0.0.1", str(primary.named)]
+        replica = stack.enter_context(_server(place / "replica", authority, *near))
         until(lambda: _info(replica.port, "replication")["master_link_status"] == "up")
         watchers = [
-            stack.enter_context(_sentinel(place / f"sentinel{number}", primary.port))
+            stack.enter_context(_sentinel(place / f"sentinel{number}", primary.named, authority))
             for number in range(3)
         ]
         for watcher in watchers:
             until(lambda port=watcher.port: _sees_all(port))
-        hosts = [f"127.0.0.1:{watcher.port}" for watcher in watchers]
+        hosts = [f"127.0.0.1:{watcher.named}" for watcher in watchers]
         yield Watched(primary, f"redis://127.0.0.1:{primary.port}", hosts, "sessions")
 
 
 def _sees_all(port: int) -> bool:
     with redis.Redis(port=port) as client:
-        seen = client.sentinel_master("sessions")
+        seen = client.sentinel_masters()["sessions"]
     return (seen["num-slaves"], seen["num-other-sentinels"]) == (1, 2)
 
 
+class Server(Victim):
+    """A Redis with a port for TLS beside its own, if there is an authority."""
+
+    def __init__(self, command: list[str], port: int, authority: Authority | None) -> None:
+        self.named = services.free_port() if authority else port
+        """The port that others are told."""
+        secure = authority.options(self.named) if authority else []
+        super().__init__([*command, *secure], port)
+
+
 @contextmanager
-def _server(place: Path, *options: str) -> Iterator[Victim]:
+def _server(place: Path, authority: Authority | None, *options: str) -> Iterator[Server]:
     place.mkdir()
     port = services.free_port()
     command = [program(), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(place)]
-    with _started(Victim([*command, "--save", "", *options], port)) as victim:
-        yield victim
+    with _started(Server([*command, "--save", "", *options], port, authority)) as server:
+        yield server
 
 
 @contextmanager
-def _sentinel(place: Path, primary: int) -> Iterator[Victim]:
+def _sentinel(place: Path, primary: int, authority: Authority | None) -> Iterator[Server]:
     place.mkdir()
     port = services.free_port()
     file = place / "sentinel.conf"
     file.write_text(SENTINEL.format(port=port, place=place, primary=primary))
-    with _started(Victim([program(), str(file), "--sentinel"], port)) as victim:
-        yield victim
+    with _started(Server([program(), str(file), "--sentinel"], port, authority)) as server:
+        yield server
 
 
 @contextmanager
-def _started(victim: Victim) -> Iterator[Victim]:
+def with_tls(authority: Authority) -> Iterator[Server]:
+    """Start a server that speaks TLS at the port by which it is ``named``."""
+    with folder() as place, _server(place / "server", authority) as server:
+        yield server
+
+
+@contextmanager
+def _started(victim: Server) -> Iterator[Server]:
     try:
         victim.start(lambda: answers(victim.port))
         yield victim

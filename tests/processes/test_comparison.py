@@ -25,8 +25,18 @@ def test_the_races_find_the_known_faults_of_the_cache_engine(tmp_path):
     assert is_broken({**found, "lost modify()": [0, 1]})
 
 
+IN_REDIS = ["frontdesk, Redis", "frontdesk, cached database"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["frontdesk, cache (memory)", "frontdesk, memory"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "frontdesk, cache (memory)",
+        "frontdesk, memory",
+        *(pytest.param(name, marks=pytest.mark.needs("redis")) for name in IN_REDIS),
+    ],
+)
 def test_the_races_find_none_of_them_here(name, tmp_path):
     found = found_by(name, tmp_path)
     assert not is_broken(found)

@@ -112,7 +112,7 @@ def storage(request, transactional_db):
 def asked(storage, monkeypatch):
     """What the cache is asked, in order."""
     names = []
-    for verb in ("load", "swap", "put", "server"):
+    for verb in ("load", "swap", "replace", "put", "server"):
         own, twin = getattr(storage.front, verb), getattr(storage.front, f"a{verb}")
 
         def told(*args, own=own, verb=verb):
@@ -190,13 +190,13 @@ def test_a_miss_costs_one_query_of_the_session(storage, asked, trusted):
     assert len(made) == 1
 
 
-def test_a_change_costs_its_statement_and_four_words_with_the_cache(storage, asked, trusted):
+def test_a_change_costs_its_statement_and_two_words_with_the_cache(storage, asked, trusted):
     record = insert(Caller(storage, "sync"))
     storage.read(record.digest)
     del asked[:]
     with queries() as made:
         assert storage.update(record.digest, Changes(values={"a": b"1"})) is True
-    assert asked == ["load", "swap", "load", "swap"]
+    assert asked == ["replace", "replace"]
     assert len(made) == 1
 
 

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 from frontdesk import clock
 from frontdesk.clock import DAY, SECOND
-from frontdesk.errors import InvalidSetting, UndecodableRecord
+from frontdesk.errors import InvalidSetting, StorageUnavailable, UndecodableRecord
 from frontdesk.storages import redis_codec, redis_scripts
 from frontdesk.storages.record import FOREVER, Changes
 from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing.conformance.crowds import arrive_at_once
 from frontdesk.testing.conformance.ground import HOUR, Caller, a_record, fresh_digest, insert
+from tests import services
 from tests.processes import servers
 from tests.processes.cancelling import cancelled
 
@@ -60,12 +61,32 @@ def keys_of(raw, kind=b""):
         ({"SENTINEL": {"hosts": ["localhost"]}}, "service"),
         ({"URL": "redis://localhost", "TIMEOUT": 0}, "TIMEOUT"),
         ({"URL": "redis://localhost", "POOL_SIZE": 0}, "POOL_SIZE"),
+        ({"URL": "redis://localhost", "CONNECTION": {"ssl_ca_certs": "/ca"}}, "rediss://"),
+        ({"URL": "rediss://localhost", "CONNECTION": {"ssl_ca": "/ca"}}, "'ssl_ca'"),
+        ({"URL": "redis://localhost", "CLUSTER": True, "CONNECTION": {"sll": 1}}, "'sll'"),
+        (
+            {"SENTINEL": {"hosts": ["h"], "service": "s"}, "CONNECTION": {"ssl_ca_certs": "/ca"}},
+            '"ssl": True',
+        ),
+        ({"SENTINEL": {"hosts": ["h"], "service": "s", "connection": {"sll": 1}}}, "'sll'"),
     ],
     ids=str,
 )
 def test_an_option_that_cannot_be_used_is_refused_with_what_to_write(options, said):
     with pytest.raises(InvalidSetting, match=said):
         RedisStorage(**options)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_of_sentinels_that_cannot_be_asked_it_is_said_which_and_why(mode):
+    hosts = [f"127.0.0.1:{services.free_port()}" for _ in range(2)]
+    storage = RedisStorage(SENTINEL={"hosts": hosts, "service": "sessions"}, TIMEOUT=20)
+    with pytest.raises(StorageUnavailable) as caught:
+        Caller(storage, mode)("read", fresh_digest())
+    said = str(caught.value)
+    assert all(f"sentinel {host} - Error" in said for host in hosts)
+    assert said.count("refused") + said.count("Connect call failed") == len(hosts)
+    assert len(said) < 500
 
 
 @pytest.mark.parametrize("scheme", ["redis", "valkey"])

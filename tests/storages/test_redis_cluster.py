@@ -464,7 +464,7 @@ def migrating(house, key):
 
     def moved():
         for name in source.ask_raw("CLUSTER", "GETKEYSINSLOT", slot, 1000):
-            source.ask_raw("MIGRATE", "127.0.0.1", target.port, name, 0, 5000)
+            source.ask_raw("MIGRATE", "127.0.0.1", target.named, name, 0, 5000)
 
     def settled(owner):
         for node in [owner, *(each for each in house.primaries if each is not owner)]:

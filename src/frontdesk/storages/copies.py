@@ -26,6 +26,9 @@ COPY, LEASE, BARRIER = b"c", b"l", b"b"
 TOMBSTONE: Final = b"t"
 FREE: Final = b"f"
 
+LASTING = BARRIER + TOMBSTONE
+"""The first bytes of what only those replace who know what they make of it."""
+
 
 class Copy(NamedTuple):
     """A record as a cache holds it."""
@@ -66,6 +69,11 @@ def copy_in(digest: Digest, data: bytes | None) -> Copy | None:
 def keeps_out(data: bytes | None) -> bool:
     """Whether ``data`` says that no copy is to be put in its place."""
     return data is not None and data[:1] in {LEASE, BARRIER, TOMBSTONE}
+
+
+def barrier(mark: str, until: int) -> bytes:
+    """Return a barrier that nobody but ``mark`` holds up."""
+    return _barrier({mark: until})
 
 
 def is_barrier(data: bytes) -> bool:

@@ -9,7 +9,8 @@ has those for a cache that cannot do its part.
 2. *Changing.* Before the change, a barrier replaces the copy; after its commit, whatever stands there
    that is not somebody else's barrier is removed. So from before the change until after its commit
    nothing is filled, also if this process dies in between: a barrier that is left behind lasts as long
-   as a copy. Of several who change a record, each takes down its own part of the barrier only.
+   as a copy. Of several who change a record, each takes down its own part of the barrier only; whoever
+   is alone, as is usual, asks the cache once before and once after.
 3. *Ending.* As changing, with a tombstone that nobody takes down. It is put there again after the
    commit, as the cache may have been emptied and filled in between.
 4. *Being seen.* That a session was used is written into its copy, if that is still the one from before.
@@ -23,7 +24,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from frontdesk import clock
 from frontdesk.drive import Call, Flow
@@ -49,6 +50,13 @@ TRIES = 50
 """Of one compare-and-set. Each failure means that somebody else succeeded."""
 
 Cleared = Callable[[View], Flow[None]]
+
+
+class Mark(NamedTuple):
+    """Who holds a barrier up, and until when."""
+
+    name: str
+    until: int
 
 
 class Copying(Storage):
@@ -117,7 +125,7 @@ class Copying(Storage):
     def _update(self, digest: Digest, changes: Changes) -> Flow[bool]:
         if _only_seen(changes):
             return (yield from self._seen(digest, changes))
-        mark = copies.new_mark()
+        mark = Mark(copies.new_mark(), clock.now() + self._life * clock.SECOND)
         view = yield from self.trust.view()
         if view is not None:
             with suppress(FrontFailed):
@@ -203,33 +211,41 @@ class Copying(Storage):
             yield from settled(result)
         return result
 
-    def _raised(self, view: View, digest: Digest, mark: str) -> Flow[None]:
-        until = clock.now() + self._life * clock.SECOND
-        yield from self._replaced(
-            view, digest, partial(copies.raised, mark=mark, until=until), self._life
-        )
+    def _raised(self, view: View, digest: Digest, mark: Mark) -> Flow[None]:
+        joined = partial(copies.raised, mark=mark.name, until=mark.until)
+        yield from self._replaced(view, digest, copies.barrier(*mark), b"", joined)
 
-    def _lowered(self, digest: Digest, mark: str, view: View) -> Flow[None]:
-        yield from self._replaced(view, digest, partial(copies.lowered, mark=mark), BRIEF)
+    def _lowered(self, digest: Digest, mark: Mark, view: View) -> Flow[None]:
+        left = partial(copies.lowered, mark=mark.name)
+        yield from self._replaced(view, digest, copies.FREE, copies.barrier(*mark), left)
 
     def _replaced(
         self,
         view: View,
         digest: Digest,
+        value: bytes,
+        own: bytes,
         change: Callable[[bytes | None], bytes | None],
-        seconds: int,
     ) -> Flow[None]:
-        """Replace what is there by what ``change`` makes of it, unless that is ``None``."""
-        name = _name(view, digest)
+        """Put ``value`` there; if a barrier of others stands there, what ``change`` makes of that.
+
+        ``own`` is no barrier of others. ``None`` of ``change`` leaves what is there.
+        """
+        name, kinds = _name(view, digest), copies.LASTING
+        data = yield from self.trust.ask("replace", name, value, kinds, own, self._lasts(value))
+        if data is None:
+            return
         for _ in range(TRIES):
-            data = yield from self.trust.ask("load", name)
             after = change(data)
             if after is None:
                 return
-            lasts = self._life if copies.is_barrier(after) else seconds
-            if (yield from self.trust.ask("swap", name, data, after, lasts)):
+            if (yield from self.trust.ask("swap", name, data, after, self._lasts(after))):
                 return
+            data = yield from self.trust.ask("load", name)
         raise FrontFailed
+
+    def _lasts(self, data: bytes) -> int:
+        return self._life if copies.is_barrier(data) else BRIEF
 
     def _buried(self, digests: Collection[Digest], view: View) -> Flow[None]:
         if digests:

@@ -13,12 +13,15 @@ from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage
 
-from frontdesk.errors import InvalidSetting
+from frontdesk.errors import InvalidSetting, StorageUnavailable
 from frontdesk.storages.cache import check_limits
 from frontdesk.storages.cas import Overwriting
 from frontdesk.storages.cas_known import for_cache
 
 PREFIX = "frontdesk:"
+
+TRIES = 50
+"""Of one compare-and-set. Each failure means that somebody else succeeded."""
 
 BORN = secrets.token_hex(4)
 
@@ -49,6 +52,15 @@ class Front(ABC):
         """Put ``value`` there for so long, if ``expected`` is there, or nothing if that is ``None``."""
 
     @abstractmethod
+    def replace(
+        self, name: str, value: bytes, kinds: bytes, own: bytes, seconds: int
+    ) -> bytes | None:
+        """Put ``value`` there, unless what is there is not ``own`` and begins with one of ``kinds``.
+
+        Return that, or ``None`` if ``value`` was put there. What is empty begins with each of them.
+        """
+
+    @abstractmethod
     def put(self, names: Collection[str], value: bytes, seconds: int) -> None:
         """Put ``value`` there, whatever is there."""
 
@@ -70,6 +82,12 @@ class Front(ABC):
     async def aswap(self, name: str, expected: bytes | None, value: bytes, seconds: int) -> bool:
         """See :meth:`swap`."""
         return await self._hop("swap", name, expected, value, seconds)  # type: ignore[no-any-return]
+
+    async def areplace(
+        self, name: str, value: bytes, kinds: bytes, own: bytes, seconds: int
+    ) -> bytes | None:
+        """See :meth:`replace`."""
+        return await self._hop("replace", name, value, kinds, own, seconds)  # type: ignore[no-any-return]
 
     async def aput(self, names: Collection[str], value: bytes, seconds: int) -> None:
         """See :meth:`put`."""
@@ -116,6 +134,20 @@ class CacheFront(Front):
                 return way.store(key, None, value, seconds)
             found, token = way.load(key)
             return found == expected and way.store(key, token, value, seconds)
+
+    def replace(
+        self, name: str, value: bytes, kinds: bytes, own: bytes, seconds: int
+    ) -> bytes | None:
+        cache, way = self._way()
+        key = cache.make_and_validate_key(PREFIX + name)
+        with way.guarded():
+            for _ in range(TRIES):
+                found, token = way.load(key)
+                if found is not None and found != own and found[:1] in kinds:
+                    return found
+                if way.store(key, token, value, seconds):
+                    return None
+        raise StorageUnavailable(f"the cache {self._alias!r}: a value changes all the time")
 
     def put(self, names: Collection[str], value: bytes, seconds: int) -> None:
         cache, way = self._way()

@@ -29,6 +29,15 @@ SWAP = """
     return 1
 """
 
+REPLACE = """
+    local found = redis.call('GET', KEYS[1])
+    if found and found ~= ARGV[3] and string.find(ARGV[2], string.sub(found, 1, 1), 1, true) then
+        return found
+    end
+    redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[4])
+    return false
+"""
+
 
 class RedisFront(Front):
     """``options`` are those of :class:`~frontdesk.storages.redis.RedisStorage`."""
@@ -46,7 +55,7 @@ class RedisFront(Front):
         self._counted = Counter()
         try:
             self._clients = CountedClients(found.place, self._counted)
-        except (KeyError, ValueError, AttributeError) as error:
+        except (KeyError, ValueError, AttributeError, TypeError) as error:
             raise InvalidSetting(
                 f"The option REDIS of the cached database storage is not usable: {error!r}"
             ) from error
@@ -75,6 +84,21 @@ class RedisFront(Front):
             client = await self._clients.aget()
             return bool(await client.execute_command(*self._swap(name, expected, value, seconds)))
 
+    def replace(
+        self, name: str, value: bytes, kinds: bytes, own: bytes, seconds: int
+    ) -> bytes | None:
+        words = self._replace(name, value, kinds, own, seconds)
+        with _available():
+            return self._clients.get().execute_command(*words)  # type: ignore[no-any-return]
+
+    async def areplace(
+        self, name: str, value: bytes, kinds: bytes, own: bytes, seconds: int
+    ) -> bytes | None:
+        words = self._replace(name, value, kinds, own, seconds)
+        with _available():
+            client = await self._clients.aget()
+            return await client.execute_command(*words)  # type: ignore[no-any-return]
+
     def put(self, names: Collection[str], value: bytes, seconds: int) -> None:
         with _available():
             self._put(self._clients.get(), names, value, seconds).execute()
@@ -102,6 +126,11 @@ class RedisFront(Front):
         if expected is None:
             return "SET", key, value, "EX", seconds, "NX"
         return "EVAL", SWAP, 1, key, expected, value, seconds
+
+    def _replace(
+        self, name: str, value: bytes, kinds: bytes, own: bytes, seconds: int
+    ) -> tuple[Any, ...]:
+        return "EVAL", REPLACE, 1, self._key(name), value, kinds, own, seconds
 
     def _put(self, client: Any, names: Collection[str], value: bytes, seconds: int) -> Any:
         pipeline = client.pipeline(transaction=False)

@@ -42,7 +42,7 @@ class RedisStorage(Storage):
         self._named = named(options, "The Redis storage")
         try:
             self._connect()
-        except (KeyError, ValueError, AttributeError) as error:
+        except (KeyError, ValueError, AttributeError, TypeError) as error:
             raise InvalidSetting(
                 f"The options of the Redis storage are not usable: {error!r}"
             ) from error

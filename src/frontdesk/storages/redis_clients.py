@@ -11,9 +11,9 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from frontdesk.errors import InvalidSetting
+from frontdesk.storages import redis_sentinel
 
 try:  # the extra "redis"
     import redis
@@ -45,7 +45,8 @@ class Clients:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._sync = self._client(redis, redis.sentinel, redis.retry)
-        for client in (self._sync, *_sentinels_of(self._sync)):
+        _try(self._sync.connection_pool)
+        for client in (self._sync, *redis_sentinel.clients_of(self._sync)):
             weakref.finalize(self, client.close)
         self._loops: dict[int, _OfLoop] = {}
         self._lock = threading.Lock()
@@ -78,7 +79,7 @@ class Clients:
         finally:
             with self._lock:
                 self._loops.pop(id(loop), None)
-            for each in (client, *_sentinels_of(client)):
+            for each in (client, *redis_sentinel.clients_of(client)):
                 await each.aclose()
 
     def _client(self, kind: Any, sentinels: Any, retries: Any) -> Any:
@@ -94,7 +95,8 @@ class Clients:
         }
         waiting = {"max_connections": place.pool_size, "timeout": place.timeout}
         if place.sentinel is not None:
-            pool = _sentinel_pool(kind, sentinels, place, {**options, **waiting})
+            together = {**options, **waiting}
+            pool = redis_sentinel.pool(kind, sentinels, place.sentinel, place.timeout, together)
         else:
             pool = kind.BlockingConnectionPool.from_url(
                 as_redis(place.url or ""), **waiting, **options
@@ -114,46 +116,18 @@ class _OfLoop(NamedTuple):
     keeper: AsyncGenerator[None]
 
 
+def _try(pool: Any) -> None:
+    """Make a connection that is not opened, so that it is known now if its options are none."""
+    try:
+        pool.connection_class(**pool.connection_kwargs)
+    except TypeError as error:
+        raise InvalidSetting(
+            f"The option CONNECTION is of no use to redis-py: {error}. TLS, and with it what starts with "
+            'ssl_, is asked for by a URL with rediss://, or behind Sentinel by "ssl": True.'
+        ) from error
+
+
 def as_redis(url: str) -> str:
     """Return the URL of a Valkey as redis-py knows it."""
     scheme, colon, rest = url.partition(":")
     return {"valkey": "redis", "valkeys": "rediss"}.get(scheme, scheme) + colon + rest
-
-
-def _sentinel_pool(kind: Any, sentinels: Any, place: Place, options: dict[str, Any]) -> Any:
-    """Return a pool of connections to whichever server is the primary now, which waits when it is empty.
-
-    redis-py has pools that wait, and pools that ask sentinels, and none that does both.
-    """
-    described = place.sentinel or {}
-    manager = sentinels.Sentinel(
-        [_host(host) for host in described["hosts"]],
-        sentinel_kwargs={
-            "socket_timeout": place.timeout,
-            "socket_connect_timeout": place.timeout,
-            "retry": options["retry"],  # the next sentinel is asked instead
-            "protocol": 2,
-            **described.get("connection", {}),
-        },
-        socket_timeout=place.timeout,
-    )
-    both = type(
-        "WaitingSentinelPool",
-        (sentinels.SentinelConnectionPool, kind.BlockingConnectionPool),
-        {},
-    )
-    return both(described["service"], manager, **options)
-
-
-def _sentinels_of(client: Any) -> list[Any]:
-    """Return the clients of the sentinels that ``client`` asks for the primary."""
-    manager = getattr(client.connection_pool, "sentinel_manager", None)
-    return manager.sentinels if manager else []
-
-
-def _host(host: Any) -> tuple[str, int]:
-    if isinstance(host, str):
-        parts = urlsplit(f"//{host}")
-        return parts.hostname or "127.0.0.1", parts.port or 26379
-    name, port = host
-    return str(name), int(port)
