@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from datetime import timedelta
+from functools import wraps
 
 import psycopg
 import pytest
@@ -241,6 +242,7 @@ def test_a_backend_with_cursors_of_its_own_makes_one(connection, kept, select, c
     kind = type(connection)
 
     class Own(kind):
+        @wraps(kind.make_cursor)
         def make_cursor(self, cursor):
             return super().make_cursor(cursor)
 
