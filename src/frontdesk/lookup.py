@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 from django.core.signals import setting_changed
 from django.db import connections, router
 
+from frontdesk.instances import Instances
 from frontdesk.storages.one_row import OneRow
 from frontdesk.user_ids import user_model
 
@@ -20,12 +21,12 @@ class _Lookup:
         self._alias = alias
         self._model: Any = user_model()
         self._row = OneRow(self._model._default_manager.using(alias).filter(pk=pk).order_by())
-        self._names = list(self._row.places)
+        self._instances = Instances(self._model, alias, list(self._row.places))
 
     def find(self, pk: Any) -> Any:
         connection = connections[self._alias]
         row = self._row.fetch(connection, self._model._meta.pk.get_db_prep_value(pk, connection))
-        return None if row is None else self._model.from_db(self._alias, self._names, row)
+        return None if row is None else self._instances.make(row)
 
 
 _lookups: dict[str, _Lookup] = {}

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from datetime import timedelta
+from functools import wraps
 
 import psycopg
 import pytest
@@ -144,6 +145,24 @@ def test_a_percent_sign_in_the_statement_is_no_place_for_a_value():
     assert select.for_cursor % {"value": "1"} == "SELECT '%s' WHERE x = 1"
 
 
+def test_only_what_is_selected_loses_its_type_on_sqlite():
+    select = Select(
+        'SELECT "t"."a", "t"."ab", "t"."b" FROM "t" WHERE "t"."a" = %s', ['"t"."a"', '"t"."b"']
+    )
+    assert select.for_sqlite == 'SELECT +"t"."a", "t"."ab", +"t"."b" FROM "t" WHERE "t"."a" = ?'
+    assert b"+" not in select.for_libpq
+    assert "+" not in select.for_cursor
+
+
+def test_a_field_of_the_projects_own_keeps_its_type_on_sqlite(monkeypatch):
+    name = User._meta.get_field(User.USERNAME_FIELD)
+    column = f'"{User._meta.db_table}"."{name.column}"'
+    users = User._default_manager.filter(pk=1).order_by()
+    assert f"+{column}" in OneRow(users).select.for_sqlite
+    monkeypatch.setattr(type(name), "__module__", __name__)
+    assert f"+{column}" not in OneRow(users).select.for_sqlite
+
+
 # --- nobody misses one ------------------------------------------------------------------------------
 
 
@@ -223,6 +242,7 @@ def test_a_backend_with_cursors_of_its_own_makes_one(connection, kept, select, c
     kind = type(connection)
 
     class Own(kind):
+        @wraps(kind.make_cursor)
         def make_cursor(self, cursor):
             return super().make_cursor(cursor)
 

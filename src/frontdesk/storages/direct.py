@@ -9,8 +9,11 @@ a driver that is not the usual one, the statement goes through it as any other.
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
+from types import FunctionType
 from typing import Any, Final
 
+import django
 from django.conf import settings
 from django.db.backends import utils
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -21,6 +24,8 @@ from frontdesk.storages.select import Select
 Row = Sequence[Any]
 
 UNFIT: Final = libpq.UNFIT
+
+DJANGO = str(Path(django.__file__).parent)
 
 
 def one_row(connection: Any, select: Select, value: Any) -> Row | None:
@@ -46,8 +51,13 @@ def one_row(connection: Any, select: Select, value: Any) -> Row | None:
         return cursor.fetchone()  # type: ignore[no-any-return]
 
 
+def _is_djangos(function: Any) -> bool:
+    """Whether ``function`` is Django's and nothing that a tool has put in its place, under whatever name."""
+    return type(function) is FunctionType and function.__code__.co_filename.startswith(DJANGO)
+
+
 _djangos: Any = utils.CursorWrapper.execute
-if _djangos.__code__.co_filename != utils.__file__:  # a tool was here first
+if not _is_djangos(_djangos):  # a tool was here first
     _djangos = None
 
 
@@ -78,10 +88,7 @@ Driver = Callable[[BaseDatabaseWrapper, Select, Any], Any]
 @cache
 def _driver_of(kind: Any) -> Driver | None:
     """Return what executes statements for a kind of connection; ``None`` if a cursor of its own does."""
-    djangos = all(
-        getattr(kind, name).__module__.startswith("django.db.backends.")
-        for name in WAYS_TO_A_CURSOR
-    )
+    djangos = all(_is_djangos(getattr(kind, name)) for name in WAYS_TO_A_CURSOR)
     return _DRIVERS.get(kind.vendor) if djangos else None
 
 

@@ -25,9 +25,10 @@ class OneRow:
         sql, params = compiler.as_sql()
         if len(params) != 1:
             raise ValueError(f"One value is to be filtered by, not {len(params)}.")
-        self.select = Select(sql)
         self.places = _places(compiler, compiler.klass_info)
         """Where the model's columns are in a row, by the names of its attributes."""
+        selected = [(column.target, text) for column, (text, _), _ in compiler.select]
+        self.select = Select(sql, [text for field, text in selected if _is_djangos(field)])
         self.related = [
             _places(compiler, info) for info in compiler.klass_info.get("related_klass_infos", ())
         ]
@@ -50,6 +51,12 @@ class OneRow:
         for index, convert, expression in self._converters:
             row[index] = convert(row[index], expression, connection)
         return row
+
+
+def _is_djangos(field: Any) -> bool:
+    """Whether ``field`` is one of Django's. Their converters take what SQLite has, as they have to where a
+    value is worked out in a query; a project's may wait for what a converter of the driver's makes of it."""
+    return type(field).__module__.startswith("django.db.models.fields")
 
 
 def _places(compiler: Any, info: Any) -> dict[str, int]:

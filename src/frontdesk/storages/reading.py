@@ -10,6 +10,7 @@ from typing import Any
 from django.db import router
 
 from frontdesk.errors import UndecodableRecord
+from frontdesk.instances import Instances
 from frontdesk.models import Session
 from frontdesk.storages.direct import Row
 from frontdesk.storages.one_row import OneRow
@@ -26,7 +27,6 @@ class Reader:
     """Reads one session by its digest, with or without its user."""
 
     def __init__(self, alias: str, *, with_user: bool) -> None:
-        self._alias = alias
         self._users = user_model()
         with_user = with_user and router.db_for_write(self._users) == alias
         sessions = Session.objects.using(alias).filter(digest="digest")
@@ -39,20 +39,20 @@ class Reader:
             *(self.row.places[name] for name in COLUMNS)
         )
         """Returns the session of a row, as ``COLUMNS`` has it."""
-        self._user_names: list[str] = []
+        self._instances: Instances | None = None
         if with_user:
             (users,) = self.row.related
-            self._user_names = list(users)
+            self._instances = Instances(self._users, alias, list(users))
             self._user_columns = itemgetter(*users.values())
             self._user_pk = users[self._users._meta.pk.attname]
 
     def user(self, row: Row) -> Any:
         """Return the user of ``row``; see ``ReadsUser.read_with_user``."""
-        if not self._user_names:
+        if self._instances is None:
             return UNCHANGED
         if row[self._user_pk] is None:
             return None
-        return self._users.from_db(self._alias, self._user_names, self._user_columns(row))
+        return self._instances.make(self._user_columns(row))
 
 
 def as_record(row: Row) -> Record:
