@@ -1,4 +1,4 @@
-"""Measure, keep the numbers, and write docs/benchmarks.md. Parts: requests, http, growth."""
+"""Measure, keep the numbers, and write docs/benchmarks.md. Parts: targets, requests, http, growth."""
 
 import argparse
 import os
@@ -8,10 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed import growth, over_http, page, per_request, results
+from benchmarks.speed import growth, head_to_head, over_http, page, per_request, results
 from benchmarks.speed.machine import described
 
 Measure = Callable[[argparse.Namespace, Callable[[str], None]], dict[str, Any]]
+
+
+def _targets(given: argparse.Namespace, tell: Callable[[str], None]) -> dict[str, Any]:
+    return head_to_head.measured(head_to_head.QUICK if given.quick else head_to_head.Effort(), tell)
 
 
 def _requests(given: argparse.Namespace, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -27,7 +31,12 @@ def _growth(given: argparse.Namespace, tell: Callable[[str], None]) -> dict[str,
     return growth.measured(growth.QUICK if given.quick else growth.Effort(), tell)
 
 
-PARTS: dict[str, Measure] = {"requests": _requests, "http": _http, "growth": _growth}
+PARTS: dict[str, Measure] = {
+    "targets": _targets,
+    "requests": _requests,
+    "http": _http,
+    "growth": _growth,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -30,7 +30,7 @@ def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 def targets(rows: Rows) -> str:
     """Return the table of targets."""
-    head = ("what is compared", "target", "stretch", "measured", "")
+    head = ("what is compared", "target", "stretch", "measured", "added, µs", "")
     return table(head, (_target(verdict) for verdict in verdicts(rows)))
 
 
@@ -139,14 +139,17 @@ def _found(rows: Rows, colour: str) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def _target(verdict: Verdict) -> tuple[str, ...]:
-    target, measured = verdict
+    target, row = verdict
+    unit = "" if target.theirs else " µs"
+    cells = (f"{target.most}{unit}", f"{target.stretch}{unit}")
+    if row is None:
+        return (target.title, *cells, "", "", verdict.word)
     if target.theirs is None:
-        cells = (f"{target.most} µs", f"{target.stretch} µs")
-        said = "" if measured is None else f"{measured:.1f} µs"
-    else:
-        cells = (str(target.most), str(target.stretch))
-        said = "" if measured is None else f"{measured:.3f}, {_as_fraction(measured)}"
-    return (target.title, *cells, said, verdict.word)
+        said = (f"{row['measured']:.1f} µs", f"{row['ours']:.0f}")
+        return (target.title, *cells, said[0], f"{said[1]} to {row['bare']:.0f}", verdict.word)
+    low, high = (_as_fraction(each) for each in row["quartiles"])
+    ratio = f"{_as_fraction(row['measured'])} ({high} - {low})"
+    return (target.title, *cells, ratio, f"{row['ours']:.0f}, {row['theirs']:.0f}", verdict.word)
 
 
 def _as_fraction(ratio: float) -> str:

@@ -7,7 +7,6 @@ from benchmarks.comparison.contestants import Contestant
 from benchmarks.speed.operations import NEITHER
 from benchmarks.speed.subjects import (
     ASGI,
-    BARE,
     DATABASES,
     DESK_CACHED,
     DESK_DATABASE,
@@ -24,7 +23,6 @@ from benchmarks.speed.subjects import (
     STOCK_REDIS,
     STOCK_SIGNED,
     WSGI,
-    Subject,
 )
 
 
@@ -71,35 +69,22 @@ TARGETS = (
 
 
 class Verdict(NamedTuple):
-    """A target and what was measured; ``None`` where one of the two was not."""
+    """A target and the row of what was measured; ``None`` where it was not."""
 
     target: Target
-    measured: float | None
+    row: dict[str, Any] | None
 
     @property
     def word(self) -> str:
         """Return how it ended."""
-        if self.measured is None:
+        if self.row is None:
             return "not measured"
-        if self.measured > self.target.most:
+        if self.row["measured"] > self.target.most:
             return "missed"
-        return "met, and the stretch" if self.measured <= self.target.stretch else "met"
+        return "met, and the stretch" if self.row["measured"] <= self.target.stretch else "met"
 
 
 def verdicts(rows: list[dict[str, Any]]) -> list[Verdict]:
-    """Return each target with what the rows say of it."""
-    known = {(row["subject"], row["colour"], row["operation"]): row["wall"] for row in rows}
-
-    def added(contestant: Contestant, target: Target) -> float | None:
-        wall = known.get((Subject(contestant, target.database).id, target.colour, target.operation))
-        bare = known.get((Subject(BARE).id, target.colour, NEITHER))
-        return None if wall is None or bare is None else float(wall) - float(bare)
-
-    def measured(target: Target) -> float | None:
-        ours = added(target.ours, target)
-        if target.theirs is None or ours is None:
-            return ours
-        theirs = added(target.theirs, target)
-        return None if theirs is None else ours / theirs
-
-    return [Verdict(target, measured(target)) for target in TARGETS]
+    """Return each target with what the rows of ``head_to_head.py`` say of it."""
+    known = {row["target"]: row for row in rows}
+    return [Verdict(target, known.get(target.title)) for target in TARGETS]

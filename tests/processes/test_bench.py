@@ -11,10 +11,19 @@ from fractions import Fraction
 
 import pytest
 
-from benchmarks.speed import growth, over_http, page, picture, results, tables, targets
+from benchmarks.speed import (
+    growth,
+    head_to_head,
+    over_http,
+    page,
+    picture,
+    results,
+    tables,
+    targets,
+)
 from benchmarks.speed.operations import LIMITS, OF_A_USER, OPERATIONS
 from benchmarks.speed.places import missing
-from benchmarks.speed.subjects import ASGI, DESK_DATABASE, SUBJECTS, WSGI
+from benchmarks.speed.subjects import ASGI, DESK_DATABASE, STOCK_DB, SUBJECTS, WSGI, Subject
 from benchmarks.speed.worker import WrongAnswer, checked
 from tests import services
 from tests.docs.pages import ROOT
@@ -160,10 +169,6 @@ def test_tables_grow_and_are_purged(tmp_path):
 # --- what is made of the numbers ----------------------------------------------------------------
 
 
-def a_row(subject, operation, wall, colour=WSGI):
-    return {"subject": subject, "colour": colour, "operation": operation, "wall": wall}
-
-
 def test_a_wrong_answer_is_not_measured():
     class Answer:
         status, body = 200, b"eve"
@@ -173,20 +178,36 @@ def test_a_wrong_answer_is_not_measured():
         checked(Answer, b"ada")
 
 
-def test_a_ratio_is_of_what_is_added_to_the_page_without_sessions():
-    rows = [
-        a_row("no sessions / sqlite", "neither", 30.0),
-        a_row("Django, db / sqlite", "user", 430.0),
-        a_row("frontdesk, database / sqlite", "user", 80.0),
-        a_row("frontdesk, database / sqlite", "neither", 32.5),
+BARE, OURS, THEIRS = SUBJECTS[0], Subject(DESK_DATABASE), Subject(STOCK_DB)
+
+
+def test_a_ratio_is_of_what_is_added_to_the_page_without_sessions_in_the_same_round():
+    rounds = [
+        {BARE.id: 30 * speed, OURS.id: 80 * speed, THEIRS.id: 430 * speed} for speed in (1, 2, 3)
     ]
-    joined, *others = targets.verdicts(rows)
-    (untouched,) = (found for found in others if found.measured is not None)
-    assert joined.measured == pytest.approx(50 / 400)
-    assert joined.word == "met, and the stretch"
-    assert untouched.target.theirs is None
-    assert untouched.measured == pytest.approx(2.5)
-    assert untouched.word == "met"
+    found = head_to_head.compared(rounds, [BARE, OURS, THEIRS])
+    assert found["measured"] == pytest.approx(50 / 400)
+    assert found["quartiles"] == [pytest.approx(50 / 400)] * 2
+    assert (found["bare"], found["ours"], found["theirs"]) == (60, 100, 800)
+
+
+def test_with_nothing_to_compare_with_it_is_what_is_added_itself():
+    found = head_to_head.compared([{BARE.id: 30, OURS.id: 32.5}] * 2, [BARE, OURS])
+    assert (found["measured"], found["theirs"]) == (2.5, None)
+
+
+@pytest.mark.slow
+def test_each_target_is_measured_or_said_to_be_missing(tmp_path):
+    part = measured("targets", tmp_path)
+    assert {row["target"] for row in part["rows"]} | set(part["absent"]) == {
+        target.title for target in targets.TARGETS
+    }
+    for row in part["rows"]:
+        low, high = row["quartiles"]
+        assert low <= row["measured"] <= high, row
+        assert row["rounds"] == head_to_head.QUICK.rounds * head_to_head.QUICK.launches
+    text = (tmp_path / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert all(f"| {target.title} |" in text for target in targets.TARGETS)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +216,8 @@ def test_a_ratio_is_of_what_is_added_to_the_page_without_sessions():
 )
 def test_a_target_is_met_or_missed(measured, word):
     target = targets.TARGETS[0]._replace(most=Fraction(1, 2), stretch=Fraction(1, 4))
-    assert targets.Verdict(target, measured).word == word
+    row = None if measured is None else {"measured": measured}
+    assert targets.Verdict(target, row).word == word
 
 
 def test_each_target_is_about_subjects_that_are_measured():
