@@ -43,7 +43,7 @@ class _Key:
 
     def hash_of(self, password: object) -> str:
         inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(str(password).encode())
+        inner.update(force_bytes(password))
         outer.update(inner.digest())
         return outer.hexdigest()
 

@@ -12,8 +12,12 @@ from django.db.models.base import ModelState
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import post_init, pre_init
 
+from frontdesk.djangos import is_djangos
+
 MAKING = ("__new__", "__init__", "__setattr__", "from_db")
 """The methods by which a model could take part."""
+
+_init: Any = Model.__init__ if is_djangos(Model.__init__) else None
 
 
 class Instances:
@@ -33,11 +37,11 @@ class Instances:
         return self._model.from_db(self._alias, self._names, values)
 
     def _quick(self, values: Sequence[Any]) -> Any:
-        if pre_init.receivers or post_init.receivers:
+        if pre_init.receivers or post_init.receivers or self._model.__init__ is not _init:
             return self._ordinary(values)
         instance = self._model.__new__(self._model)
-        state = ModelState()
-        instance.__dict__.update(zip(self._names, values, strict=True), _state=state)
+        instance._state = state = ModelState()
+        instance.__dict__.update(zip(self._names, values, strict=True))
         state.adding = False
         state.db = self._alias
         return instance
@@ -54,6 +58,7 @@ class Instances:
         after = self._model.__mro__[self._model.__mro__.index(Model) + 1 : -1]
         return (
             all(_function(self._model, name) is _function(Model, name) for name in MAKING)
+            and type(self._model).__call__ is type.__call__
             and not any("__init__" in vars(kind) for kind in after)
             and list(fields) == self._names
             and all(type(getattr(self._model, name)) is DeferredAttribute for name in fields)

@@ -28,9 +28,6 @@ from frontdesk.storages.record import UNCHANGED, Changes, Record
 from frontdesk.tokens import Digest
 from frontdesk.values import Serializer, serializer_class
 
-SHORTEST_KEY = 8
-"""Characters, as in Django's ``_validate_session_key``; one that is well-formed has more."""
-
 logger = logging.getLogger("frontdesk")
 
 _first_touch = threading.RLock()
@@ -69,12 +66,15 @@ class SessionState(SessionBase):
     find_key: Callable[[], str | None] | None = None
     """What finds the key that came with a request, until somebody wants anything of the session."""
 
-    def _keep_key(self, key: str | None) -> None:
-        self._key = key if key and len(key) >= SHORTEST_KEY else None
+    def _get_session_key(self) -> str | None:
+        return self._key
+
+    def _set_session_key(self, key: str | None) -> None:
+        self._key = key if self._validate_session_key(key) else None
 
     # Django's two, whose getter is no Python function here, as they are asked several times in a request.
     session_key = property(attrgetter("_key"))
-    _session_key = property(attrgetter("_key"), _keep_key)
+    _session_key = property(attrgetter("_key"), _set_session_key)
 
     def __init__(self, session_key: str | None = None) -> None:
         # Not Django's __init__: all that it sets besides is on this class, or worked out once.

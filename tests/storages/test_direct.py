@@ -1,9 +1,11 @@
 """A SELECT past Django's cursor: the same rows and the same errors, and nobody who watches misses one."""
 
 import asyncio
+import signal
 import sqlite3
+import threading
 from datetime import timedelta
-from functools import wraps
+from functools import partial, wraps
 
 import psycopg
 import pytest
@@ -80,6 +82,8 @@ def cursors(connection, monkeypatch):
     as_it_is = connection.create_cursor
     connection.ensure_connection()
     monkeypatch.setattr(connection, "create_cursor", create_cursor)
+    # The spy is not to be taken for somebody who watches.
+    monkeypatch.setattr(direct, "_makes_another_cursor", lambda connection: False)
     return made
 
 
@@ -163,6 +167,14 @@ def test_a_field_of_the_projects_own_keeps_its_type_on_sqlite(monkeypatch):
     assert f"+{column}" not in OneRow(users).select.for_sqlite
 
 
+@on("sqlite")
+def test_a_foreign_key_to_such_a_field_keeps_its_type_too(connection, monkeypatch):
+    sessions = Session.objects.filter(digest="x")
+    assert '+"frontdesk_session"."user_id"' in OneRow(sessions).select.for_sqlite
+    monkeypatch.setattr(type(User._meta.pk), "__module__", __name__)
+    assert '+"frontdesk_session"."user_id"' not in OneRow(sessions).select.for_sqlite
+
+
 # --- nobody misses one ------------------------------------------------------------------------------
 
 
@@ -209,32 +221,55 @@ def test_a_wrapper_of_statements_sees_it(connection, kept, select):
     assert len(seen) == 1
 
 
+class Tool:
+    """Stands before a method, as tools do that trace; it passes on what else it is asked, as wrapt's do."""
+
+    def __init__(self, method):
+        self.method, self.calls = method, 0
+
+    def __call__(self, *args, **kwargs):
+        self.calls += 1
+        return self.method(*args, **kwargs)
+
+    def __get__(self, instance, kind=None):
+        return self if instance is None else partial(self, instance)
+
+    def __getattr__(self, name):
+        return getattr(self.method, name)
+
+
 @straight
-def test_a_tool_that_patches_the_class_of_cursors_sees_it(connection, kept, select, monkeypatch):
-    seen = []
-
-    def execute(self, sql, params=None):
-        seen.append(sql)
-        return as_it_is(self, sql, params)
-
-    as_it_is = CursorWrapper.execute
-    monkeypatch.setattr(CursorWrapper, "execute", execute)
+@pytest.mark.parametrize("name", direct.USING)
+def test_a_tool_before_a_method_of_cursors_sees_it(connection, kept, select, monkeypatch, name):
     direct.one_row(connection, select, DIGEST)
-    assert len(seen) == 1
+    tool = Tool(getattr(CursorWrapper, name))
+    monkeypatch.setattr(CursorWrapper, name, tool)
+    direct.one_row(connection, select, DIGEST)
+    assert tool.calls == 1
 
 
 @straight
-def test_a_tool_that_patches_the_connection_sees_it(connection, kept, select, monkeypatch):
-    seen = []
-
-    def cursor():
-        seen.append(1)
-        return as_it_is()
-
-    as_it_is = connection.cursor
-    monkeypatch.setattr(connection, "cursor", cursor)
+@pytest.mark.parametrize("name", direct.MAKING)
+def test_a_tool_before_a_method_of_all_connections_sees_it(
+    connection, kept, select, monkeypatch, name
+):
     direct.one_row(connection, select, DIGEST)
-    assert len(seen) == 1
+    connection.__dict__.pop(name, None)
+    tool = Tool(getattr(type(connection), name))
+    monkeypatch.setattr(type(connection), name, tool)
+    direct.one_row(connection, select, DIGEST)
+    assert tool.calls == 1
+
+
+@straight
+@pytest.mark.parametrize("name", direct.MAKING)
+def test_a_tool_before_a_method_of_the_connection_sees_it(
+    connection, kept, select, monkeypatch, name
+):
+    tool = Tool(getattr(connection, name))
+    monkeypatch.setattr(connection, name, tool)
+    direct.one_row(connection, select, DIGEST)
+    assert tool.calls == 1
 
 
 @straight
@@ -278,17 +313,17 @@ def test_what_the_server_might_take_for_something_else_goes_by_the_cursor(
 
 
 @on("postgresql")
-def test_where_psycopg_lets_others_run_while_it_waits_it_goes_by_the_cursor(
+def test_where_psycopg_is_written_in_python_it_goes_by_the_cursor(
     connection, kept, select, cursors, monkeypatch
 ):
-    monkeypatch.setattr(libpq, "WAITS_IN_C", False)
+    monkeypatch.setattr(libpq, "HAS_PSYCOPG", False)
     direct.one_row(connection, select, DIGEST)
     assert len(cursors) == 1
 
 
-def test_psycopg_waits_in_c_here():
+def test_psycopg_is_written_in_c_here():
     """Otherwise most tests above would say nothing of PostgreSQL."""
-    assert libpq.WAITS_IN_C
+    assert libpq.HAS_PSYCOPG
 
 
 @on("postgresql")
@@ -310,6 +345,41 @@ def test_instants_come_in_the_time_zone_of_the_database(connection, user, monkey
     assert joined.utcoffset() == timedelta(hours=9)
 
 
+@on("postgresql")
+def test_who_listens_on_the_connection_hears_what_came_meanwhile(connection, kept, select):
+    connection.ensure_connection()
+    raw = connection.connection
+    raw.execute("LISTEN frontdesk_news")
+    with psycopg.connect(**_params(connection), autocommit=True) as other:
+        other.execute("NOTIFY frontdesk_news, 'it'")
+    direct.one_row(connection, select, DIGEST)
+    heard = [notify.payload for notify in raw.notifies(timeout=0)]
+    connection.close()
+    assert heard == ["it"]
+
+
+@on("postgresql")
+def test_a_signal_interrupts_the_waiting(connection, kept, select):
+    class Enough(Exception):
+        pass
+
+    def enough(*_):
+        raise Enough
+
+    before = signal.signal(signal.SIGALRM, enough)
+    try:
+        with psycopg.connect(**_params(connection)) as other:
+            other.execute("LOCK TABLE frontdesk_session IN ACCESS EXCLUSIVE MODE")
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            # Were it not interrupted, it would wait for this very test.
+            other.execute("SET LOCAL idle_in_transaction_session_timeout = 20000")
+            with pytest.raises(Enough):
+                direct.one_row(connection, select, DIGEST)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        connection.close()
+
+
 # --- the same errors --------------------------------------------------------------------------------
 
 
@@ -327,6 +397,23 @@ def test_in_a_transaction_that_is_broken_django_says_so(connection, kept, select
         connection.needs_rollback = True
         with pytest.raises(TransactionManagementError):
             direct.one_row(connection, select, DIGEST)
+
+
+@straight
+def test_of_another_threads_connection_django_says_so(connection, kept, select):
+    errors = []
+
+    def ask():
+        try:
+            direct.one_row(connection, select, DIGEST)
+        except DatabaseError as error:
+            errors.append(str(error))
+
+    connection.ensure_connection()
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    assert "can only be used in that same thread" in errors[0]
 
 
 @straight
@@ -350,8 +437,9 @@ def test_a_connection_that_was_lost_is_an_operational_error_and_is_opened_anew(
 ):
     with psycopg.connect(**_params(connection)) as other:
         other.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
-    with pytest.raises(OperationalError):
+    with pytest.raises(OperationalError) as caught:
         direct.one_row(connection, select, DIGEST)
+    assert caught.value.__cause__.sqlstate == "57P01"
     connection.close_if_unusable_or_obsolete()
     assert direct.one_row(connection, select, DIGEST) is not None
 
@@ -421,18 +509,13 @@ def test_a_statement_whose_columns_have_changed_is_prepared_anew(preparing):
 
 
 @on("postgresql")
-def test_within_a_transaction_what_is_lost_is_an_error_and_then_prepared_anew(
+def test_within_a_transaction_nothing_is_prepared_so_that_it_cannot_fail_for_that(
     preparing, kept, select
 ):
     direct.one_row(preparing, select, DIGEST)
     with preparing.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
-
-    def ask():
-        with transaction.atomic(using=preparing.alias):
-            Session.objects.using(preparing.alias).count()
-            direct.one_row(preparing, select, DIGEST)
-
-    with pytest.raises(ProgrammingError):
-        ask()
-    ask()
+    with transaction.atomic(using=preparing.alias):
+        Session.objects.using(preparing.alias).count()
+        assert direct.one_row(preparing, select, DIGEST) is not None
+    assert prepared(preparing) == {}

@@ -112,6 +112,25 @@ def test_a_receiver_that_comes_later_hears_of_each(signal):
     assert len(heard) == 1
 
 
+def test_a_tool_that_comes_later_sees_each(monkeypatch):
+    maker, seen = Instances(User, "default", NAMES), []
+    maker.make(VALUES)
+    as_it_is = User.__init__
+
+    def init(self, *args):
+        seen.append(self)
+        as_it_is(self, *args)
+
+    monkeypatch.setattr(User, "__init__", init)
+    maker.make(VALUES)
+    assert len(seen) == 1
+
+
+def test_a_class_that_makes_its_instances_itself_does(monkeypatch):
+    monkeypatch.setattr(type(User), "__call__", type.__call__.__get__, raising=False)
+    assert not Instances(User, "default", NAMES)._is_plain()
+
+
 def test_some_of_the_fields_are_left_to_django():
     maker = Instances(User, "default", NAMES[:-1])
     assert maker.make(VALUES[:-1]).get_deferred_fields() == {NAMES[-1]}

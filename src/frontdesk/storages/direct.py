@@ -8,24 +8,22 @@ a driver that is not the usual one, the statement goes through it as any other.
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from functools import cache
-from pathlib import Path
-from types import FunctionType
+from functools import lru_cache
+from operator import attrgetter
+from types import MethodType
 from typing import Any, Final
 
-import django
 from django.conf import settings
 from django.db.backends import utils
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from frontdesk.djangos import is_djangos
 from frontdesk.storages import libpq
 from frontdesk.storages.select import Select
 
 Row = Sequence[Any]
 
 UNFIT: Final = libpq.UNFIT
-
-DJANGO = str(Path(django.__file__).parent)
 
 
 def one_row(connection: Any, select: Select, value: Any) -> Row | None:
@@ -34,11 +32,12 @@ def one_row(connection: Any, select: Select, value: Any) -> Row | None:
     ``connection`` is a ``BaseDatabaseWrapper``, the one of this thread. Raises what Django's cursor raises.
     """
     kind: Any = type(connection)
-    driver = _driver_of(kind)
+    driver = _driver_of(kind, _making(kind))
     if driver is not None and not _is_watched(connection):
         if connection.health_check_enabled:
             connection.close_if_health_check_failed()
         connection.ensure_connection()
+        connection.validate_thread_sharing()
         try:
             found = driver(connection, select, value)
         except connection.Database.Error:
@@ -51,14 +50,15 @@ def one_row(connection: Any, select: Select, value: Any) -> Row | None:
         return cursor.fetchone()  # type: ignore[no-any-return]
 
 
-def _is_djangos(function: Any) -> bool:
-    """Whether ``function`` is Django's and nothing that a tool has put in its place, under whatever name."""
-    return type(function) is FunctionType and function.__code__.co_filename.startswith(DJANGO)
+MAKING = ("cursor", "_cursor", "_prepare_cursor", "create_cursor", "make_cursor")
+"""The methods of a connection that make a cursor."""
 
+USING = ("__init__", "__enter__", "execute", "_execute_with_wrappers", "_execute")
+"""Those of the cursor that a statement goes through."""
 
-_djangos: Any = utils.CursorWrapper.execute
-if not _is_djangos(_djangos):  # a tool was here first
-    _djangos = None
+_making, _using = attrgetter(*MAKING), attrgetter(*USING)
+_methods = frozenset(MAKING)
+_usual = _using(utils.CursorWrapper) if all(map(is_djangos, _using(utils.CursorWrapper))) else None
 
 
 def _is_watched(connection: BaseDatabaseWrapper) -> bool:
@@ -68,28 +68,29 @@ def _is_watched(connection: BaseDatabaseWrapper) -> bool:
         or settings.DEBUG
         or connection.execute_wrappers
         or connection.needs_rollback  # what the cursor has to say of that is well said
-        or _has_another_cursor(connection)
-        or utils.CursorWrapper.execute is not _djangos
+        or (not _methods.isdisjoint(connection.__dict__) and _makes_another_cursor(connection))
+        or _using(utils.CursorWrapper) != _usual
     )
 
 
-def _has_another_cursor(connection: BaseDatabaseWrapper) -> bool:
-    """Whether somebody has put another ``cursor`` in place of the connection's own."""
+def _makes_another_cursor(connection: BaseDatabaseWrapper) -> bool:
+    """Whether somebody has put something else in place of the connection's own methods."""
     # Django's test cases put there, once they are over, what was there before.
-    placed = connection.__dict__.get("cursor")
-    return placed is not None and getattr(placed, "__func__", None) is not type(connection).cursor
+    kind = type(connection)
+    return any(
+        type(placed) is not MethodType or placed.__func__ is not getattr(kind, name)
+        for name, placed in connection.__dict__.items()
+        if name in _methods
+    )
 
-
-WAYS_TO_A_CURSOR = ("cursor", "_cursor", "_prepare_cursor", "create_cursor", "make_cursor")
 
 Driver = Callable[[BaseDatabaseWrapper, Select, Any], Any]
 
 
-@cache
-def _driver_of(kind: Any) -> Driver | None:
+@lru_cache(maxsize=16)
+def _driver_of(kind: Any, making: tuple[Any, ...]) -> Driver | None:
     """Return what executes statements for a kind of connection; ``None`` if a cursor of its own does."""
-    djangos = all(_is_djangos(getattr(kind, name)) for name in WAYS_TO_A_CURSOR)
-    return _DRIVERS.get(kind.vendor) if djangos else None
+    return _DRIVERS.get(kind.vendor) if all(map(is_djangos, making)) else None
 
 
 def _sqlite(connection: BaseDatabaseWrapper, select: Select, value: Any) -> Any:

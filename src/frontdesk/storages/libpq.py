@@ -1,6 +1,7 @@
-"""A SELECT by PostgreSQL's own client library, in one call, as psycopg's ``pq`` offers it.
+"""A SELECT by PostgreSQL's own client library, as psycopg's ``pq`` offers it.
 
-A cursor of psycopg's takes several times as long for a row, as it serves all that one can ask for.
+A cursor of psycopg's takes several times as long for a row, as it serves all that one can ask for. It is
+waited for as psycopg waits, so that whoever interrupts that, or lets others run meanwhile, still does.
 See https://www.psycopg.org/psycopg3/docs/api/pq.html
 """
 
@@ -15,13 +16,13 @@ from frontdesk.storages.select import Select
 
 try:  # the project's driver, if its database is PostgreSQL; it may be psycopg2
     import psycopg
-    from psycopg import errors, pq, waiting
+    from psycopg import errors, generators, pq
     from psycopg.adapt import Transformer
 except ImportError:
-    WAITS_IN_C = False
+    HAS_PSYCOPG = False
 else:
-    # Not where psycopg lets others run while it waits (gevent), or is written in Python all through.
-    WAITS_IN_C = waiting.wait is getattr(waiting, "wait_c", None)
+    # The one that is written in Python all through gains nothing.
+    HAS_PSYCOPG = pq.__impl__ != "python"
 
 
 class Unfit(Enum):
@@ -49,16 +50,17 @@ def one_row(connection: BaseDatabaseWrapper, select: Select, value: Any) -> Any:
     text = _as_text(value)
     if text is None or not _is_usual(raw) or not _has_its_time_zone(raw, connection):
         return UNFIT
-    pgconn = raw.pgconn
-    if not connection.autocommit and pgconn.transaction_status != pq.TransactionStatus.INTRANS:
+    idle = raw.pgconn.transaction_status == pq.TransactionStatus.IDLE
+    if idle and not connection.autocommit:
         return UNFIT  # psycopg begins the transaction
     with raw.lock:
-        if raw.prepare_threshold is None:
-            result = pgconn.exec_params(select.for_libpq, [text])
-        else:
+        if idle and raw.prepare_threshold is not None:
             result = _by_name(raw, select, text)
+        else:
+            raw.pgconn.send_query_params(select.for_libpq, [text])
+            result = _result(raw)
     if result.status != pq.ExecStatus.TUPLES_OK:
-        raise _error(pgconn, result)
+        raise _error(raw.pgconn, result)
     if not result.ntuples:
         return None
     transformer = Transformer(raw)
@@ -70,28 +72,37 @@ def _by_name(raw: Any, select: Select, text: bytes) -> Any:
     """Execute a statement that the server has parsed and planned before.
 
     Only where the project lets psycopg do so too, by ``OPTIONS["prepare_threshold"]``: behind a pooler of
-    connections, the next statement may come to another process of the server, which does not know it.
+    connections, the next statement may come to another process of the server, which does not know it. And
+    never within a transaction, which would fail with it: psycopg makes the server forget all such
+    statements after each rollback.
     """
     pgconn, known = raw.pgconn, _prepared.setdefault(raw, set())
     if select.name in known:
-        result = pgconn.exec_prepared(select.name, [text])
+        pgconn.send_query_prepared(select.name, [text])
+        result = _result(raw)
         if result.error_field(pq.DiagnosticField.SQLSTATE) not in LOST:
             return result
         known.discard(select.name)
-        if pgconn.transaction_status != pq.TransactionStatus.IDLE:
-            return result  # it has failed with its transaction
-        pgconn.exec_(b"DEALLOCATE " + select.name)
-    result = pgconn.prepare(select.name, select.for_libpq)
+        pgconn.send_query(b"DEALLOCATE " + select.name)
+        _result(raw)
+    pgconn.send_prepare(select.name, select.for_libpq)
+    result = _result(raw)
     if result.status != pq.ExecStatus.COMMAND_OK:
         return result
     known.add(select.name)
-    return pgconn.exec_prepared(select.name, [text])
+    pgconn.send_query_prepared(select.name, [text])
+    return _result(raw)
+
+
+def _result(raw: Any) -> Any:
+    """Wait for the one result of what was sent."""
+    return raw.wait(generators.execute(raw.pgconn))[-1]
 
 
 def _is_usual(raw: Any) -> bool:
     """Whether this connection is one of Django's own making, and nobody has asked it for another way."""
     return (
-        WAITS_IN_C
+        HAS_PSYCOPG
         and type(raw) is psycopg.Connection
         and raw.cursor_factory.__module__.startswith("django.db.backends.")
         and raw.pgconn.pipeline_status == pq.PipelineStatus.OFF
@@ -105,7 +116,7 @@ def _has_its_time_zone(raw: Any, connection: BaseDatabaseWrapper) -> bool:
 
 
 def _error(pgconn: Any, result: Any) -> Any:
-    if pgconn.status == pq.ConnStatus.BAD:
+    if pgconn.status == pq.ConnStatus.BAD and not result.error_field(pq.DiagnosticField.SQLSTATE):
         return psycopg.OperationalError(pgconn.get_error_message())
     return errors.error_from_result(result)
 

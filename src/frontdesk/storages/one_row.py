@@ -56,7 +56,11 @@ class OneRow:
 def _is_djangos(field: Any) -> bool:
     """Whether ``field`` is one of Django's. Their converters take what SQLite has, as they have to where a
     value is worked out in a query; a project's may wait for what a converter of the driver's makes of it."""
-    return type(field).__module__.startswith("django.db.models.fields")
+    while field.remote_field:  # a foreign key has the type of what it leads to
+        field = field.target_field
+    return type(getattr(field, "output_field", field)).__module__.startswith(
+        "django.db.models.fields"
+    )
 
 
 def _places(compiler: Any, info: Any) -> dict[str, int]:
