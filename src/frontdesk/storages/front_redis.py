@@ -87,15 +87,15 @@ class RedisFront(Front):
     def replace(
         self, name: str, value: bytes, kinds: bytes, own: bytes, seconds: int
     ) -> bytes | None:
-        words = self._replace(name, value, kinds, own, seconds)
         with _available():
+            words = self._replace(name, value, kinds, own, seconds)
             return self._clients.get().execute_command(*words)  # type: ignore[no-any-return]
 
     async def areplace(
         self, name: str, value: bytes, kinds: bytes, own: bytes, seconds: int
     ) -> bytes | None:
-        words = self._replace(name, value, kinds, own, seconds)
         with _available():
+            words = self._replace(name, value, kinds, own, seconds)
             client = await self._clients.aget()
             return await client.execute_command(*words)  # type: ignore[no-any-return]
 
