@@ -30,7 +30,7 @@ from frontdesk import carriers, clock, policy
 from frontdesk.conf import options
 from frontdesk.drive import Flow, arun, run
 from frontdesk.errors import StorageUnavailable
-from frontdesk.policy import Closing, Outcome, Standing
+from frontdesk.policy import Closing, Outcome
 from frontdesk.session import Session
 from frontdesk.unavailable import unavailable
 from frontdesk.users import user_of
@@ -200,14 +200,9 @@ def _is_left_alone(session: Session, response: HttpResponseBase) -> bool:
         return False
     if session.find_key is not None and not session.accessed:
         return True
-    record = session.record
-    if (
-        record is None
-        or session.standing is not Standing.LIVE
-        or session.unavailable
-        or response.status_code >= 400
-        or policy.touch_is_due(record, options(), clock.now())
-    ):
+    if session.unavailable or response.status_code >= 400:
+        return False
+    if not policy.is_at_rest(session.standing, session.record, options(), clock.now()):
         return False
     _told_to_caches(session, response)
     return True

@@ -44,7 +44,7 @@ def is_alive(record: Record, options: Options, now: int) -> bool:
     A storage has already applied the limits that the record was written with; this applies an absolute
     limit that was lowered since, at once.
     """
-    if record.last_seen + record.idle <= now or record.deadline <= now:
+    if record.expires <= now:
         return False
     limit = options.absolute_timeout
     return limit is None or began(record) + limit > now
@@ -115,6 +115,15 @@ class Outcome(NamedTuple):
     failed: bool  # 5xx
     quick: bool  # within CLEARING_WINDOW
     touch_due: bool
+
+
+def is_at_rest(standing: Standing, record: Record | None, options: Options, now: int) -> bool:
+    """Whether a session that was not modified needs nothing: then :func:`closing` says ``LEAVE``."""
+    return (
+        standing is Standing.LIVE
+        and record is not None
+        and not touch_is_due(record, options, now)
+    )
 
 
 def closing(outcome: Outcome) -> Closing:

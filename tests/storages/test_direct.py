@@ -250,24 +250,14 @@ def test_a_tool_before_a_method_of_cursors_sees_it(connection, kept, select, mon
 
 @straight
 @pytest.mark.parametrize("name", direct.MAKING)
-def test_a_tool_before_a_method_of_all_connections_sees_it(
-    connection, kept, select, monkeypatch, name
+@pytest.mark.parametrize("of", [type, lambda connection: connection], ids=["all", "this one"])
+def test_a_tool_before_a_method_of_connections_sees_it(
+    connection, kept, select, monkeypatch, name, of
 ):
     direct.one_row(connection, select, DIGEST)
     connection.__dict__.pop(name, None)
-    tool = Tool(getattr(type(connection), name))
-    monkeypatch.setattr(type(connection), name, tool)
-    direct.one_row(connection, select, DIGEST)
-    assert tool.calls == 1
-
-
-@straight
-@pytest.mark.parametrize("name", direct.MAKING)
-def test_a_tool_before_a_method_of_the_connection_sees_it(
-    connection, kept, select, monkeypatch, name
-):
-    tool = Tool(getattr(connection, name))
-    monkeypatch.setattr(connection, name, tool)
+    tool = Tool(getattr(of(connection), name))
+    monkeypatch.setattr(of(connection), name, tool)
     direct.one_row(connection, select, DIGEST)
     assert tool.calls == 1
 

@@ -1,6 +1,6 @@
 """A SELECT by PostgreSQL's own client library, as psycopg's ``pq`` offers it.
 
-A cursor of psycopg's takes several times as long for a row, as it serves all that one can ask for. It is
+A cursor of psycopg's takes longer for a row, as it serves all that one can ask for. The answer is
 waited for as psycopg waits, so that whoever interrupts that, or lets others run meanwhile, still does.
 See https://www.psycopg.org/psycopg3/docs/api/pq.html
 """

@@ -28,7 +28,7 @@ class OneRow:
         self.places = _places(compiler, compiler.klass_info)
         """Where the model's columns are in a row, by the names of its attributes."""
         selected = [(column.target, text) for column, (text, _), _ in compiler.select]
-        self.select = Select(sql, [text for field, text in selected if _is_djangos(field)])
+        self.select = Select(sql, [text for field, text in selected if _is_converted_by_django(field)])
         self.related = [
             _places(compiler, info) for info in compiler.klass_info.get("related_klass_infos", ())
         ]
@@ -53,7 +53,7 @@ class OneRow:
         return row
 
 
-def _is_djangos(field: Any) -> bool:
+def _is_converted_by_django(field: Any) -> bool:
     """Whether ``field`` is one of Django's. Their converters take what SQLite has, as they have to where a
     value is worked out in a query; a project's may wait for what a converter of the driver's makes of it."""
     while field.remote_field:  # a foreign key has the type of what it leads to
