@@ -120,9 +120,7 @@ class Outcome(NamedTuple):
 def is_at_rest(standing: Standing, record: Record | None, options: Options, now: int) -> bool:
     """Whether a session that was not modified needs nothing: then :func:`closing` says ``LEAVE``."""
     return (
-        standing is Standing.LIVE
-        and record is not None
-        and not touch_is_due(record, options, now)
+        standing is Standing.LIVE and record is not None and not touch_is_due(record, options, now)
     )
 
 

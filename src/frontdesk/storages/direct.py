@@ -1,8 +1,9 @@
 """The way of a SELECT past Django's cursor, to the database's driver, where nobody watches that cursor.
 
-Of the time that a page takes to find out who is asking, a good part would go into Django's cursor. It is there for those who watch and change what is executed. Wherever it could be of use to
-anybody, in a test that counts queries, with DEBUG, with a tool that traces them, with a database backend or
-a driver that is not the usual one, the statement goes through it as any other.
+Of the time that a page takes to find out who is asking, a good part would go into Django's cursor. It is
+there for those who watch and change what is executed. Wherever it could be of use to anybody, in a test that
+counts queries, with DEBUG, with a tool that traces them, with a database backend or a driver that is not the
+usual one, the statement goes through it as any other.
 """
 
 import sqlite3

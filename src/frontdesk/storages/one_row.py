@@ -28,7 +28,9 @@ class OneRow:
         self.places = _places(compiler, compiler.klass_info)
         """Where the model's columns are in a row, by the names of its attributes."""
         selected = [(column.target, text) for column, (text, _), _ in compiler.select]
-        self.select = Select(sql, [text for field, text in selected if _is_converted_by_django(field)])
+        self.select = Select(
+            sql, [text for field, text in selected if _is_converted_by_django(field)]
+        )
         self.related = [
             _places(compiler, info) for info in compiler.klass_info.get("related_klass_infos", ())
         ]
