@@ -4,6 +4,7 @@ import pytest
 from django.http import HttpResponse
 from django.views.decorators.cache import cache_control, never_cache
 
+from frontdesk import carriers
 from tests.requests.browsers import clears, cookie, directives, varies
 
 pytestmark = pytest.mark.django_db
@@ -132,3 +133,14 @@ def test_a_page_of_an_anonymous_visitor_may_be_cached(browser, page):
 
 def test_a_page_that_does_not_look_may_be_cached_though_somebody_is_signed_in(member):
     assert directives(member.get("/plain/")) == set()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [({}, "Cookie"), ({"Vary": "Accept"}, "Accept, Cookie")]
+)
+def test_headers_that_are_kept_otherwise_get_what_djangos_get(given, expected):
+    """In what Django's keep theirs is a detail of Django's."""
+    response = HttpResponse()
+    response.headers = given
+    carriers.depends_on_cookie(response)
+    assert response.headers["Vary"] == expected
