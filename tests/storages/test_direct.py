@@ -1,108 +1,24 @@
-"""A SELECT past Django's cursor: the same rows and the same errors, and nobody who watches misses one."""
+"""A SELECT past Django's cursor: the same rows, and nobody who watches misses one."""
 
-import asyncio
 import signal
 import sqlite3
-import threading
 from datetime import timedelta
 from functools import partial, wraps
 
 import psycopg
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.exceptions import SynchronousOnlyOperation
-from django.db import DatabaseError, OperationalError, ProgrammingError, connections, transaction
+from django.db import DatabaseError, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
 from frontdesk.models import Session
 from frontdesk.storages import direct, libpq
 from frontdesk.storages.one_row import OneRow
 from frontdesk.storages.select import Select
-from tests import services
+from tests.storages.driving import DIGEST, by_cursor, each_database, on, params_of, straight
 
 User = get_user_model()
-
-DIGEST = "a1" * 32
-
-each_database = services.each_database(transaction=True)
-
-
-def on(*engines):
-    """Run the test on these databases only."""
-    name, cases = each_database.args
-    return pytest.mark.parametrize(
-        name, [case for case in cases if case.id in engines], indirect=True
-    )
-
-
-straight = on("sqlite", "postgresql")
-
-
-@pytest.fixture
-def connection(database):
-    return connections[database]
-
-
-@pytest.fixture
-def user(database):
-    return User.objects.create_user("ada")
-
-
-@pytest.fixture
-def kept(database):
-    return Session.objects.using(database).create(
-        digest=DIGEST,
-        data={"cart": '["ü", 1]'},
-        created=1,
-        last_seen=2**60,
-        idle=3,
-        deadline=2**62,
-        expires=2**61,
-        ip="::1",
-    )
-
-
-@pytest.fixture
-def select(database):
-    compiler = Session.objects.using(database).filter(digest="x").query.get_compiler(database)
-    return Select(compiler.as_sql()[0])
-
-
-@pytest.fixture
-def cursors(connection, monkeypatch):
-    """A list that gets an entry for each cursor that Django makes."""
-    made = []
-
-    def create_cursor(name=None):
-        made.append(name)
-        return as_it_is(name)
-
-    as_it_is = connection.create_cursor
-    connection.ensure_connection()
-    monkeypatch.setattr(connection, "create_cursor", create_cursor)
-    # The spy is not to be taken for somebody who watches.
-    monkeypatch.setattr(direct, "_makes_another_cursor", lambda connection: False)
-    return made
-
-
-def _params(connection):
-    settings = connection.settings_dict
-    wanted = {
-        "dbname": "NAME",
-        "user": "USER",
-        "password": "PASSWORD",
-        "host": "HOST",
-        "port": "PORT",
-    }
-    return {name: settings[key] for name, key in wanted.items() if settings[key]}
-
-
-def by_cursor(connection, select, value):
-    with connection.cursor() as cursor:
-        cursor.execute(select.for_cursor, {"value": value})
-        return cursor.fetchone()
 
 
 # --- the same rows ----------------------------------------------------------------------------------
@@ -206,6 +122,13 @@ def test_a_project_with_debug_sees_it(connection, kept, select, settings):
     connection.queries_log.clear()
     direct.one_row(connection, select, DIGEST)
     assert len(connection.queries_log) == 1
+
+
+@straight
+def test_the_setting_sends_it_through_the_cursor(connection, kept, select, cursors, settings):
+    settings.FRONTDESK = {"DIRECT_ACCESS": False}
+    direct.one_row(connection, select, DIGEST)
+    assert len(cursors) == 1
 
 
 @straight
@@ -340,7 +263,7 @@ def test_who_listens_on_the_connection_hears_what_came_meanwhile(connection, kep
     connection.ensure_connection()
     raw = connection.connection
     raw.execute("LISTEN frontdesk_news")
-    with psycopg.connect(**_params(connection), autocommit=True) as other:
+    with psycopg.connect(**params_of(connection), autocommit=True) as other:
         other.execute("NOTIFY frontdesk_news, 'it'")
     direct.one_row(connection, select, DIGEST)
     heard = [notify.payload for notify in raw.notifies(timeout=0)]
@@ -358,7 +281,7 @@ def test_a_signal_interrupts_the_waiting(connection, kept, select):
 
     before = signal.signal(signal.SIGALRM, enough)
     try:
-        with psycopg.connect(**_params(connection)) as other:
+        with psycopg.connect(**params_of(connection)) as other:
             other.execute("LOCK TABLE frontdesk_session IN ACCESS EXCLUSIVE MODE")
             signal.setitimer(signal.ITIMER_REAL, 0.2)
             # Were it not interrupted, it would wait for this very test.
@@ -368,144 +291,3 @@ def test_a_signal_interrupts_the_waiting(connection, kept, select):
     finally:
         signal.signal(signal.SIGALRM, before)
         connection.close()
-
-
-# --- the same errors --------------------------------------------------------------------------------
-
-
-@straight
-def test_an_error_is_djangos(connection):
-    with pytest.raises((OperationalError, ProgrammingError)) as caught:
-        direct.one_row(connection, Select('SELECT 1 FROM "nowhere" WHERE 1 = %s'), "1")
-    assert type(caught.value.__cause__).__module__ in {"sqlite3", "psycopg.errors"}
-    assert connection.errors_occurred
-
-
-@straight
-def test_in_a_transaction_that_is_broken_django_says_so(connection, kept, select):
-    with transaction.atomic(using=connection.alias):
-        connection.needs_rollback = True
-        with pytest.raises(TransactionManagementError):
-            direct.one_row(connection, select, DIGEST)
-
-
-@straight
-def test_of_another_threads_connection_django_says_so(connection, kept, select):
-    errors = []
-
-    def ask():
-        try:
-            direct.one_row(connection, select, DIGEST)
-        except DatabaseError as error:
-            errors.append(str(error))
-
-    connection.ensure_connection()
-    thread = threading.Thread(target=ask)
-    thread.start()
-    thread.join()
-    assert "can only be used in that same thread" in errors[0]
-
-
-@straight
-def test_in_an_event_loop_django_says_so(connection, kept, select):
-    async def ask():
-        direct.one_row(connection, select, DIGEST)
-
-    with pytest.raises(SynchronousOnlyOperation):
-        asyncio.run(ask())
-
-
-@straight
-def test_a_connection_that_was_closed_is_opened(connection, kept, select):
-    connection.close()
-    assert direct.one_row(connection, select, DIGEST) is not None
-
-
-@on("postgresql")
-def test_a_connection_that_was_lost_is_an_operational_error_and_is_opened_anew(
-    connection, kept, select
-):
-    with psycopg.connect(**_params(connection)) as other:
-        other.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
-    with pytest.raises(OperationalError) as caught:
-        direct.one_row(connection, select, DIGEST)
-    assert caught.value.__cause__.sqlstate == "57P01"
-    connection.close_if_unusable_or_obsolete()
-    assert direct.one_row(connection, select, DIGEST) is not None
-
-
-@on("postgresql")
-def test_a_statement_that_takes_too_long_is_an_operational_error(connection, kept):
-    with connection.cursor() as cursor:
-        cursor.execute("SET statement_timeout = 50")
-    try:
-        with pytest.raises(OperationalError) as caught:
-            direct.one_row(connection, Select("SELECT pg_sleep(%s)"), 5)
-    finally:
-        connection.close()
-    assert caught.value.__cause__.sqlstate == "57014"
-
-
-# --- prepared statements ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def preparing(connection):
-    """The connection, where the project allows statements to be prepared."""
-    connection.ensure_connection()
-    connection.connection.prepare_threshold = 5
-    yield connection
-    connection.close()
-
-
-def prepared(connection):
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT name, generic_plans + custom_plans FROM pg_prepared_statements")
-        return dict(cursor.fetchall())
-
-
-@on("postgresql")
-def test_by_default_nothing_is_prepared(connection, kept, select):
-    direct.one_row(connection, select, DIGEST)
-    assert prepared(connection) == {}
-
-
-@on("postgresql")
-def test_where_the_project_allows_it_the_statement_is_prepared_once(preparing, kept, select):
-    rows = [direct.one_row(preparing, select, DIGEST) for _ in range(3)]
-    assert rows == [by_cursor(preparing, select, DIGEST)] * 3
-    assert prepared(preparing) == {select.name.decode(): 3}
-
-
-@on("postgresql")
-def test_a_statement_that_the_server_has_forgotten_is_prepared_anew(preparing, kept, select):
-    direct.one_row(preparing, select, DIGEST)
-    with preparing.cursor() as cursor:
-        cursor.execute("DEALLOCATE ALL")
-    assert direct.one_row(preparing, select, DIGEST) is not None
-    assert prepared(preparing) == {select.name.decode(): 1}
-
-
-@on("postgresql")
-def test_a_statement_whose_columns_have_changed_is_prepared_anew(preparing):
-    with preparing.cursor() as cursor:
-        cursor.execute("CREATE TEMPORARY TABLE changing (id integer, a integer)")
-        cursor.execute("INSERT INTO changing VALUES (1, 2)")
-    select = Select("SELECT a FROM changing WHERE id = %s")
-    assert direct.one_row(preparing, select, 1) == (2,)
-    with preparing.cursor() as cursor:
-        cursor.execute("ALTER TABLE changing ALTER a TYPE text")
-    assert direct.one_row(preparing, select, 1) == ("2",)
-
-
-@on("postgresql")
-def test_within_a_transaction_nothing_is_prepared_so_that_it_cannot_fail_for_that(
-    preparing, kept, select
-):
-    direct.one_row(preparing, select, DIGEST)
-    with preparing.cursor() as cursor:
-        cursor.execute("DEALLOCATE ALL")
-    with transaction.atomic(using=preparing.alias):
-        Session.objects.using(preparing.alias).count()
-        assert direct.one_row(preparing, select, DIGEST) is not None
-    assert prepared(preparing) == {}
