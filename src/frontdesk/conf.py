@@ -171,6 +171,12 @@ SETTINGS = (
         _boolean,
         "Whether staff see the values of a session in the admin. Keys are never shown.",
     ),
+    Setting(
+        "DIRECT_ACCESS",
+        lambda: True,
+        _boolean,
+        "Whether what a request asks may go past Django's cursor and redis-py's client if nobody watches.",
+    ),
 )
 
 
@@ -192,6 +198,7 @@ class Options:
     history_retention: int | None
     new_device_mail: bool
     admin_shows_data: bool
+    direct_access: bool
 
 
 def given() -> Mapping[str, Any]:
@@ -256,6 +263,7 @@ def options() -> Options:
         history_retention=None if retention is None else clock.from_timedelta(retention),
         new_device_mail=value["NEW_DEVICE_MAIL"],
         admin_shows_data=value["ADMIN_SHOWS_DATA"],
+        direct_access=value["DIRECT_ACCESS"],
     )
 
 

@@ -12,7 +12,7 @@ from django.db.models.base import ModelState
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import post_init, pre_init
 
-from frontdesk.djangos import is_djangos
+from frontdesk.origin import is_djangos
 
 MAKING = ("__new__", "__init__", "__setattr__", "from_db")
 """The methods by which a model could take part."""

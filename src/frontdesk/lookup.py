@@ -15,18 +15,30 @@ from frontdesk.user_ids import user_model
 
 
 class _Lookup:
-    """Finds users in one database. ``pk`` is any key: the statement is compiled with it."""
+    """Finds users in one database. ``pk`` is any key that a query could ask for."""
 
     def __init__(self, alias: str, pk: Any) -> None:
         self._alias = alias
         self._model: Any = user_model()
-        self._row = OneRow(self._model._default_manager.using(alias).filter(pk=pk).order_by())
+        users = self._model._default_manager.using(alias)
+        self._row = OneRow(users.filter(pk=1 if isinstance(pk, int) else pk).order_by())
         self._instances = Instances(self._model, alias, list(self._row.places))
+        self._prepared = self._model._meta.pk.get_db_prep_value
+        ops, kind = connections[alias].ops, self._model._meta.pk.get_internal_type()
+        known = kind in ops.integer_field_ranges
+        low, high = ops.integer_field_range(kind) if known else (None, None)
+        self._low, self._high = low, high
 
     def find(self, pk: Any) -> Any:
+        if isinstance(pk, int) and not self._could_be_kept(pk):
+            return None
         connection = connections[self._alias]
-        row = self._row.fetch(connection, self._model._meta.pk.get_db_prep_value(pk, connection))
+        row = self._row.fetch(connection, self._prepared(pk, connection))
         return None if row is None else self._instances.make(row)
+
+    def _could_be_kept(self, pk: int) -> bool:
+        """Whether the database could keep such a key; the ORM asks nothing for one that is too large."""
+        return (self._low is None or self._low <= pk) and (self._high is None or pk <= self._high)
 
 
 _lookups: dict[str, _Lookup] = {}
@@ -38,8 +50,6 @@ class UserByKey:
     def find(self, pk: Any) -> Any:
         """Return the user of this primary key, ``None`` if there is none; one query."""
         alias = router.db_for_read(user_model())
-        if not _can_be(pk, alias):
-            return None
         lookup = _lookups.get(alias)
         if lookup is None:
             lookup = _lookups[alias] = _Lookup(alias, pk)
@@ -47,19 +57,10 @@ class UserByKey:
 
     async def afind(self, pk: Any) -> Any:
         """See :meth:`find`."""
-        return await sync_to_async(self.find)(pk)
+        return await _find_in_thread(self, pk)
 
 
-def _can_be(pk: Any, alias: str) -> bool:
-    """Whether the database could keep such a key; the ORM asks nothing for one that is too large."""
-    if not isinstance(pk, int):
-        return True
-    kind = user_model()._meta.pk.get_internal_type()
-    ops = connections[alias].ops
-    low, high = ops.integer_field_range(kind) if kind in ops.integer_field_ranges else (None, None)
-    return (low is None or low <= pk) and (high is None or pk <= high)
-
-
+_find_in_thread = sync_to_async(UserByKey.find)
 user_by_key = UserByKey()
 
 

@@ -30,6 +30,7 @@ DEFAULTS = {
     "history_retention": 90 * DAY,
     "new_device_mail": False,
     "admin_shows_data": False,
+    "direct_access": True,
 }
 
 

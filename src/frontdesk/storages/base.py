@@ -8,6 +8,7 @@ A storage knows no request, no cookie and no policy. It never swallows an error:
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any, Final, Protocol, runtime_checkable
 
 from asgiref.sync import sync_to_async
@@ -127,9 +128,7 @@ class Storage(ABC):
         ]
 
     async def _hop(self, verb: str, *args: Any) -> Any:
-        return await sync_to_async(getattr(self, verb), thread_sensitive=self.thread_sensitive)(
-            *args
-        )
+        return await _in_thread(getattr(type(self), verb), self.thread_sensitive)(self, *args)
 
     async def aread(self, digest: Digest) -> Record | Ended | None:
         """See :meth:`read`."""
@@ -170,6 +169,12 @@ class Storage(ABC):
     async def apurge(self, now: int, limit: int) -> Purged:
         """See :meth:`purge`."""
         return await self._hop("purge", now, limit)  # type: ignore[no-any-return]
+
+
+@cache
+def _in_thread(verb: Any, thread_sensitive: bool) -> Any:
+    # Made once for each verb: asgiref looks into a function so closely that it takes as long as a statement.
+    return sync_to_async(verb, thread_sensitive=thread_sensitive)
 
 
 @runtime_checkable

@@ -2,10 +2,16 @@
 
 import pickle
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
+
+from django.core.cache.backends.redis import RedisCacheClient
 
 from frontdesk.errors import InvalidSetting
 from frontdesk.storages.cas import CompareAndSet, Overwriting
+
+GET_CLIENT: Final = RedisCacheClient.get_client
+KEPT: Final = "_frontdesk_client"
+"""The attribute of Django's maker of clients for Redis that has the one made last."""
 
 
 class LocMem(Overwriting):
@@ -121,7 +127,15 @@ class Redis(CompareAndSet):
         return [name for name in names if getattr(connection, name, None) is None]
 
     def _client(self) -> Any:
-        return self.cache._cache.get_client(write=True)
+        maker = self.cache._cache
+        if type(maker).get_client is not GET_CLIENT:
+            return maker.get_client(write=True)
+        # Django makes a client for each command, which takes longer than the command. It is kept beside
+        # its pool, so that it goes with it: there is one for each thread.
+        client = vars(maker).get(KEPT)
+        if client is None or client.connection_pool is not maker._get_connection_pool(write=True):
+            client = vars(maker)[KEPT] = maker.get_client(write=True)
+        return client
 
     def load(self, key: str) -> tuple[bytes | None, Any]:
         found = self._client().get(key)

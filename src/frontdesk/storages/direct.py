@@ -17,7 +17,8 @@ from django.conf import settings
 from django.db.backends import utils
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from frontdesk.djangos import is_djangos
+from frontdesk.conf import options
+from frontdesk.origin import is_djangos
 from frontdesk.storages import libpq
 from frontdesk.storages.select import Select
 
@@ -64,7 +65,8 @@ _usual = _using(utils.CursorWrapper) if all(map(is_djangos, _using(utils.CursorW
 def _is_watched(connection: BaseDatabaseWrapper) -> bool:
     """Whether anybody would miss a statement that does not go through the cursor."""
     return bool(
-        connection.force_debug_cursor
+        not options().direct_access
+        or connection.force_debug_cursor
         or settings.DEBUG
         or connection.execute_wrappers
         or connection.needs_rollback  # what the cursor has to say of that is well said

@@ -66,7 +66,7 @@ class RedisFront(Front):
 
     def load(self, name: str) -> bytes | None:
         with _available():
-            return self._clients.get().get(self._key(name))  # type: ignore[no-any-return]
+            return self._clients.line.ask("GET", self._key(name))  # type: ignore[no-any-return]
 
     async def aload(self, name: str) -> bytes | None:
         with _available():
@@ -75,9 +75,7 @@ class RedisFront(Front):
 
     def swap(self, name: str, expected: bytes | None, value: bytes, seconds: int) -> bool:
         with _available():
-            return bool(
-                self._clients.get().execute_command(*self._swap(name, expected, value, seconds))
-            )
+            return bool(self._clients.line.ask(*self._swap(name, expected, value, seconds)))
 
     async def aswap(self, name: str, expected: bytes | None, value: bytes, seconds: int) -> bool:
         with _available():
@@ -89,7 +87,7 @@ class RedisFront(Front):
     ) -> bytes | None:
         with _available():
             words = self._replace(name, value, kinds, own, seconds)
-            return self._clients.get().execute_command(*words)  # type: ignore[no-any-return]
+            return self._clients.line.ask(*words)  # type: ignore[no-any-return]
 
     async def areplace(
         self, name: str, value: bytes, kinds: bytes, own: bytes, seconds: int

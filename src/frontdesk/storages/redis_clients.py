@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from frontdesk.errors import InvalidSetting
 from frontdesk.storages import redis_sentinel
+from frontdesk.storages.redis_line import Line
 
 try:  # the extra "redis"
     import redis
@@ -46,6 +47,8 @@ class Clients:
         self._place = place
         self._sync = self._client(redis, redis.sentinel, redis.retry)
         _try(self._sync.connection_pool)
+        self.line = Line(self._sync)
+        """The shortest way to the server, for threads."""
         for client in (self._sync, *redis_sentinel.clients_of(self._sync)):
             weakref.finalize(self, client.close)
         self._loops: dict[int, _OfLoop] = {}
@@ -53,6 +56,7 @@ class Clients:
 
     def get(self) -> Any:
         """Return the client for threads; its pool starts afresh in a process that was forked."""
+        self.line.hand_back()
         return self._sync
 
     async def aget(self) -> Any:

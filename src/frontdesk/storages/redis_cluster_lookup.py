@@ -9,7 +9,6 @@ from frontdesk.storages.redis_cluster_steps import (
     MOVED_FROM,
     MOVED_TO,
     Entry,
-    Fields,
     Names,
     Place,
     Step,
@@ -21,7 +20,7 @@ from frontdesk.storages.redis_cluster_steps import (
     sure,
     whole_fields,
 )
-from frontdesk.storages.redis_codec import ENDED, USER
+from frontdesk.storages.redis_codec import ENDED, USER, Fields
 from frontdesk.storages.redis_commands import Word
 
 _DAMAGED: Final[Fields] = {b"?": b""}
@@ -65,7 +64,7 @@ class Lookup:
         """Look at a record, and if it is still moving, where from. Raises ``UndecodableRecord``."""
         step, fields_in = self._looking(whole=whole)
         (reply,) = yield from self._round([step(name)])
-        fields = fields_in(reply)
+        fields = dict(fields_in(reply))
         origin = fields.pop(MOVED_FROM, b"")
         if origin and not (yield from self.has_moved(origin, name)):
             return Seen({})
@@ -76,9 +75,7 @@ class Lookup:
         (reply,) = yield from self._round([self._steps.glance(origin)])
         return glanced(reply).get(MOVED_TO) == name
 
-    def _looking(
-        self, *, whole: bool
-    ) -> tuple[Callable[[bytes], Step], Callable[[Any], dict[bytes, bytes]]]:
+    def _looking(self, *, whole: bool) -> tuple[Callable[[bytes], Step], Callable[[Any], Fields]]:
         if whole:
             return self._steps.whole, whole_fields
         return self._steps.glance, glanced_fields
@@ -163,7 +160,7 @@ def glanced(reply: Any) -> Fields:
     return _or_damaged(glanced_fields, reply)
 
 
-def _or_damaged(fields_in: Callable[[Any], dict[bytes, bytes]], reply: Any) -> Fields:
+def _or_damaged(fields_in: Callable[[Any], Fields], reply: Any) -> Fields:
     try:
         return fields_in(reply)
     except UndecodableRecord:

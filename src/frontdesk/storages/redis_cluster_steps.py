@@ -1,18 +1,16 @@
 """The steps of which the verbs consist on a Cluster: each is about one key. No I/O, so no colour."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from frontdesk import clock
 from frontdesk.storages import redis_cluster_scripts as scripts
 from frontdesk.storages.record import Changes, Record
 from frontdesk.storages.redis_cluster_scripts import SPAN, UNBORN
-from frontdesk.storages.redis_codec import ENDED, IDLE, NUMBERS, USER, encode, idle_of, text
-from frontdesk.storages.redis_commands import Word, or_nothing, words_of
+from frontdesk.storages.redis_codec import ENDED, IDLE, NUMBERS, USER, Fields, encode, idle_of, text
+from frontdesk.storages.redis_commands import Word, mapped, or_nothing, words_of
 from frontdesk.storages.redis_scripts import PARTS, SWEPT, USERS, Script
-
-Fields = Mapping[bytes, bytes]
 
 MOVED_TO, MOVED_FROM = b"m", b"f"
 SEEN, DEADLINE, VERSION = NUMBERS["last_seen"], NUMBERS["deadline"], NUMBERS["version"]
@@ -175,10 +173,9 @@ class Steps:
 # Answers.
 
 
-def whole_fields(reply: Any) -> dict[bytes, bytes]:
+def whole_fields(reply: Any) -> Fields:
     """Return what ``whole`` found, or nothing. Raises what it met."""
-    flat = sure(reply)
-    return dict(zip(flat[::2], flat[1::2], strict=True))
+    return mapped(sure(reply))
 
 
 def glanced_fields(reply: Any) -> dict[bytes, bytes]:

@@ -27,7 +27,6 @@ from frontdesk.storages.redis_cluster_steps import (
     MOVED_TO,
     VERSION,
     Entry,
-    Fields,
     Place,
     Step,
     Steps,
@@ -35,7 +34,7 @@ from frontdesk.storages.redis_cluster_steps import (
     seen_if_live,
     sure,
 )
-from frontdesk.storages.redis_codec import USER, decode, text
+from frontdesk.storages.redis_codec import USER, Fields, decode, text
 from frontdesk.storages.redis_commands import Word, found, name_of, owner_of
 from frontdesk.tokens import Digest
 

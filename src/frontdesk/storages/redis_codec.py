@@ -8,6 +8,7 @@ shrink below it. All of it is text or JSON that was packed: nothing that is read
 import re
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from frontdesk.clock import SECOND
@@ -34,6 +35,7 @@ USER: Final = b"u"
 IP: Final = b"p"
 BROWSER: Final = b"b"
 ENDED: Final = b"t"
+_FACTS: Final = frozenset({*NUMBERS.values(), BORN_SIGNED_IN, USER, IP, BROWSER})
 
 # Values of the session: "=" and the key, or a digit for the keys that every sign-in has. Never change one.
 KNOWN_KEYS: Final = {
@@ -43,6 +45,7 @@ KNOWN_KEYS: Final = {
     "_session_expiry": b"4",
     "_csrftoken": b"5",
 }
+BACKEND: Final = KNOWN_KEYS["_auth_user_backend"]
 _KEYS = {field: key for key, field in KNOWN_KEYS.items()}
 
 # What a stored text begins with, if it is not stored as it is.
@@ -99,6 +102,12 @@ def unpacked(data: bytes) -> bytes:
             raise ValueError("a packed text is cut off, or not alone")
         return text
     return b'"' + data[1:].hex().encode("ascii") + b'"' if mark == _HEX else data[1:]
+
+
+@lru_cache(maxsize=512)
+def _unpacked_often(data: bytes) -> bytes:
+    """Undo :func:`packed` for what many sessions have in common, and nobody has to keep to themselves."""
+    return unpacked(data)
 
 
 def packed_ip(ip: str) -> bytes:
@@ -175,36 +184,43 @@ def encode(record: Record) -> dict[bytes, bytes | int]:
 
 def decode(digest: Digest, fields: Fields) -> Record:
     """Return the record that ``fields`` hold. Raises :exc:`~frontdesk.errors.UndecodableRecord`."""
+    get = fields.get
     try:
-        if BORN_SIGNED_IN in fields:
-            began = fields[BORN_SIGNED_IN]
-            fields = {NUMBERS["created"]: began, NUMBERS["authenticated"]: began, **fields}
-        numbers = {
-            name: int(fields[field])
-            for name, field in NUMBERS.items()
-            if name != "authenticated" or field in fields
-        }
-        numbers["idle"] = idle_of(fields[IDLE])
+        born = get(BORN_SIGNED_IN)
+        created = fields[NUMBERS["created"]] if born is None else get(NUMBERS["created"], born)
+        authenticated = get(NUMBERS["authenticated"], born)
+        user = get(USER)
         return Record(
             digest=digest,
-            values=dict(_values(fields)),
-            user_id=_text(fields[USER]) if USER in fields else None,
-            ip=_unpacked_ip(fields.get(IP, b"")),
-            user_agent=_text(unpacked(fields.get(BROWSER, b""))),
-            **numbers,
+            values=_values(fields),
+            user_id=None if user is None else _text(user),
+            created=int(created),
+            authenticated=None if authenticated is None else int(authenticated),
+            last_seen=int(fields[NUMBERS["last_seen"]]),
+            idle=idle_of(fields[IDLE]),
+            deadline=int(fields[NUMBERS["deadline"]]),
+            ip=_unpacked_ip(get(IP, b"")),
+            user_agent=_text(_unpacked_often(get(BROWSER, b""))),
+            version=int(fields[NUMBERS["version"]]),
         )
     except (KeyError, ValueError, zlib.error) as error:
         raise UndecodableRecord(f"The record of session {digest} is damaged: {error!r}") from error
 
 
-def _values(fields: Fields) -> Iterable[tuple[str, bytes]]:
+def _values(fields: Fields) -> dict[str, bytes]:
+    values = {}
     for field, value in fields.items():
-        if field[:1] == b"=":
-            yield _text(field[1:]), unpacked(value)
+        if field in _FACTS:
+            continue
+        if field == BACKEND:
+            values[_KEYS[field]] = _unpacked_often(value)
         elif field in _KEYS:
-            yield _KEYS[field], unpacked(value)
+            values[_KEYS[field]] = unpacked(value)
+        elif field[:1] == b"=":
+            values[_text(field[1:])] = unpacked(value)
         elif not (len(field) == 1 and field.islower()):
             raise ValueError(f"it has the unknown field {field!r}")
+    return values
 
 
 def _text(data: bytes) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from frontdesk import clock
@@ -15,6 +15,7 @@ from frontdesk.storages.redis_codec import (
     IDLE,
     IP,
     NUMBERS,
+    Fields,
     decode,
     encode,
     field_of,
@@ -61,7 +62,7 @@ class Commands:
         return Command(
             None,
             ("HGETALL", self.prefix + b"s" + name),
-            lambda reply: found(digest, reply),
+            lambda reply: found(digest, mapped(reply)),
             f"session {digest}",
         )
 
@@ -161,7 +162,12 @@ def _digests(reply: list[bytes]) -> list[Digest]:
     return [Digest(name.hex()) for name in reply]
 
 
-def found(digest: Digest, fields: Mapping[bytes, bytes]) -> Record | Ended | None:
+def mapped(reply: Any) -> Fields:
+    """Return the fields of a hash, which the server tells one after the other."""
+    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+
+
+def found(digest: Digest, fields: Fields) -> Record | Ended | None:
     """Return what the fields of a session's key say of it. Raises ``UndecodableRecord``."""
     if not fields:
         return None
@@ -185,9 +191,7 @@ def _records(reply: list[list[Any]]) -> list[Record]:
     records = []
     for name, flat in reply:
         try:
-            records.append(
-                decode(Digest(name.hex()), dict(zip(flat[::2], flat[1::2], strict=True)))
-            )
+            records.append(decode(Digest(name.hex()), mapped(flat)))
         except UndecodableRecord as error:
             # One damaged record must not hide the others from their owner.
             logger.error("%s It is left out of the list.", error)

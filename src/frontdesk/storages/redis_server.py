@@ -1,7 +1,5 @@
 """Brings a verb to one server: each is one command there, and one round trip."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from frontdesk.errors import StorageUnavailable, UndecodableRecord
@@ -23,12 +21,14 @@ class OneServer:
         """Return what a verb answers; ``nothing`` if there is nothing to ask for."""
         if command is None:
             return nothing
-        with _available(command):
-            client = self._clients.get()
+        ask = self._clients.line.ask
+        try:
             try:
-                reply = client.execute_command(*_first(command))
+                reply = ask(*_first(command))
             except NoScriptError:  # it has not run there yet, and so has done nothing
-                reply = client.execute_command(*_again(command))
+                reply = ask(*_again(command))
+        except (RedisError, OSError) as error:
+            raise _fault(command, error) from error
         return command.answer(reply)
 
     def infos(self) -> list[dict[str, Any]]:
@@ -43,12 +43,14 @@ class OneServer:
         """See :meth:`send`."""
         if command is None:
             return nothing
-        with _available(command):
+        try:
             client = await self._clients.aget()
             try:
                 reply = await client.execute_command(*_first(command))
             except NoScriptError:
                 reply = await client.execute_command(*_again(command))
+        except (RedisError, OSError) as error:
+            raise _fault(command, error) from error
         return command.answer(reply)
 
 
@@ -63,15 +65,11 @@ def _again(command: Command) -> tuple[Any, ...]:
     return ("EVAL", command.script.text, 0, *command.words)
 
 
-@contextmanager
-def _available(command: Command) -> Iterator[None]:
-    """Turn the faults of the server and of the way to it into ours.
+def _fault(command: Command, error: Exception) -> Exception:
+    """Return ours for a fault of the server or of the way to it.
 
     A server that is loading, has become a replica, or is out of memory says so with an error of its own.
     """
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        if command.script is None and str(error).startswith("WRONGTYPE"):
-            raise UndecodableRecord(f"The record of {command.about} is damaged: {error}") from error
-        raise StorageUnavailable(f"the Redis of the sessions: {error}") from error
+    if command.script is None and str(error).startswith("WRONGTYPE"):
+        return UndecodableRecord(f"The record of {command.about} is damaged: {error}")
+    return StorageUnavailable(f"the Redis of the sessions: {error}")

@@ -1,0 +1,143 @@
+"""The way of a command past redis-py's client, to a connection of its pool, where nobody watches that client.
+
+For one short command, redis-py's work in its client and its pool takes longer than the server and the way
+to it. What is left out counts and measures for those who ask for it, and repeats what failed, which the
+client here is told not to do. Wherever somebody asks for it, or has put something else in place of the
+client's methods, the command goes through them as any other.
+"""
+
+import os
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Final
+
+from frontdesk.conf import options
+from frontdesk.origin import is_from
+
+try:  # the extra "redis"
+    import redis
+    from redis.exceptions import RedisError, ResponseError
+except ImportError:
+    pass  # redis_clients says so
+try:
+    from hiredis import pack_command
+except ImportError:
+    pack_command = None
+try:  # redis-py 7.2 and later
+    from redis.observability.providers import get_observability_instance
+except ImportError:
+    get_observability_instance = None
+
+_is_measured: Callable[[], bool] = (
+    get_observability_instance().is_enabled if get_observability_instance else bool
+)
+"""Whether redis-py is to count and time what goes through its client."""
+
+CLIENT: Final = ("execute_command", "_execute_command", "_send_command_parse_response")
+"""The methods of redis-py's client that a command goes through."""
+
+_methods = attrgetter(*CLIENT)
+
+
+class Line:
+    """The way to the server of ``client``, which makes no second try and has replies as bytes.
+
+    Connections that are not in use are kept at hand. For the pool they are in use, so whoever would have
+    to wait for one of the pool's is given what is at hand first.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._pool = client, client.connection_pool
+        kind = type(client)
+        self._usual = _methods(kind) if all(is_from(redis, m) for m in _methods(kind)) else None
+        # A pool that asks sentinels, or that has a cache of its own, decides anew each time.
+        self._is_plain = (
+            type(self._pool) is redis.BlockingConnectionPool
+            and self._pool.cache is None
+            and self._pool.connection_kwargs.get("protocol") == 2
+        )
+        self._at_hand: list[Any] = []
+        self._waiting: list[None] = []
+        self._pid = os.getpid()
+
+    def ask(self, *words: Any) -> Any:
+        """Send a command and return the reply; raises what redis-py raises.
+
+        The fields of a hash may come as a dictionary, or one after the other.
+        """
+        if not self._is_plain or self._is_watched():
+            self.hand_back()
+            return self._client.execute_command(*words)
+        connection = self._take()
+        try:
+            if pack_command is None:
+                connection.send_command(*words)
+            else:
+                connection.send_packed_command((pack_command(words),))
+            reply = connection.read_response()
+        except ResponseError:
+            self._give(connection)
+            raise
+        except BaseException:
+            # Nobody may ever get a reply that was not read.
+            connection.disconnect()
+            self._pool.release(connection)
+            raise
+        self._give(connection)
+        return reply
+
+    def _is_watched(self) -> bool:
+        """Whether anybody would miss a command that does not go through the client."""
+        return (
+            not options().direct_access
+            or _methods(type(self._client)) != self._usual
+            or _is_measured()
+        )
+
+    def hand_back(self) -> None:
+        """Leave all that is at hand to the pool."""
+        while self._at_hand:
+            self._release_one()
+
+    def _take(self) -> Any:
+        """Return a connection on which nothing is left to be read."""
+        if self._pid != os.getpid():
+            # A fork: what is at hand is the other process's. The pool starts afresh by itself.
+            self._at_hand, self._waiting, self._pid = [], [], os.getpid()
+        try:
+            connection = self._at_hand.pop()
+        except IndexError:
+            return self._wait()
+        try:
+            if not connection.can_read():
+                return connection
+        except (RedisError, OSError):
+            pass  # the server has closed it
+        except BaseException:
+            self._pool.release(connection)
+            raise
+        connection.disconnect()
+        self._pool.release(connection)
+        return self._wait()
+
+    def _wait(self) -> Any:
+        # Who waits says so before a last look at what is at hand, and who gives looks for them afterwards:
+        # one of the two sees the other.
+        self._waiting.append(None)
+        try:
+            self._release_one()
+            return self._pool.get_connection()
+        finally:
+            self._waiting.pop()
+
+    def _give(self, connection: Any) -> None:
+        self._at_hand.append(connection)
+        if self._waiting:
+            self._release_one()
+
+    def _release_one(self) -> None:
+        try:
+            connection = self._at_hand.pop()
+        except IndexError:
+            return
+        self._pool.release(connection)
