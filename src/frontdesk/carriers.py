@@ -1,7 +1,6 @@
 """How a session key travels between a browser and the desk: in a cookie."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -11,32 +10,37 @@ from django.http import HttpRequest, parse_cookie
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
+Finder = Callable[[dict[str, Any]], str | None]
+
 
 def key_in(request: HttpRequest) -> str | None:
     """Return the key that came with ``request``."""
     return request.COOKIES.get(settings.SESSION_COOKIE_NAME)
 
 
-def finder_of_key(request: HttpRequest) -> Callable[[], str | None]:
-    """Return what finds the key that came with ``request``, once somebody wants it.
+def finder_of_key(request: HttpRequest) -> Finder:
+    """Return what finds the key that came with ``request`` in its ``META``, once somebody wants it.
 
-    It holds what came and not the request, which will hold the session: whatever is in a cycle waits
-    for the garbage collector, and for a small request that costs more than all else in here.
+    It does not hold the request, which will hold the session: whatever is in a cycle waits for the garbage
+    collector, and for a small request that costs more than all else in here.
     """
-    kind = type(request)
-    if "COOKIES" in request.__dict__ or kind not in (WSGIRequest, ASGIRequest):
-        key = key_in(request)
-        return lambda: key
     # These two parse their cookies when they are first asked. That may be after others have changed them.
-    return partial(_key_in_environ if kind is WSGIRequest else _key_in_header, request.META)
+    find = None if "COOKIES" in request.__dict__ else _FINDERS.get(type(request))
+    if find is None:
+        key = key_in(request)
+        return lambda _: key
+    return find
 
 
-def _key_in_environ(environ: dict[str, Any]) -> str | None:
-    return _key_in_text(get_str_from_wsgi(environ, "HTTP_COOKIE", ""))
+def _key_in_environ(meta: dict[str, Any]) -> str | None:
+    return _key_in_text(get_str_from_wsgi(meta, "HTTP_COOKIE", ""))
 
 
-def _key_in_header(meta: Mapping[str, Any]) -> str | None:
+def _key_in_header(meta: dict[str, Any]) -> str | None:
     return _key_in_text(meta.get("HTTP_COOKIE", ""))
+
+
+_FINDERS: dict[type, Finder] = {WSGIRequest: _key_in_environ, ASGIRequest: _key_in_header}
 
 
 def _key_in_text(text: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -64,6 +65,7 @@ def _address(meta: Mapping[str, Any]) -> str:
     return _valid(meta.get("REMOTE_ADDR", ""))
 
 
+@lru_cache(maxsize=1024)
 def _valid(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text.strip().partition("%")[0]))

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -23,6 +22,7 @@ from django.utils.translation import gettext, gettext_lazy
 from frontdesk import clock
 from frontdesk.conf import options
 from frontdesk.devices import device_in_words
+from frontdesk.drive import hop
 from frontdesk.history_rows import Row, insert_into
 from frontdesk.methods import methods_in_words
 from frontdesk.models.history import HistoryEntry, What
@@ -114,7 +114,7 @@ def recent(user: AbstractBaseUser, limit: int = 20) -> list[Entry]:
 
 async def arecent(user: AbstractBaseUser, limit: int = 20) -> list[Entry]:
     """See :func:`recent`."""
-    return await sync_to_async(recent)(user, limit)
+    return await hop(recent, user, limit)
 
 
 def _rows(user: AbstractBaseUser, limit: int) -> Iterator[HistoryEntry]:
@@ -235,7 +235,7 @@ def purge(limit: int = BATCH) -> int:
 
 async def apurge(limit: int = BATCH) -> int:
     """See :func:`purge`."""
-    return await sync_to_async(purge)(limit)
+    return await hop(purge, limit)
 
 
 def forget(user: AbstractBaseUser) -> int:
@@ -252,4 +252,4 @@ def forgotten(user_id: Any, name: object) -> int:
 
 async def aforget(user: AbstractBaseUser) -> int:
     """See :func:`forget`."""
-    return await sync_to_async(forget)(user)
+    return await hop(forget, user)

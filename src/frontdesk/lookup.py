@@ -5,10 +5,10 @@ For storages that cannot read the user along with the session.
 
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.core.signals import setting_changed
 from django.db import connections, router
 
+from frontdesk.drive import hop
 from frontdesk.instances import Instances
 from frontdesk.storages.one_row import OneRow
 from frontdesk.user_ids import user_model
@@ -57,10 +57,9 @@ class UserByKey:
 
     async def afind(self, pk: Any) -> Any:
         """See :meth:`find`."""
-        return await _find_in_thread(self, pk)
+        return await hop(self.find, pk)
 
 
-_find_in_thread = sync_to_async(UserByKey.find)
 user_by_key = UserByKey()
 
 

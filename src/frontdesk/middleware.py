@@ -13,7 +13,6 @@ from typing import Any, cast
 from weakref import ref
 
 import django
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import aget_user, get_user
 from django.contrib.auth import middleware as django_auth
@@ -27,8 +26,8 @@ from django.utils.functional import SimpleLazyObject, empty
 from django.utils.module_loading import import_string
 
 from frontdesk import carriers, clock, policy
-from frontdesk.conf import options
-from frontdesk.drive import Flow, arun, run
+from frontdesk.conf import options, saves_always
+from frontdesk.drive import Flow, arun, hop, run
 from frontdesk.errors import StorageUnavailable
 from frontdesk.policy import Closing, Outcome
 from frontdesk.session import Session
@@ -59,7 +58,7 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
             return unavailable(error)
         session: Any = request.session
         if not isinstance(session, Session):
-            return await sync_to_async(self.process_response)(request, response)
+            return await hop(self.process_response, request, response)
         if _is_left_alone(session, response):
             return response
         return await arun(_closed(request, session, response))
@@ -196,7 +195,7 @@ _set = object.__setattr__
 
 def _is_left_alone(session: Session, response: HttpResponseBase) -> bool:
     """Whether nothing is to be done to the session, as after most requests; no flow is needed for that."""
-    if settings.SESSION_SAVE_EVERY_REQUEST or session.modified:
+    if saves_always() or session.modified:
         return False
     if session.find_key is not None and not session.accessed:
         return True
@@ -221,11 +220,10 @@ def _closed(
     try:
         if response.status_code >= 400:
             yield from session.flushed_again()
-        saves_always = settings.SESSION_SAVE_EVERY_REQUEST
-        if session.accessed or saves_always:
+        if session.accessed or saves_always():
             yield from session.opened()
             _told_to_caches(session, response)
-            yield from _carried_out(request, session, response, saves_always)
+            yield from _carried_out(request, session, response)
     except StorageUnavailable as error:
         return unavailable(error)
     return response
@@ -238,15 +236,13 @@ def _told_to_caches(session: Session, response: HttpResponseBase) -> None:
             carriers.is_personal(response)
 
 
-def _carried_out(
-    request: HttpRequest, session: Session, response: HttpResponseBase, saves_always: bool
-) -> Flow[None]:
+def _carried_out(request: HttpRequest, session: Session, response: HttpResponseBase) -> Flow[None]:
     record = session.record
     decision = policy.closing(
         Outcome(
             standing=session.standing,
             overtaken=session.overtaken,
-            modified=session.modified or saves_always,
+            modified=session.modified or saves_always(),
             empty=session.is_empty(),
             cookie_sent=session.came is not None,
             failed=response.status_code >= 500,
@@ -260,7 +256,7 @@ def _carried_out(
         yield from _touched(session)
     elif decision is Closing.SAVE and (yield from _saved(session)):
         news = session.new_expiry or session.session_key != session.came
-        if news or saves_always:
+        if news or saves_always():
             _hand_out(session, response)
 
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME
@@ -26,7 +25,7 @@ from django.views.decorators.debug import sensitive_variables
 from frontdesk import carrying, clock, policy, reports
 from frontdesk.conf import options
 from frontdesk.difference import user_in
-from frontdesk.drive import Call, Flow, run
+from frontdesk.drive import Call, Flow, hop, run
 from frontdesk.forms import ReauthenticationForm
 from frontdesk.session import Session
 from frontdesk.signals import user_reauthenticated
@@ -157,7 +156,7 @@ class _Desk:
         return _in_place(request, form, carried)
 
     async def aask(self, *args: Any) -> HttpResponse | None:
-        return await sync_to_async(self.ask)(*args)
+        return await hop(self.ask, *args)
 
 
 _desk = _Desk()

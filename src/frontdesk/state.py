@@ -40,7 +40,7 @@ class SessionState(SessionBase):
     # What each one starts with. It is here and not in the making, as most requests change none of it.
     accessed = False
     modified = False
-    meta: Mapping[str, Any] | None = None
+    meta: dict[str, Any] | None = None
     """The ``META`` of the request, if there is one, which tells where it comes from."""
     with_user = False
     """Whether a read should bring the user along; the authentication middleware asks for it."""
@@ -63,7 +63,7 @@ class SessionState(SessionBase):
     _rotated = False
     _waiting: Sequence[Callable[[], None]] = ()
     """Who is to be called when the sign-in that is under way is stored."""
-    find_key: Callable[[], str | None] | None = None
+    find_key: carriers.Finder | None = None
     """What finds the key that came with a request, until somebody wants anything of the session."""
 
     def _get_session_key(self) -> str | None:
@@ -104,7 +104,7 @@ class SessionState(SessionBase):
                 self.find_key = None
                 set_before = self.__dict__.copy()
                 try:
-                    self.__init__(find())  # type: ignore[misc]
+                    self.__init__(find(self.meta or {}))  # type: ignore[misc]
                 except BaseException:
                     # The next touch meets the same fault, and is told the same.
                     self.find_key = find

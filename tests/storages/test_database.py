@@ -321,3 +321,15 @@ def _at_once(work, arguments):
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+# --- the table ---------------------------------------------------------------------------------------
+
+
+@services.each_database()
+def test_each_index_is_one_that_a_statement_looks_into(database):
+    with connections[database].cursor() as cursor:
+        found = connections[database].introspection.get_constraints(cursor, "frontdesk_session")
+    kinds = ("index", "unique", "primary_key")
+    indexed = sorted(one["columns"] for one in found.values() if any(one[kind] for kind in kinds))
+    assert indexed == [["digest"], ["expires"], ["user_id"]]

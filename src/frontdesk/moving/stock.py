@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.base import SessionBase
 
 from frontdesk import clock
+from frontdesk.drive import hop
 from frontdesk.errors import UndecodableRecord
 from frontdesk.outage import Incident
 
@@ -78,15 +78,15 @@ class StockPlace(ABC):
 
     async def aread(self, key: str) -> StockSession | None:
         """See :meth:`read`."""
-        return await sync_to_async(self.read)(key)
+        return await hop(self.read, key)
 
     async def ainsert(self, key: str, session: StockSession) -> bool:
         """See :meth:`insert`."""
-        return await sync_to_async(self.insert)(key, session)
+        return await hop(self.insert, key, session)
 
     async def aremove(self, key: str) -> bool:
         """See :meth:`remove`."""
-        return await sync_to_async(self.remove)(key)
+        return await hop(self.remove, key)
 
     def _decoded(self, key: str, text: str) -> dict[str, Any]:
         """Undo the engine's ``encode()``, which turns what it cannot read into an empty session."""

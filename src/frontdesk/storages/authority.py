@@ -4,9 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from asgiref.sync import sync_to_async
-
-from frontdesk.drive import Flow, run
+from frontdesk.drive import Flow, hop, run
 from frontdesk.storages.base import Storage
 from frontdesk.storages.record import Ended, Record
 from frontdesk.tokens import Digest
@@ -53,8 +51,8 @@ class Authority:
 
     async def achange(self, verb: str, args: tuple[Any, ...], later: Later) -> tuple[Any, bool]:
         """See :meth:`change`."""
-        return await sync_to_async(self.change)(verb, args, later)
+        return await hop(self.change, verb, args, later)
 
     async def aread(self, digest: Digest, later: Later) -> tuple[Record | Ended | None, bool]:
         """See :meth:`read`."""
-        return await sync_to_async(self.read)(digest, later)
+        return await hop(self.read, digest, later)

@@ -8,14 +8,13 @@ A storage knows no request, no cookie and no policy. It never swallows an error:
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
-from functools import cache
 from typing import Any, Final, Protocol, runtime_checkable
 
-from asgiref.sync import sync_to_async
 from django.core import checks
 from django.core.checks import CheckMessage
 
 from frontdesk.clock import SECOND
+from frontdesk.drive import hop
 from frontdesk.outage import Incident
 from frontdesk.storages.record import Changes, Ended, Purged, Record
 from frontdesk.tokens import Digest
@@ -128,7 +127,7 @@ class Storage(ABC):
         ]
 
     async def _hop(self, verb: str, *args: Any) -> Any:
-        return await _in_thread(getattr(type(self), verb), self.thread_sensitive)(self, *args)
+        return await hop(getattr(self, verb), *args, thread_sensitive=self.thread_sensitive)
 
     async def aread(self, digest: Digest) -> Record | Ended | None:
         """See :meth:`read`."""
@@ -169,12 +168,6 @@ class Storage(ABC):
     async def apurge(self, now: int, limit: int) -> Purged:
         """See :meth:`purge`."""
         return await self._hop("purge", now, limit)  # type: ignore[no-any-return]
-
-
-@cache
-def _in_thread(verb: Any, thread_sensitive: bool) -> Any:
-    # Made once for each verb: asgiref looks into a function so closely that it takes as long as a statement.
-    return sync_to_async(verb, thread_sensitive=thread_sensitive)
 
 
 @runtime_checkable

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from asgiref.sync import sync_to_async
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
+from frontdesk.drive import hop
 from frontdesk.models import Fence
 from frontdesk.storages.connection import available
 
@@ -78,7 +78,7 @@ class DatabaseFence:
             yield Fence.objects.using(connection.alias).filter(pk=self._name) if outside else None
 
     async def _hop(self, verb: str, *args: Any) -> Any:
-        return await sync_to_async(getattr(self, verb))(*args)
+        return await hop(getattr(self, verb), *args)
 
     async def alook(self, server: str) -> Row | None:
         """See :meth:`look`."""

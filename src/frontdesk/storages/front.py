@@ -6,13 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage
 
+from frontdesk.drive import hop
 from frontdesk.errors import InvalidSetting, StorageUnavailable
 from frontdesk.storages.cache import check_limits
 from frontdesk.storages.cas import Overwriting
@@ -73,7 +73,7 @@ class Front(ABC):
         return []
 
     async def _hop(self, verb: str, *args: Any) -> Any:
-        return await sync_to_async(getattr(self, verb))(*args)
+        return await hop(getattr(self, verb), *args)
 
     async def aload(self, name: str) -> bytes | None:
         """See :meth:`load`."""

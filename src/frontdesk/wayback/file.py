@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends import file
 
+from frontdesk.drive import hop
 from frontdesk.wayback.returning import Returning
 
 
@@ -16,7 +16,7 @@ class SessionStore(Returning, file.SessionStore):
     """
 
     async def aload(self) -> dict[str, Any]:
-        return await sync_to_async(self.load)()
+        return await hop(self.load)
 
     async def adelete(self, session_key: str | None = None) -> None:
-        await sync_to_async(self.delete)(session_key)
+        await hop(self.delete, session_key)
