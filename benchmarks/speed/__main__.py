@@ -1,4 +1,7 @@
-"""Measure, keep the numbers, and write docs/benchmarks.md. Parts: targets, requests, http, growth."""
+"""Measure, keep the numbers, and write docs/benchmarks.md.
+
+Parts: targets, profile, requests, http, growth.
+"""
 
 import argparse
 import os
@@ -8,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed import growth, head_to_head, over_http, page, per_request, results
+from benchmarks.speed import growth, head_to_head, over_http, page, per_request, profile, results
 from benchmarks.speed.machine import described
 
 Measure = Callable[[argparse.Namespace, Callable[[str], None]], dict[str, Any]]
@@ -16,6 +19,10 @@ Measure = Callable[[argparse.Namespace, Callable[[str], None]], dict[str, Any]]
 
 def _targets(given: argparse.Namespace, tell: Callable[[str], None]) -> dict[str, Any]:
     return head_to_head.measured(head_to_head.QUICK if given.quick else head_to_head.Effort(), tell)
+
+
+def _profile(given: argparse.Namespace, tell: Callable[[str], None]) -> dict[str, Any]:
+    return profile.measured(tell)
 
 
 def _requests(given: argparse.Namespace, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -33,6 +40,7 @@ def _growth(given: argparse.Namespace, tell: Callable[[str], None]) -> dict[str,
 
 PARTS: dict[str, Measure] = {
     "targets": _targets,
+    "profile": _profile,
     "requests": _requests,
     "http": _http,
     "growth": _growth,

@@ -64,6 +64,16 @@ def where(part: Part) -> str:
     return fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
+def _planned(part: Part) -> str:
+    if not part["planned"]:
+        return "PostgreSQL was not asked how long it plans."
+    text = (
+        "By its own account (`EXPLAIN ANALYZE`, medians), PostgreSQL takes {planning:.0f} µs to plan that"
+        " statement and {execution:.0f} µs to execute it."
+    )
+    return fill(text.format_map(part["planned"]), 100)
+
+
 def _absent(part: Part) -> str:
     absent = [f"- not measured: {name}: {reason}" for name, reason in part["absent"].items()]
     return "\n".join(absent) or "Every subject was measured."
@@ -102,6 +112,9 @@ SLOTS: dict[str, Callable[[Part], str]] = {
     "where": where,
     "absent": _absent,
     "targets": lambda part: tables.targets(part["rows"]),
+    "calls": lambda part: tables.calls(part["rows"]),
+    "planned": _planned,
+    "threads": lambda part: tables.threads(part["rows"]),
     "limits": lambda part: tables.limits(part["rows"]),
     "signing": lambda part: tables.signing_in(part["rows"]),
     "reading": lambda part: tables.reading(part["rows"]),

@@ -2,6 +2,7 @@
 
 from itertools import count
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.models import update_last_login
@@ -20,6 +21,7 @@ NAME = "ada"
 _ways = ways()
 _numbers = count()
 _limits = Limits()
+_connected = sync_to_async(connection.ensure_connection)
 
 
 def bare(request: HttpRequest) -> HttpResponse:
@@ -93,6 +95,12 @@ async def abare(request: HttpRequest) -> HttpResponse:
     return HttpResponse(NAME)
 
 
+async def thread(request: HttpRequest) -> HttpResponse:
+    """Open the database's connection where Django would, and do nothing with it."""
+    await _connected()
+    return HttpResponse(NAME)
+
+
 async def auser(request: HttpRequest) -> HttpResponse:
     return HttpResponse((await request.auser()).username)
 
@@ -127,4 +135,5 @@ urlpatterns = [
     path("asgi/user/", abare if _without else auser),
     path("asgi/session/", asession),
     path("asgi/write/", awrite),
+    path("asgi/thread/", thread),
 ]

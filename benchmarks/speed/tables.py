@@ -1,8 +1,9 @@
 """Tables in Markdown, from the rows of a part."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from benchmarks.speed.calls import OWNERS
 from benchmarks.speed.operations import NEITHER, TITLES
 from benchmarks.speed.subjects import (
     ASGI,
@@ -61,11 +62,26 @@ def signing_in(rows: Rows) -> str:
     """Return how much of a sign-in is Django's own part, by WSGI."""
     own, whole = added(rows, WSGI, "credentials"), added(rows, WSGI, "sign_in")
     head = ("users in", TITLES["credentials"], DESK_DATABASE.name, STOCK_DB.name)
+    return table(head, _beside(own, whole))
+
+
+def threads(rows: Rows) -> str:
+    """Return how near to what cannot be avoided an async view comes, by ASGI."""
+    own, whole = added(rows, ASGI, "thread"), added(rows, ASGI)
+    head = ("users and sessions in", TITLES["thread"], DESK_DATABASE.name, STOCK_DB.name)
+    return table(head, _beside(own, whole))
+
+
+def calls(rows: Rows) -> str:
+    """Return how many calls each request makes beyond those of the bare page, by whose code makes them."""
+    bare, *others = rows
+    head = ("", "users in", "", "all", *OWNERS)
     lines = []
-    for database, title in DATABASES.items():
-        ours, theirs = (Subject(each, database).id for each in (DESK_DATABASE, STOCK_DB))
-        cells = (own.get(ours), whole.get(ours), whole.get(theirs))
-        lines.append((title, *("-" if cell is None else f"{cell:.0f}" for cell in cells)))
+    for row in others:
+        name, _, database = row["subject"].partition(" / ")
+        more = {owner: row["calls"][owner] - bare["calls"][owner] for owner in OWNERS}
+        numbers = (sum(more.values()), *more.values())
+        lines.append((name, DATABASES[database], TITLES[row["operation"]], *map(str, numbers)))
     return table(head, lines)
 
 
@@ -128,6 +144,13 @@ def _reading(rows: Rows, colour: str, *more: str) -> str:
         for subject in subjects_in(rows, colour)
     ]
     return table(head, lines)
+
+
+def _beside(own: dict[str, float], whole: dict[str, float]) -> Iterator[tuple[str, ...]]:
+    for database, title in DATABASES.items():
+        ours, theirs = (Subject(each, database).id for each in (DESK_DATABASE, STOCK_DB))
+        cells = (own.get(ours), whole.get(ours), whole.get(theirs))
+        yield (title, *("-" if cell is None else f"{cell:.0f}" for cell in cells))
 
 
 def _found(rows: Rows, colour: str) -> dict[str, dict[str, dict[str, Any]]]:

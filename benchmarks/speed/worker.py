@@ -16,10 +16,14 @@ from typing import Any
 import django
 from django.conf import settings
 
+from benchmarks.speed.calls import counted
 from benchmarks.speed.operations import LIMITS, OF_A_USER, PURGED, SESSIONS
 
 GUESTS = 40
 """People who sign in and out, so that nobody gathers more sessions than one."""
+
+EXPLAINED = 50
+"""Times that a server is asked how long it takes."""
 
 LEAST = 3
 """Requests in a slice, however long they take."""
@@ -74,11 +78,23 @@ class Worker:
             return getattr(self.ways, operation) is not None
         return bool(settings.MIDDLEWARE) and (operation != "purge" or self._keeps())
 
+    def do_calls(self, operation: str) -> dict[str, int]:
+        """Count the calls of one such request, once it has been asked for a few times."""
+        ask = self._asking(operation)
+        for number in range(GUESTS):
+            ask(number)
+        return counted(lambda: ask(0))
+
+    def do_explain(self) -> dict[str, float]:
+        """Ask PostgreSQL how long it plans and executes the one statement, in microseconds."""
+        limits = import_module("benchmarks.speed.limits").Limits()
+        return limits.explained(self.key, times=EXPLAINED)
+
     def do_slice(self, operation: str, seconds: float, most: int) -> dict[str, Any]:
         """Ask for one page for ``seconds``; return medians in microseconds, by the clock and of CPU."""
         if operation == "purge":
             return self._purge()
-        ask: Callable[[int], Any] = getattr(self, f"_{operation}", None) or self._page(operation)
+        ask = self._asking(operation)
         if operation == "sign_in":
             self.keys = []
         if operation == "sign_out":
@@ -94,6 +110,9 @@ class Worker:
         }
 
     # --- the operations -------------------------------------------------------------------------
+
+    def _asking(self, operation: str) -> Callable[[int], Any]:
+        return getattr(self, f"_{operation}", None) or self._page(operation)
 
     def _page(self, operation: str) -> Callable[[int], Any]:
         path = f"/{self.asker.colour}/{operation}/"

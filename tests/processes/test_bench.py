@@ -4,6 +4,7 @@ The numbers of so short a run mean nothing; which ones there are, and what becom
 """
 
 import json
+import statistics
 import subprocess
 import sys
 from contextlib import closing
@@ -12,11 +13,13 @@ from fractions import Fraction
 import pytest
 
 from benchmarks.speed import (
+    calls,
     growth,
     head_to_head,
     over_http,
     page,
     picture,
+    profile,
     results,
     tables,
     targets,
@@ -93,8 +96,8 @@ def test_ours_does_all_that_there_is_to_do(colour, requests):
     assert ours
     for subject in ours:
         assert operations - done[subject.id] <= {"purge", *LIMITS}
-        measured_alone = subject.contestant in (DESK_DATABASE, DESK_PREPARED) and colour == WSGI
-        assert (done[subject.id] >= LIMITS) == measured_alone
+        is_database = subject.contestant in (DESK_DATABASE, DESK_PREPARED)
+        assert (done[subject.id] >= LIMITS & operations) == is_database
     stock = [s for s, in_colour in measurable() if s.family == "django" and in_colour == colour]
     assert stock
     assert not any(done[subject.id] & OF_A_USER for subject in stock)
@@ -137,6 +140,22 @@ def test_nothing_is_left_in_the_databases(run):
 
 
 @pytest.mark.slow
+@pytest.mark.needs("postgresql", "redis")
+def test_the_calls_of_a_request_are_told_by_whose_code_makes_them(tmp_path):
+    part = measured("profile", tmp_path)
+    assert not part["absent"]
+    made = {(row["subject"], row["operation"]): row["calls"] for row in part["rows"]}
+    assert len(made) == sum(len(request.contestants) for request in profile.LOOKED_INTO)
+    for (subject, _), found in made.items():
+        assert bool(found["frontdesk"]) == subject.startswith("frontdesk")
+        assert found["Django"]
+    ours, theirs = (made[Subject(each).id, "user"] for each in (DESK_DATABASE, STOCK_DB))
+    assert sum(ours.values()) < sum(theirs.values())
+    assert 0 < part["planned"]["execution"] < 1e6
+    assert 0 < part["planned"]["planning"] < 1e6
+
+
+@pytest.mark.slow
 @pytest.mark.needs("wrk", "postgresql", "redis")
 def test_each_subject_answers_over_http(tmp_path):
     part = measured("http", tmp_path)
@@ -175,6 +194,30 @@ def test_tables_grow_and_are_purged(tmp_path):
 
 
 # --- what is made of the numbers ----------------------------------------------------------------
+
+
+def test_a_call_belongs_to_whose_file_it_is_made_in():
+    def request():
+        statistics.median([1, 2, 3])
+
+    found = calls.counted(request)
+    assert set(found) == set(calls.OWNERS)
+    assert found["Python"] > 0
+    assert found["frontdesk"] == found["Django"] == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "owner"),
+    [
+        ("/lib/site-packages/django/db/models/query.py", "Django"),
+        ("/lib/site-packages/psycopg/cursor.py", "psycopg"),
+        ("/home/django/src/frontdesk/state.py", "frontdesk"),
+        ("/home/redis/lib/python3.13/json/decoder.py", "Python"),
+        (statistics.__file__, "Python"),
+    ],
+)
+def test_whose_a_file_is_does_not_depend_on_where_the_project_is(file, owner):
+    assert calls._owner(file) == owner
 
 
 def test_a_wrong_answer_is_not_measured():
