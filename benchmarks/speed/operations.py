@@ -22,9 +22,8 @@ OPERATIONS = (
     Operation("user", "`request.user`", (WSGI, ASGI)),
     Operation("session", "session only", (WSGI, ASGI)),
     Operation("statement", "the statement alone"),
-    Operation("driver", "the driver alone"),
+    Operation("driver", "the driver alone", (WSGI, ASGI)),
     Operation("credentials", "Django's own part", most=40),
-    Operation("thread", "a thread with a connection", (ASGI,)),
     Operation("write", "write one key", (WSGI, ASGI)),
     Operation("sign_in", "sign in", most=40),
     Operation("sign_out", "sign out", most=40),
@@ -34,10 +33,9 @@ OPERATIONS = (
 )
 """``sign_out`` ends the sessions that ``sign_in`` has begun, so it comes right after it."""
 
-LIMITS = {"statement", "driver", "credentials", "thread"}
-"""What the database storage cannot do without: its one statement, through Django's cursor, and past it; what
-Django does at a sign-in whatever keeps the session; and, for an async view, a thread of Django's in which the
-database's connection is open. They show how near the limit is."""
+LIMITS = {"statement", "driver", "credentials"}
+"""What the database storage cannot do without: its one statement, through Django's cursor, and past it; and
+what Django does at a sign-in whatever keeps the session. They show how near the limit is."""
 
 OF_A_USER = {"list", "end_others"}
 """What needs to know whose a session is."""

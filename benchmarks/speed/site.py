@@ -21,7 +21,7 @@ NAME = "ada"
 _ways = ways()
 _numbers = count()
 _limits = Limits()
-_connected = sync_to_async(connection.ensure_connection)
+_by_driver = sync_to_async(_limits.by_driver)
 
 
 def bare(request: HttpRequest) -> HttpResponse:
@@ -95,10 +95,9 @@ async def abare(request: HttpRequest) -> HttpResponse:
     return HttpResponse(NAME)
 
 
-async def thread(request: HttpRequest) -> HttpResponse:
-    """Open the database's connection where Django would, and do nothing with it."""
-    await _connected()
-    return HttpResponse(NAME)
+async def adriver(request: HttpRequest) -> HttpResponse:
+    """Have the driver execute the one statement in the thread that Django keeps for it."""
+    return HttpResponse((await _by_driver(request))[_limits.name])
 
 
 async def auser(request: HttpRequest) -> HttpResponse:
@@ -135,5 +134,5 @@ urlpatterns = [
     path("asgi/user/", abare if _without else auser),
     path("asgi/session/", asession),
     path("asgi/write/", awrite),
-    path("asgi/thread/", thread),
+    path("asgi/driver/", adriver),
 ]

@@ -67,8 +67,8 @@ def signing_in(rows: Rows) -> str:
 
 def threads(rows: Rows) -> str:
     """Return how near to what cannot be avoided an async view comes, by ASGI."""
-    own, whole = added(rows, ASGI, "thread"), added(rows, ASGI)
-    head = ("users and sessions in", TITLES["thread"], DESK_DATABASE.name, STOCK_DB.name)
+    own, whole = added(rows, ASGI, "driver"), added(rows, ASGI)
+    head = ("users and sessions in", TITLES["driver"], DESK_DATABASE.name, STOCK_DB.name)
     return table(head, _beside(own, whole))
 
 
