@@ -1,30 +1,22 @@
-"""What is the Redis storage's own: its options, its round trips, its keys, its clients."""
+"""What is the Redis storage's own: its round trips, its keys, what they hold."""
 
-import asyncio
 import itertools
-import os
-import subprocess
-import sys
-import threading
 import time
 
 import pytest
 import redis
-from asgiref.sync import async_to_sync
 from hypothesis import given
 from hypothesis import strategies as st
 
 from frontdesk import clock
 from frontdesk.clock import DAY, SECOND
-from frontdesk.errors import InvalidSetting, StorageUnavailable, UndecodableRecord
+from frontdesk.errors import UndecodableRecord
 from frontdesk.storages import redis_codec, redis_scripts
 from frontdesk.storages.record import FOREVER, Changes
 from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing.conformance.crowds import arrive_at_once
 from frontdesk.testing.conformance.ground import HOUR, Caller, a_record, fresh_digest, insert
-from tests import services
 from tests.processes import servers
-from tests.processes.cancelling import cancelled
 
 pytestmark = pytest.mark.needs("redis")
 
@@ -45,87 +37,7 @@ def keys_of(raw, kind=b""):
     return sorted(client.scan_iter(match=prefix + kind + b"*", count=1000))
 
 
-# --- options ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({}, "URL"),
-        ({"URL": "redis://localhost", "SENTINEL": {}}, "SENTINEL"),
-        ({"URL": "redis://localhost", "POOLSIZE": 3}, "Did you mean 'POOL_SIZE'"),
-        ({"url": "redis://localhost"}, "Did you mean 'URL'"),
-        ({"LOCATION": "redis://localhost"}, "CONNECTION"),
-        ({"URL": "localhost:6379"}, "redis://"),
-        ({"URL": "redis://localhost?decode_responses=true"}, "decode_responses"),
-        ({"SENTINEL": {"hosts": ["localhost"]}}, "service"),
-        ({"URL": "redis://localhost", "TIMEOUT": 0}, "TIMEOUT"),
-        ({"URL": "redis://localhost", "POOL_SIZE": 0}, "POOL_SIZE"),
-        ({"URL": "redis://localhost", "CONNECTION": {"ssl_ca_certs": "/ca"}}, "rediss://"),
-        ({"URL": "rediss://localhost", "CONNECTION": {"ssl_ca": "/ca"}}, "'ssl_ca'"),
-        ({"URL": "redis://localhost", "CLUSTER": True, "CONNECTION": {"sll": 1}}, "'sll'"),
-        (
-            {"SENTINEL": {"hosts": ["h"], "service": "s"}, "CONNECTION": {"ssl_ca_certs": "/ca"}},
-            '"ssl": True',
-        ),
-        ({"SENTINEL": {"hosts": ["h"], "service": "s", "connection": {"sll": 1}}}, "'sll'"),
-    ],
-    ids=str,
-)
-def test_an_option_that_cannot_be_used_is_refused_with_what_to_write(options, said):
-    with pytest.raises(InvalidSetting, match=said):
-        RedisStorage(**options)
-
-
-@pytest.mark.parametrize("mode", ["sync", "async"])
-def test_of_sentinels_that_cannot_be_asked_it_is_said_which_and_why(mode):
-    hosts = [f"127.0.0.1:{services.free_port()}" for _ in range(2)]
-    storage = RedisStorage(SENTINEL={"hosts": hosts, "service": "sessions"}, TIMEOUT=20)
-    with pytest.raises(StorageUnavailable) as caught:
-        Caller(storage, mode)("read", fresh_digest())
-    said = str(caught.value)
-    assert all(f"sentinel {host} - Error" in said for host in hosts)
-    assert said.count("refused") + said.count("Connect call failed") == len(hosts)
-    assert len(said) < 500
-
-
-@pytest.mark.parametrize("scheme", ["redis", "valkey"])
-def test_a_valkey_is_named_by_its_own_scheme(redis_place, scheme):
-    place = {**redis_place, "URL": redis_place["URL"].replace("redis://", f"{scheme}://")}
-    assert RedisStorage(**place).read(fresh_digest()) is None
-
-
-@pytest.mark.parametrize("scheme", ["rediss", "valkeys"])
-def test_tls_is_asked_for_by_the_scheme(scheme):
-    storage = RedisStorage(URL=f"{scheme}://127.0.0.1:1", CONNECTION={"ssl_ca_certs": "/ca.pem"})
-    pool = storage._clients.get().connection_pool
-    assert issubclass(pool.connection_class, redis.SSLConnection)
-    assert pool.connection_kwargs["ssl_ca_certs"] == "/ca.pem"
-
-
-WITHOUT = """
-import sys
-sys.modules["redis"] = None
-import django
-from django.conf import settings
-settings.configure(INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "frontdesk"])
-django.setup()
-from frontdesk.errors import InvalidSetting
-from frontdesk.storages.redis import RedisStorage
-try:
-    RedisStorage(URL="redis://127.0.0.1")
-except InvalidSetting as error:
-    print(error)
-"""
-
-
-def test_without_the_package_it_is_said_what_to_install():
-    command = [sys.executable, "-c", WITHOUT]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "pip install 'django-frontdesk[redis]'" in said
-
-
-# --- round trips --------------------------------------------------------------------------------------
+# --- round trips ------------------------------------------------------------------------------------
 
 HANDSHAKE = {"HELLO", "CLIENT", "SELECT", "PING", "AUTH"}
 
@@ -208,7 +120,7 @@ def test_a_server_that_has_forgotten_the_scripts_is_told_them(private, server):
     assert private("read", record.digest).version == 2
 
 
-# --- what is kept -------------------------------------------------------------------------------------
+# --- what is kept -----------------------------------------------------------------------------------
 
 
 def signed_in(**more):
@@ -355,7 +267,7 @@ def test_arrivals_at_once_under_a_limit_are_counted_one_by_one(storage):
     assert arrive_at_once(storage, "2", limit=3, people=12, refuse=True) == 3
 
 
-# --- the codec ----------------------------------------------------------------------------------------
+# --- the codec --------------------------------------------------------------------------------------
 
 
 @given(
@@ -382,117 +294,3 @@ def test_what_was_packed_by_an_earlier_release_is_still_read():
 
 
 PACKED = "7a23412900"
-
-
-# --- clients ------------------------------------------------------------------------------------------
-
-
-def test_each_event_loop_has_connections_of_its_own_and_closes_them(storage):
-    clients = []
-
-    async def work():
-        digests = [fresh_digest() for _ in range(20)]
-        for digest in digests:
-            await storage.ainsert(a_record(digest=digest))
-        found = await asyncio.gather(*(storage.aread(digest) for digest in digests))
-        assert [record.digest for record in found] == digests
-        clients.append(await storage._clients.aget())
-
-    threads = [threading.Thread(target=asyncio.run, args=(work(),)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len({id(client) for client in clients}) == 4
-    assert storage._clients._loops == {}
-    for client in clients:
-        assert not any(c.is_connected for c in client.connection_pool._available_connections)
-
-
-def test_a_loop_that_is_closed_without_a_word_leaves_nothing_that_grows(storage):
-    for _ in range(3):
-        loop = asyncio.new_event_loop()
-        client = loop.run_until_complete(storage._clients.aget())
-        assert client is loop.run_until_complete(storage._clients.aget())
-        loop.close()
-    asyncio.run(storage.aread(fresh_digest()))
-    assert storage._clients._loops == {}
-
-
-def test_an_awaited_verb_does_not_hop_to_a_thread(storage):
-    record = a_record(user_id="1")
-
-    async def work():
-        before = set(threading.enumerate())
-        await storage.ainsert(record)
-        await storage.aread(record.digest)
-        await storage.aof_user("1")
-        return set(threading.enumerate()) - before
-
-    assert async_to_sync(work)() == set()
-
-
-def test_a_request_that_is_cancelled_leaves_its_answer_to_nobody(server):
-    """The next one on the same connection would get another person's session."""
-    victim, url, _ = server
-    storage = RedisStorage(URL=url, PREFIX=f"{fresh_digest()}:", POOL_SIZE=1, TIMEOUT=20)
-    one, two = a_record(), a_record()
-
-    async def work():
-        await storage.ainsert(one)
-        await storage.ainsert(two)
-        await cancelled(victim, lambda: storage.aread(one.digest), somebody_else)
-
-    async def somebody_else():
-        assert await storage.aread(two.digest) == two
-
-    asyncio.run(work())
-
-
-def test_a_process_that_was_forked_has_connections_of_its_own(storage):
-    record = a_record()
-    storage.insert(record)
-    (connection,) = [c for c in storage._clients.get().connection_pool._connections if c]
-    pid = os.fork()
-    if pid == 0:
-        found = [storage.read(record.digest) == record for _ in range(200)]
-        os._exit(0 if all(found) else 1)
-    found = [storage.read(record.digest) == record for _ in range(200)]
-    assert os.waitpid(pid, 0)[1] == 0
-    assert all(found)
-    assert connection in storage._clients.get().connection_pool._connections
-
-
-def test_threads_wait_for_a_connection_rather_than_fail(redis_place):
-    storage = RedisStorage(**redis_place, POOL_SIZE=2)
-    record = a_record()
-    storage.insert(record)
-    found = []
-    threads = [
-        threading.Thread(target=lambda: found.append(storage.read(record.digest)))
-        for _ in range(20)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == [record] * 20
-
-
-def test_tasks_wait_for_a_connection_rather_than_fail(redis_place):
-    storage = RedisStorage(**redis_place, POOL_SIZE=2)
-    record = a_record()
-    storage.insert(record)
-
-    async def work():
-        return await asyncio.gather(*(storage.aread(record.digest) for _ in range(20)))
-
-    assert asyncio.run(work()) == [record] * 20
-
-
-def test_a_storage_that_is_dropped_closes_its_connections(redis_place):
-    storage = RedisStorage(**redis_place)
-    storage.read(fresh_digest())
-    (connection,) = [c for c in storage._clients.get().connection_pool._connections if c]
-    del storage
-    assert connection._sock is None

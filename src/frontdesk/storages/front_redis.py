@@ -156,8 +156,8 @@ class CountedClients(Clients):
         self._tell = tell
         super().__init__(place)
 
-    def _client(self, kind: Any, sentinels: Any, retries: Any) -> Any:
-        client = super()._client(kind, sentinels, retries)
+    def _client(self, *kinds: Any) -> Any:
+        client = super()._client(*kinds)
         pool = client.connection_pool
         pool.connection_class = _telling(pool.connection_class, self._tell)
         return client

@@ -38,6 +38,10 @@ class Place(NamedTuple):
     timeout: float
     pool_size: int
     connection: Mapping[str, Any]
+    client: Any = None
+    """The class of the client for threads, if not redis-py's own."""
+    async_client: Any = None
+    """The same for event loops."""
 
 
 class Clients:
@@ -45,7 +49,7 @@ class Clients:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._sync = self._client(redis, redis.sentinel, redis.retry)
+        self._sync = self._client(place.client, redis, redis.sentinel, redis.retry)
         _try(self._sync.connection_pool)
         self.line = Line(self._sync)
         """The shortest way to the server, for threads."""
@@ -65,7 +69,8 @@ class Clients:
         kept = self._loops.get(id(loop))
         if kept is not None and kept.loop is loop:
             return kept.client
-        client = self._client(redis.asyncio, redis.asyncio.sentinel, redis.asyncio.retry)
+        kinds = (redis.asyncio, redis.asyncio.sentinel, redis.asyncio.retry)
+        client = self._client(self._place.async_client, *kinds)
         keeper = self._keeper(loop, client)
         await anext(keeper)
         with self._lock:
@@ -86,7 +91,7 @@ class Clients:
             for each in (client, *redis_sentinel.clients_of(client)):
                 await each.aclose()
 
-    def _client(self, kind: Any, sentinels: Any, retries: Any) -> Any:
+    def _client(self, client_class: Any, kind: Any, sentinels: Any, retries: Any) -> Any:
         place = self._place
         options = {
             "socket_timeout": place.timeout,
@@ -109,7 +114,7 @@ class Clients:
             raise InvalidSetting(
                 "The Redis storage needs replies as bytes: remove decode_responses."
             )
-        client = kind.Redis(connection_pool=pool)
+        client = (client_class or kind.Redis)(connection_pool=pool)
         client.auto_close_connection_pool = True
         return client
 

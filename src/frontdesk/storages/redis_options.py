@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from django.utils.module_loading import import_string
+
 from frontdesk.conf import unknown_option
 from frontdesk.errors import InvalidSetting
 from frontdesk.storages import redis_clients
@@ -16,6 +18,8 @@ DEFAULTS: Mapping[str, Any] = {
     "TIMEOUT": 1.0,
     "POOL_SIZE": 50,
     "CONNECTION": None,
+    "CLIENT_CLASS": None,
+    "ASYNC_CLIENT_CLASS": None,
 }
 
 
@@ -52,6 +56,8 @@ def named(options: Mapping[str, Any], who: str) -> Named:
         given["TIMEOUT"],
         given["POOL_SIZE"],
         given["CONNECTION"] or {},
+        _client(given, who, "CLIENT_CLASS", "redis.Redis"),
+        _client(given, who, "ASYNC_CLIENT_CLASS", "redis.asyncio.Redis"),
     )
     return Named(urls, given["CLUSTER"], place, given["PREFIX"])
 
@@ -62,6 +68,9 @@ def _problems(given: Mapping[str, Any]) -> Sequence[str]:
     problems = {
         'needs one of the options URL, for example "redis://127.0.0.1:6379/0", and SENTINEL.': (
             (url is None) == (sentinel is None)
+        ),
+        "takes no class of clients with CLUSTER: frontdesk speaks to a Cluster's servers by itself.": (
+            bool(given["CLUSTER"] and (given["CLIENT_CLASS"] or given["ASYNC_CLIENT_CLASS"]))
         ),
         f"wants the option {' and '.join(small)} to be more than 0.": bool(small),
         "takes True or False as its option CLUSTER; its servers are named by URL.": (
@@ -74,3 +83,17 @@ def _problems(given: Mapping[str, Any]) -> Sequence[str]:
         '"CLUSTER": True, or name one.': not cluster and not isinstance(url, str | None),
     }
     return [problem for problem, is_there in problems.items() if is_there]
+
+
+def _client(given: Mapping[str, Any], who: str, option: str, base: str) -> type:
+    """Return the class that ``option`` names, or that at the path ``base``."""
+    wanted = given[option] or base
+    try:
+        kind = import_string(wanted) if isinstance(wanted, str) else wanted
+    except ImportError as error:
+        raise InvalidSetting(
+            f"{who} has {option} {wanted!r}, which is not there: {error}"
+        ) from error
+    if not (isinstance(kind, type) and issubclass(kind, import_string(base))):
+        raise InvalidSetting(f"{who} has {option} {wanted!r}, which is no subclass of {base}.")
+    return kind
