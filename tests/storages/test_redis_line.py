@@ -43,6 +43,15 @@ def connections_of(line):
     return line._pool._connections
 
 
+def pinged(line):
+    with line.client() as client:
+        return client.pipeline(transaction=False).ping().execute()
+
+
+def echoed(line):
+    return line.ask("ECHO", "here")
+
+
 # --- who still sees it --------------------------------------------------------------------------------
 
 
@@ -190,21 +199,17 @@ def test_many_threads_share_the_connections_of_the_pool(line):
     assert len(connections_of(line)) <= 2
 
 
-def test_whoever_asks_past_the_line_is_not_kept_waiting_by_what_is_at_hand(storage, line):
-    begun = threading.Barrier(2)
-
-    def held(_):
-        begun.wait()
-        return line.ask("EVAL", "return redis.call('PING')", 0)
-
-    with ThreadPoolExecutor(2) as threads:
-        list(threads.map(held, range(2)))
-    client = storage._clients.get()
-    assert line._at_hand == []
-    assert client.pipeline(transaction=False).ping().execute() == [True]
+def test_whoever_takes_the_client_gets_what_is_at_hand(redis_place):
+    line = RedisStorage(**{**redis_place, "POOL_SIZE": 1, "TIMEOUT": 0.5})._clients.line
+    line.ask("ECHO", "before")
+    assert pinged(line) == [True]
+    assert line.ask("ECHO", "after") == b"after"
 
 
-def test_who_waits_gets_the_connection_that_is_given_at_that_moment(redis_place, monkeypatch):
+@pytest.mark.parametrize(("asks", "answer"), [(echoed, b"here"), (pinged, [True])])
+def test_who_waits_gets_the_connection_that_is_given_at_that_moment(
+    redis_place, monkeypatch, asks, answer
+):
     line = RedisStorage(**{**redis_place, "POOL_SIZE": 1, "TIMEOUT": 5})._clients.line
     first = line._take()
     waits = threading.Event()
@@ -216,10 +221,10 @@ def test_who_waits_gets_the_connection_that_is_given_at_that_moment(redis_place,
 
     monkeypatch.setattr(line._pool, "get_connection", told)
     with ThreadPoolExecutor(1) as threads:
-        other = threads.submit(line.ask, "ECHO", "at last")
+        other = threads.submit(asks, line)
         assert waits.wait(5)
         line._give(first)
-        assert other.result(2) == b"at last"
+        assert other.result(2) == answer
 
 
 def test_who_begins_to_wait_as_a_connection_is_given_gets_it(redis_place):
@@ -244,3 +249,12 @@ def test_a_process_that_was_forked_leaves_what_is_at_hand_to_the_other(line):
     assert line.ask("CLIENT", "ID") == mine
     os.close(reading)
     os.close(writing)
+
+
+def test_a_process_that_was_forked_can_take_the_client_first(redis_place):
+    line = RedisStorage(**{**redis_place, "POOL_SIZE": 1})._clients.line
+    line.ask("ECHO", "before")
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if pinged(line) == [True] and echoed(line) == b"here" else 1)
+    assert os.waitpid(pid, 0)[1] == 0

@@ -99,7 +99,8 @@ class RedisFront(Front):
 
     def put(self, names: Collection[str], value: bytes, seconds: int) -> None:
         with _available():
-            self._put(self._clients.get(), names, value, seconds).execute()
+            with self._clients.line.client() as client:
+                self._put(client, names, value, seconds).execute()
 
     async def aput(self, names: Collection[str], value: bytes, seconds: int) -> None:
         with _available():
@@ -108,7 +109,8 @@ class RedisFront(Front):
 
     def server(self) -> str:
         with _available():
-            return _identity(_asked(self._clients.get()).execute())
+            with self._clients.line.client() as client:
+                return _identity(_asked(client).execute())
 
     async def aserver(self) -> str:
         with _available():

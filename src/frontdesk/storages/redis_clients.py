@@ -59,8 +59,10 @@ class Clients:
         self._lock = threading.Lock()
 
     def get(self) -> Any:
-        """Return the client for threads; its pool starts afresh in a process that was forked."""
-        self.line.hand_back()
+        """Return the client for threads; its pool starts afresh in a process that was forked.
+
+        Who sends something by :attr:`line` as well takes it from there.
+        """
         return self._sync
 
     async def aget(self) -> Any:

@@ -7,7 +7,8 @@ client's methods, the command goes through them as any other.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, Final
 
@@ -65,9 +66,11 @@ class Line:
 
         The fields of a hash may come as a dictionary, or one after the other.
         """
-        if not self._is_plain or self._is_watched():
-            self.hand_back()
+        if not self._is_plain:
             return self._client.execute_command(*words)
+        if self._is_watched():
+            with self.client() as client:
+                return client.execute_command(*words)
         connection = self._take()
         try:
             if pack_command is None:
@@ -94,16 +97,17 @@ class Line:
             or _is_measured()
         )
 
-    def hand_back(self) -> None:
-        """Leave all that is at hand to the pool."""
-        while self._at_hand:
-            self._release_one()
+    @contextmanager
+    def client(self) -> Iterator[Any]:
+        """Give the client itself, for what is more than a command. Meanwhile nothing is kept at hand."""
+        with self._waits():
+            while self._at_hand:
+                self._release_one()
+            yield self._client
 
     def _take(self) -> Any:
         """Return a connection on which nothing is left to be read."""
-        if self._pid != os.getpid():
-            # A fork: what is at hand is the other process's. The pool starts afresh by itself.
-            self._at_hand, self._waiting, self._pid = [], [], os.getpid()
+        self._notice_fork()
         try:
             connection = self._at_hand.pop()
         except IndexError:
@@ -123,12 +127,25 @@ class Line:
     def _wait(self) -> Any:
         # Who waits says so before a last look at what is at hand, and who gives looks for them afterwards:
         # one of the two sees the other.
-        self._waiting.append(None)
-        try:
+        with self._waits():
             self._release_one()
             return self._pool.get_connection()
+
+    @contextmanager
+    def _waits(self) -> Iterator[None]:
+        """Have connections go to the pool as soon as they are given."""
+        self._notice_fork()
+        waiting = self._waiting
+        waiting.append(None)
+        try:
+            yield
         finally:
-            self._waiting.pop()
+            waiting.pop()
+
+    def _notice_fork(self) -> None:
+        """Forget what is another process's, from which this one was forked. The pool does so by itself."""
+        if self._pid != os.getpid():
+            self._at_hand, self._waiting, self._pid = [], [], os.getpid()
 
     def _give(self, connection: Any) -> None:
         self._at_hand.append(connection)

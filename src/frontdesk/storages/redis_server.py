@@ -34,8 +34,8 @@ class OneServer:
     def infos(self) -> list[dict[str, Any]]:
         """Return what the server says about itself. Raises ``StorageUnavailable``."""
         try:
-            client = self._clients.get()
-            return [{**client.info("memory"), **client.info("cluster")}]
+            with self._clients.line.client() as client:
+                return [{**client.info("memory"), **client.info("cluster")}]
         except (RedisError, OSError) as error:
             raise StorageUnavailable(f"the Redis of the sessions: {error}") from error
 
