@@ -98,9 +98,8 @@ class RedisFront(Front):
             return await client.execute_command(*words)  # type: ignore[no-any-return]
 
     def put(self, names: Collection[str], value: bytes, seconds: int) -> None:
-        with _available():
-            with self._clients.line.client() as client:
-                self._put(client, names, value, seconds).execute()
+        with _available(), self._clients.line.client() as client:
+            self._put(client, names, value, seconds).execute()
 
     async def aput(self, names: Collection[str], value: bytes, seconds: int) -> None:
         with _available():
@@ -108,9 +107,8 @@ class RedisFront(Front):
             await self._put(client, names, value, seconds).execute()
 
     def server(self) -> str:
-        with _available():
-            with self._clients.line.client() as client:
-                return _identity(_asked(client).execute())
+        with _available(), self._clients.line.client() as client:
+            return _identity(_asked(client).execute())
 
     async def aserver(self) -> str:
         with _available():
