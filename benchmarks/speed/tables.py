@@ -150,7 +150,8 @@ def _beside(own: dict[str, float], whole: dict[str, float]) -> Iterator[tuple[st
     for database, title in DATABASES.items():
         ours, theirs = (Subject(each, database).id for each in (DESK_DATABASE, STOCK_DB))
         cells = (own.get(ours), whole.get(ours), whole.get(theirs))
-        yield (title, *("-" if cell is None else f"{cell:.0f}" for cell in cells))
+        if any(cells):
+            yield (title, *("-" if cell is None else f"{cell:.0f}" for cell in cells))
 
 
 def _found(rows: Rows, colour: str) -> dict[str, dict[str, dict[str, Any]]]:
