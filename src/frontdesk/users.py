@@ -77,8 +77,15 @@ def is_ordinary(backend: type) -> bool:
     A backend of the project's keeps its ``get_user``, and a default manager of the project's its query.
     """
     manager: Any = user_model()._meta.default_manager
-    kinds: Any = (backend, type(manager), manager._queryset_class)
-    return manager._db is None and _looks_up_plainly(*kinds)
+    return (
+        getattr(backend, "get_user", None) is _GET_USER
+        and getattr(backend, "aget_user", None) is _AGET_USER
+        and manager._db is None
+        and _looks_up_plainly(type(manager), manager._queryset_class)
+    )
+
+
+_GET_USER, _AGET_USER = ModelBackend.get_user, ModelBackend.aget_user
 
 
 ASKED = ("get_queryset", "get", "filter", "using", "order_by")
@@ -86,10 +93,7 @@ ASKED = ("get_queryset", "get", "filter", "using", "order_by")
 
 
 @cache
-def _looks_up_plainly(backend: Any, manager: Any, queryset: type) -> bool:
-    return (
-        getattr(backend, "get_user", None) is ModelBackend.get_user
-        and getattr(backend, "aget_user", None) is ModelBackend.aget_user
-        and all(getattr(manager, name) is getattr(Manager, name) for name in ASKED)
-        and queryset is QuerySet
+def _looks_up_plainly(manager: Any, queryset: type) -> bool:
+    return queryset is QuerySet and all(
+        getattr(manager, name) is getattr(Manager, name) for name in ASKED
     )

@@ -380,6 +380,26 @@ def test_a_backends_own_get_user_is_called_with_the_users_key(browser, user, set
     assert Doorkeeper.asked == [user.pk]
 
 
+@pytest.mark.parametrize("task", [lambda request: request.user.get_username(), whoami])
+def test_what_is_put_in_the_place_of_djangos_get_user_is_called(browser, user, monkeypatch, task):
+    browser.do(sign_in)
+    assert browser.do(task).answer == "ada"
+    asked, get_user, aget_user = [], ModelBackend.get_user, ModelBackend.aget_user
+
+    def seen(self, user_id):
+        asked.append(user_id)
+        return get_user(self, user_id)
+
+    async def aseen(self, user_id):
+        asked.append(user_id)
+        return await aget_user(self, user_id)
+
+    monkeypatch.setattr(ModelBackend, "get_user", seen)
+    monkeypatch.setattr(ModelBackend, "aget_user", aseen)
+    assert browser.do(task).answer == "ada"
+    assert asked == [user.pk]
+
+
 def test_a_backends_own_rule_is_honoured_at_every_request(browser, user, settings):
     settings.AUTHENTICATION_BACKENDS = [f"{HERE}.OnlyAda"]
     browser.do(sign_in)

@@ -1,4 +1,6 @@
-"""What the tests of the way past Django's cursor share."""
+"""What the tests of the ways past Django's cursor and redis-py's client share."""
+
+from functools import partial
 
 import pytest
 
@@ -36,3 +38,29 @@ def by_cursor(connection, select, value):
     with connection.cursor() as cursor:
         cursor.execute(select.for_cursor, {"value": value})
         return cursor.fetchone()
+
+
+class Tool:
+    """Stands before a method, as tools do that trace; whatever else it is asked, it says what the method says.
+
+    So do the tools that are made with wrapt: one of them is equal to what it stands before.
+    """
+
+    def __init__(self, method):
+        self.method, self.calls = method, 0
+
+    def __call__(self, *args, **kwargs):
+        self.calls += 1
+        return self.method(*args, **kwargs)
+
+    def __get__(self, instance, kind=None):
+        return self if instance is None else partial(self, instance)
+
+    def __getattr__(self, name):
+        return getattr(self.method, name)
+
+    def __eq__(self, other):
+        return self.method == other
+
+    def __hash__(self):
+        return hash(self.method)

@@ -3,7 +3,7 @@
 import signal
 import sqlite3
 from datetime import timedelta
-from functools import partial, wraps
+from functools import wraps
 
 import psycopg
 import pytest
@@ -16,7 +16,7 @@ from frontdesk.models import Session
 from frontdesk.storages import direct, libpq
 from frontdesk.storages.one_row import OneRow
 from frontdesk.storages.select import Select
-from tests.storages.driving import DIGEST, by_cursor, each_database, on, params_of, straight
+from tests.storages.driving import DIGEST, Tool, by_cursor, each_database, on, params_of, straight
 
 User = get_user_model()
 
@@ -142,23 +142,6 @@ def test_a_wrapper_of_statements_sees_it(connection, kept, select):
     with connection.execute_wrapper(wrapper):
         direct.one_row(connection, select, DIGEST)
     assert len(seen) == 1
-
-
-class Tool:
-    """Stands before a method, as tools do that trace; it passes on what else it is asked, as wrapt's do."""
-
-    def __init__(self, method):
-        self.method, self.calls = method, 0
-
-    def __call__(self, *args, **kwargs):
-        self.calls += 1
-        return self.method(*args, **kwargs)
-
-    def __get__(self, instance, kind=None):
-        return self if instance is None else partial(self, instance)
-
-    def __getattr__(self, name):
-        return getattr(self.method, name)
 
 
 @straight

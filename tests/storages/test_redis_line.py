@@ -12,6 +12,7 @@ from frontdesk.storages import redis_line
 from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing.conformance.ground import a_record
 from tests import services
+from tests.storages.driving import Tool
 
 pytestmark = pytest.mark.needs("redis")
 
@@ -66,6 +67,15 @@ def test_nobody_watches_so_the_client_is_left_out(line, monkeypatch):
 def test_a_method_of_the_client_that_was_replaced_is_called(line, through_client):
     assert line.ask("ECHO", "here") == b"here"
     assert through_client == ["ECHO"]
+
+
+@pytest.mark.parametrize("name", redis_line.CLIENT)
+def test_a_tool_before_a_method_of_the_client_sees_the_command(line, monkeypatch, name):
+    assert line.ask("ECHO", "before") == b"before"
+    tool = Tool(getattr(redis.Redis, name))
+    monkeypatch.setattr(redis.Redis, name, tool)
+    assert line.ask("ECHO", "here") == b"here"
+    assert tool.calls == 1
 
 
 def test_what_was_in_place_before_the_first_command_is_called_as_well(redis_place, through_client):

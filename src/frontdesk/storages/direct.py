@@ -8,8 +8,7 @@ usual one, the statement goes through it as any other.
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, is_
 from types import MethodType
 from typing import Any, Final
 
@@ -33,7 +32,7 @@ def one_row(connection: Any, select: Select, value: Any) -> Row | None:
     ``connection`` is a ``BaseDatabaseWrapper``, the one of this thread. Raises what Django's cursor raises.
     """
     kind: Any = type(connection)
-    driver = _driver_of(kind, _making(kind))
+    driver = _driver_of(kind)
     if driver is not None and not _is_watched(connection):
         if connection.health_check_enabled:
             connection.close_if_health_check_failed()
@@ -57,9 +56,10 @@ MAKING = ("cursor", "_cursor", "_prepare_cursor", "create_cursor", "make_cursor"
 USING = ("__init__", "__enter__", "execute", "_execute_with_wrappers", "_execute")
 """Those of the cursor that a statement goes through."""
 
+# These are compared by identity: what a tool puts in the place of a method may say that it equals that.
 _making, _using = attrgetter(*MAKING), attrgetter(*USING)
 _methods = frozenset(MAKING)
-_usual = _using(utils.CursorWrapper) if all(map(is_djangos, _using(utils.CursorWrapper))) else None
+_usual = tuple(each if is_djangos(each) else None for each in _using(utils.CursorWrapper))
 
 
 def _is_watched(connection: BaseDatabaseWrapper) -> bool:
@@ -71,7 +71,7 @@ def _is_watched(connection: BaseDatabaseWrapper) -> bool:
         or connection.execute_wrappers
         or connection.needs_rollback  # what the cursor has to say of that is well said
         or (not _methods.isdisjoint(connection.__dict__) and _makes_another_cursor(connection))
-        or _using(utils.CursorWrapper) != _usual
+        or not all(map(is_, _using(utils.CursorWrapper), _usual))
     )
 
 
@@ -89,10 +89,17 @@ def _makes_another_cursor(connection: BaseDatabaseWrapper) -> bool:
 Driver = Callable[[BaseDatabaseWrapper, Select, Any], Any]
 
 
-@lru_cache(maxsize=16)
-def _driver_of(kind: Any, making: tuple[Any, ...]) -> Driver | None:
+_found: dict[Any, tuple[Sequence[Any], Driver | None]] = {}
+"""What was found out about a kind of connection, while its methods were these."""
+
+
+def _driver_of(kind: Any) -> Driver | None:
     """Return what executes statements for a kind of connection; ``None`` if a cursor of its own does."""
-    return _DRIVERS.get(kind.vendor) if all(map(is_djangos, making)) else None
+    making, known = _making(kind), _found.get(kind)
+    if known is None or not all(map(is_, making, known[0])):
+        driver = _DRIVERS.get(kind.vendor) if all(map(is_djangos, making)) else None
+        known = _found[kind] = (making, driver)
+    return known[1]
 
 
 def _sqlite(connection: BaseDatabaseWrapper, select: Select, value: Any) -> Any:
