@@ -41,9 +41,9 @@ def by_cursor(connection, select, value):
 
 
 class Tool:
-    """Stands before a method, as tools do that trace; whatever else it is asked, it says what the method says.
+    """Stands before a method, as tools do that trace, and is asked in vain whether it is another.
 
-    So do the tools that are made with wrapt: one of them is equal to what it stands before.
+    Whatever it is asked, the method answers. So it is with wrapt: what it makes equals what it stands before.
     """
 
     def __init__(self, method):
