@@ -77,11 +77,12 @@ def is_ordinary(backend: type) -> bool:
     A backend of the project's keeps its ``get_user``, and a default manager of the project's its query.
     """
     manager: Any = user_model()._meta.default_manager
+    kinds: Any = (type(manager), manager._queryset_class)
     return (
         getattr(backend, "get_user", None) is _GET_USER
         and getattr(backend, "aget_user", None) is _AGET_USER
         and manager._db is None
-        and _looks_up_plainly(type(manager), manager._queryset_class)
+        and _looks_up_plainly(*kinds)
     )
 
 

@@ -41,9 +41,9 @@ def by_cursor(connection, select, value):
 
 
 class Tool:
-    """Stands before a method, as tools do that trace, and is asked in vain whether it is another.
+    """Stands before a method, as a tool does that traces. Whatever else it is asked, the method answers.
 
-    Whatever it is asked, the method answers. So it is with wrapt: what it makes equals what it stands before.
+    So it is with what wrapt makes, which is equal to what it stands before.
     """
 
     def __init__(self, method):
