@@ -19,6 +19,7 @@ from django.utils.crypto import constant_time_compare
 from frontdesk.authhash import auth_hash
 from frontdesk.drive import Call, Flow
 from frontdesk.lookup import user_by_key
+from frontdesk.origin import is_djangos
 from frontdesk.session import Session
 from frontdesk.storages.record import UNCHANGED
 from frontdesk.user_ids import user_model
@@ -86,8 +87,9 @@ def is_ordinary(backend: type) -> bool:
     )
 
 
-_GET_USER, _AGET_USER = ModelBackend.get_user, ModelBackend.aget_user
-
+_found: Any = (ModelBackend.get_user, ModelBackend.aget_user)
+# If somebody has replaced these before, no backend's are identical to them, and every backend is asked.
+_GET_USER, _AGET_USER = _found if all(map(is_djangos, _found)) else (object(), object())
 
 ASKED = ("get_queryset", "get", "filter", "using", "order_by")
 """What a look-up asks of a manager."""

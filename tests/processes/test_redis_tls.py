@@ -23,7 +23,7 @@ from frontdesk.storages.record import Changes
 from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing.conformance.ground import Caller, a_record, fresh_digest, insert, is_ended
 from tests.processes import redis_cluster, redis_servers, tls
-from tests.storages.test_redis_cluster import migrating, session
+from tests.storages.on_cluster import migrating, session
 
 pytestmark = [
     pytest.mark.needs("redis", "openssl"),
