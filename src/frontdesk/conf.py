@@ -267,17 +267,9 @@ def options() -> Options:
     )
 
 
-@cache
-def saves_always() -> bool:
-    """Return Django's ``SESSION_SAVE_EVERY_REQUEST``, which is asked for even where nothing else is."""
-    return bool(django_settings.SESSION_SAVE_EVERY_REQUEST)
-
-
 def _forget(*, setting: str, **_: Any) -> None:
     if setting in {"FRONTDESK", "SESSION_COOKIE_AGE"}:
         options.cache_clear()
-    if setting == "SESSION_SAVE_EVERY_REQUEST":
-        saves_always.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="frontdesk.conf")

@@ -26,7 +26,7 @@ from django.utils.functional import SimpleLazyObject, empty
 from django.utils.module_loading import import_string
 
 from frontdesk import carriers, clock, policy
-from frontdesk.conf import options, saves_always
+from frontdesk.conf import options
 from frontdesk.drive import Flow, arun, hop, run
 from frontdesk.errors import StorageUnavailable
 from frontdesk.policy import Closing, Outcome
@@ -195,7 +195,7 @@ _set = object.__setattr__
 
 def _is_left_alone(session: Session, response: HttpResponseBase) -> bool:
     """Whether nothing is to be done to the session, as after most requests; no flow is needed for that."""
-    if saves_always() or session.modified:
+    if settings.SESSION_SAVE_EVERY_REQUEST or session.modified:
         return False
     if session.find_key is not None and not session.accessed:
         return True
@@ -220,7 +220,7 @@ def _closed(
     try:
         if response.status_code >= 400:
             yield from session.flushed_again()
-        if session.accessed or saves_always():
+        if session.accessed or settings.SESSION_SAVE_EVERY_REQUEST:
             yield from session.opened()
             _told_to_caches(session, response)
             yield from _carried_out(request, session, response)
@@ -242,7 +242,7 @@ def _carried_out(request: HttpRequest, session: Session, response: HttpResponseB
         Outcome(
             standing=session.standing,
             overtaken=session.overtaken,
-            modified=session.modified or saves_always(),
+            modified=session.modified or settings.SESSION_SAVE_EVERY_REQUEST,
             empty=session.is_empty(),
             cookie_sent=session.came is not None,
             failed=response.status_code >= 500,
@@ -256,7 +256,7 @@ def _carried_out(request: HttpRequest, session: Session, response: HttpResponseB
         yield from _touched(session)
     elif decision is Closing.SAVE and (yield from _saved(session)):
         news = session.new_expiry or session.session_key != session.came
-        if news or saves_always():
+        if news or settings.SESSION_SAVE_EVERY_REQUEST:
             _hand_out(session, response)
 
 

@@ -365,3 +365,19 @@ def test_the_tombstone_of_a_session_outlives_its_requests_in_the_cache(redis_url
         with redis.Redis.from_url(redis_url) as client:
             key = redis_key(record)
             assert client.ttl(key) > 25
+
+
+def test_djangos_client_for_redis_is_kept_until_another_one_is_to_be_made(redis_url):
+    import redis
+
+    class Traced(redis.Redis):
+        pass
+
+    with places.cache(places.fresh(places.REDIS, redis_url)) as alias:
+        way, maker = for_cache(caches[alias]), caches[alias]._cache
+        kept = way._client()
+        assert way._client() is kept
+        maker._pools.clear()
+        assert way._client() is not kept
+        maker._client = Traced
+        assert type(way._client()) is Traced

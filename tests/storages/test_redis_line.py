@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
+from redis.retry import Retry
 
 from frontdesk.storages import redis_line
 from frontdesk.storages.redis import RedisStorage
@@ -99,6 +101,33 @@ def test_the_setting_sends_everything_through_the_client(line, through_client, s
     assert through_client == ["ECHO"]
 
 
+class Traced(redis.Redis):
+    """A project's own client, which puts a tool before a method of each instance."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.execute_command = Tool(self.execute_command)
+
+
+def test_a_client_class_of_the_projects_is_never_left_out(redis_place):
+    line = RedisStorage(**redis_place, CLIENT_CLASS=Traced)._clients.line
+    assert line.ask("ECHO", "here") == b"here"
+    assert line._client.execute_command.calls == 1
+
+
+def test_who_wants_commands_to_be_tried_again_has_the_client_try(redis_place):
+    again = {"retry": Retry(NoBackoff(), 3)}
+    assert not RedisStorage(**redis_place, CONNECTION=again)._clients.line._is_plain
+
+
+def test_a_tool_before_what_sends_sees_the_command(line, monkeypatch):
+    assert line.ask("ECHO", "before") == b"before"
+    tool = Tool(redis.Connection.send_command)
+    monkeypatch.setattr(redis.connection.AbstractConnection, "send_command", tool)
+    assert line.ask("ECHO", "here") == b"here"
+    assert tool.calls == 1
+
+
 def test_redis_py_is_asked_whether_it_measures():
     providers = pytest.importorskip("redis.observability.providers")
     assert redis_line._is_measured.__self__ is providers.get_observability_instance()
@@ -175,6 +204,23 @@ def test_a_connection_that_the_server_has_closed_is_noticed_before_it_is_used(li
         assert killer.execute_command("CLIENT", "KILL", "ID", mine) == 1
     assert line.ask("ECHO", "after") == b"after"
     assert line.ask("CLIENT", "ID") != mine
+
+
+def test_a_server_that_hangs_is_waited_for_once(line, monkeypatch):
+    line.ask("ECHO", "before")
+    line._pool.disconnect()
+    tried = []
+
+    def hangs(self):
+        tried.append(True)
+        raise redis.exceptions.TimeoutError("Timeout connecting to server")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(redis.Connection, "connect_check_health", lambda self, **_: hangs(self))
+        with pytest.raises(redis.exceptions.TimeoutError):
+            line.ask("ECHO", "here")
+    assert len(tried) == 1
+    assert line.ask("ECHO", "after") == b"after"
 
 
 def test_what_cannot_be_sent_gives_its_connection_back(line):

@@ -4,25 +4,19 @@ from typing import Any
 
 from django.db import migrations
 
-
-def _statement(apps: Any, schema_editor: Any, text: str) -> None:
-    if schema_editor.connection.vendor == "postgresql":
-        model = apps.get_model("frontdesk", "Session")
-        column = model._meta.get_field("digest").column
-        name = schema_editor._create_index_name(model._meta.db_table, [column], suffix="_like")
-        names = {"index": name, "table": model._meta.db_table, "column": column}
-        quoted = {key: schema_editor.quote_name(value) for key, value in names.items()}
-        schema_editor.execute(text.format_map(quoted))
+NAME = "frontdesk_session_digest_24cc7f15_like"
 
 
-def drop(apps: Any, schema_editor: Any) -> None:
-    _statement(apps, schema_editor, "DROP INDEX IF EXISTS {index}")
+class OnPostgreSQL(migrations.RunSQL):
+    """No other database has it."""
 
+    def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            super().database_forwards(app_label, schema_editor, *states)
 
-def make_again(apps: Any, schema_editor: Any) -> None:
-    _statement(
-        apps, schema_editor, "CREATE INDEX {index} ON {table} ({column} varchar_pattern_ops)"
-    )
+    def database_backwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            super().database_backwards(app_label, schema_editor, *states)
 
 
 class Migration(migrations.Migration):
@@ -31,5 +25,9 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunPython(drop, make_again, hints={"model_name": "session"}),
+        OnPostgreSQL(
+            f"DROP INDEX IF EXISTS {NAME}",
+            f"CREATE INDEX IF NOT EXISTS {NAME} ON frontdesk_session (digest varchar_pattern_ops)",
+            hints={"model_name": "session"},
+        ),
     ]

@@ -132,8 +132,8 @@ class Redis(CompareAndSet):
             return maker.get_client(write=True)
         # Django makes a client for each command, which takes longer than the command. It is kept beside
         # its pool, so that it goes with it: there is one for each thread.
-        client = vars(maker).get(KEPT)
-        if client is None or client.connection_pool is not maker._get_connection_pool(write=True):
+        client, pool = vars(maker).get(KEPT), maker._get_connection_pool(write=True)
+        if type(client) is not maker._client or client.connection_pool is not pool:
             client = vars(maker)[KEPT] = maker.get_client(write=True)
         return client
 

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import attrgetter, is_
 from typing import Any, Final
+from weakref import WeakSet
 
 from frontdesk.conf import options
 from frontdesk.origin import is_from
 
 try:  # the extra "redis"
     import redis
-    from redis.exceptions import RedisError, ResponseError
+    from redis.exceptions import ConnectionError, ResponseError  # noqa: A004 (redis-py's own)
 except ImportError:
     pass  # redis_clients says so
 try:
@@ -34,10 +35,16 @@ _is_measured: Callable[[], bool] = (
 )
 """Whether redis-py is to count and time what goes through its client."""
 
-CLIENT: Final = ("execute_command", "_execute_command", "_send_command_parse_response")
+CLIENT: Final = (
+    "execute_command",
+    "_execute_command",
+    "_send_command_parse_response",
+    "parse_response",
+)
 """The methods of redis-py's client that a command goes through."""
 
 _methods = attrgetter(*CLIENT)
+_lines: WeakSet["Line"] = WeakSet()
 
 
 class Line:
@@ -50,16 +57,24 @@ class Line:
     def __init__(self, client: Any) -> None:
         self._client, self._pool = client, client.connection_pool
         # Compared by identity: what a tool puts in the place of a method may say that it equals that.
-        self._usual = [each if is_from(redis, each) else None for each in _methods(type(client))]
-        # A pool that asks sentinels, or that has a cache of its own, decides anew each time.
+        self._usual = [_own(each) for each in self._watchable()]
+        # A client of the project's is for its own sake. A pool that asks sentinels, or that has a cache of
+        # its own, decides anew each time.
+        wanted = self._pool.connection_kwargs
         self._is_plain = (
-            type(self._pool) is redis.BlockingConnectionPool
+            type(client) is redis.Redis
+            and type(self._pool) is redis.BlockingConnectionPool
             and self._pool.cache is None
-            and self._pool.connection_kwargs.get("protocol") == 2
+            and wanted.get("protocol") == 2
+            and wanted["retry"].get_retries() == 0
         )
+        self.forget()
+        _lines.add(self)
+
+    def forget(self) -> None:
+        """Begin anew, as in a process that was forked: what is at hand is the other one's."""
         self._at_hand: list[Any] = []
         self._waiting: list[None] = []
-        self._pid = os.getpid()
 
     def ask(self, *words: Any) -> Any:
         """Send a command and return the reply; raises what redis-py raises.
@@ -93,9 +108,12 @@ class Line:
         """Whether anybody would miss a command that does not go through the client."""
         return (
             not options().direct_access
-            or not all(map(is_, _methods(type(self._client)), self._usual))
+            or not all(map(is_, self._watchable(), self._usual))
             or _is_measured()
         )
+
+    def _watchable(self) -> tuple[Any, ...]:
+        return (*_methods(type(self._client)), self._pool.connection_class.send_command)
 
     @contextmanager
     def client(self) -> Iterator[Any]:
@@ -107,7 +125,6 @@ class Line:
 
     def _take(self) -> Any:
         """Return a connection on which nothing is left to be read."""
-        self._notice_fork()
         try:
             connection = self._at_hand.pop()
         except IndexError:
@@ -115,9 +132,9 @@ class Line:
         try:
             if not connection.can_read():
                 return connection
-        except (RedisError, OSError):
+        except (ConnectionError, OSError):
             pass  # the server has closed it
-        except BaseException:
+        except BaseException:  # a server that hangs, as it was closed here and is opened anew
             self._pool.release(connection)
             raise
         connection.disconnect()
@@ -134,18 +151,12 @@ class Line:
     @contextmanager
     def _waits(self) -> Iterator[None]:
         """Have connections go to the pool as soon as they are given."""
-        self._notice_fork()
         waiting = self._waiting
         waiting.append(None)
         try:
             yield
         finally:
             waiting.pop()
-
-    def _notice_fork(self) -> None:
-        """Forget what is another process's, from which this one was forked. The pool does so by itself."""
-        if self._pid != os.getpid():
-            self._at_hand, self._waiting, self._pid = [], [], os.getpid()
 
     def _give(self, connection: Any) -> None:
         self._at_hand.append(connection)
@@ -158,3 +169,18 @@ class Line:
         except IndexError:
             return
         self._pool.release(connection)
+
+
+def _own(function: Any) -> Any:
+    """Return ``function`` if it is redis-py's; else nothing, which is identical to no function."""
+    return function if is_from(redis, function) else None
+
+
+def _forget_all() -> None:
+    # The pools start afresh by themselves.
+    for line in list(_lines):
+        line.forget()
+
+
+if hasattr(os, "register_at_fork"):  # where there are no forks there is no need
+    os.register_at_fork(after_in_child=_forget_all)
