@@ -1,4 +1,4 @@
-"""Moments in words, in the active language and in Django's current time zone."""
+"""Times in words, in the active language and in Django's current time zone."""
 
 from datetime import datetime
 from typing import Any
@@ -9,9 +9,9 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import npgettext_lazy
 
-from frontdesk import clock
+from frontdesk.core import clock
 
-# Django's "3 days" stands alone; after "ago" some languages bend it: "vor 3 Tagen".
+# Django translates "3 days" alone: "3 Tage". With "ago", some languages inflect it: "vor 3 Tagen".
 UNITS: dict[str, Any] = {
     "year": npgettext_lazy("ago", "%(num)d year", "%(num)d years", "num"),
     "month": npgettext_lazy("ago", "%(num)d month", "%(num)d months", "num"),
@@ -22,19 +22,19 @@ UNITS: dict[str, Any] = {
 }
 
 
-def exactly(when: datetime) -> str:
-    """Return an aware moment: "Nov. 24, 2026, 3:31 p.m."."""
-    return date_format(localtime(when), "DATETIME_FORMAT")
-
-
-def exactly_in_short(when: datetime) -> str:
-    """Return an aware moment for a column: "11/24/2026 3:31 p.m."."""
-    return date_format(localtime(when), "SHORT_DATETIME_FORMAT")
-
-
 def ago_in_words(when: datetime) -> str:
-    """Return how long ago an aware moment was: "2 minutes ago"."""
+    """Return how long ago an aware datetime was, in one unit: "2 minutes ago"."""
     now = clock.to_datetime(clock.now())
     if (now - when).total_seconds() < 60:
         return _("just now")
     return _("%(time)s ago") % {"time": timesince(when, now, time_strings=UNITS, depth=1)}
+
+
+def exact_time(when: datetime) -> str:
+    """Return an aware datetime in full: "Nov. 24, 2026, 3:31 p.m."."""
+    return date_format(localtime(when), "DATETIME_FORMAT")
+
+
+def short_time(when: datetime) -> str:
+    """Return an aware datetime for a column of a table: "11/24/2026 3:31 p.m."."""
+    return date_format(localtime(when), "SHORT_DATETIME_FORMAT")

@@ -1,6 +1,6 @@
-"""Roughly where an address is, if the project has a GeoIP2 database to look it up in.
+"""The approximate place of an IP address, if the project has a GeoIP2 database.
 
-Nothing is asked over the network: the database is a file, the one of Django's ``GEOIP_PATH``.
+The database is a file, the one of Django's ``GEOIP_PATH``. Nothing is asked over the network.
 """
 
 import logging
@@ -21,12 +21,9 @@ else:
 
 logger = logging.getLogger("frontdesk")
 
-REMEMBERED = 1024
-"""So many addresses are looked up only once in a process."""
-
 
 class Database(NamedTuple):
-    """The project's database, or why there is none; neither if the project wants none."""
+    """The database of the project, or the reason why it cannot be used. Both are empty without a setting."""
 
     reader: GeoIP2 | None
     problem: str
@@ -35,20 +32,19 @@ class Database(NamedTuple):
 def place_of(ip: str) -> str:
     """Return the approximate place of an address, for example "Berlin, Germany".
 
-    ``ip`` is any text. The answer is empty for what is no public address, for one that the database
-    does not know, and where the project has no usable database: ``GEOIP_PATH`` is not set, geoip2 is
-    not installed, or the file is damaged (``manage.py check`` tells: frontdesk.W014). A database of
-    countries answers with countries. Names are in English. Never raises.
+    ``ip`` is any text. The place is empty if the text is not a public address, if the database does not
+    know the address, and if there is no usable database: ``GEOIP_PATH`` is not set, geoip2 is not
+    installed, or the file is damaged (``manage.py check`` reports that as frontdesk.W014). A database of
+    countries gives countries. Names are in English. Never raises.
 
-    The place of an address is a guess: that of the provider, or of a VPN, is often another than the
-    person's.
+    The place is a guess. It is often the place of the internet provider or of a VPN.
     """
     address = _public(ip)
     return _place(address) if address else ""
 
 
 def problem() -> str:
-    """Return in words why ``GEOIP_PATH`` is of no use; empty if it is not set, or all is well."""
+    """Return why ``GEOIP_PATH`` cannot be used; empty if it can, or is not set."""
     return _database().problem
 
 
@@ -64,34 +60,30 @@ def _public(ip: str) -> IPv4Address | IPv6Address | None:
     return address if address.is_global else None
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=1024)
 def _place(address: IPv4Address | IPv6Address) -> str:
     reader = _database().reader
     if reader is None:
         return ""
     try:
-        found = _found(reader, address)
+        # GeoIP2 would look up text in the DNS if it is not an address. An object never goes there.
+        found = reader.city(address) if reader.is_city else reader.country(address)
     except (AddressNotFoundError, ValueError):  # unknown, or IPv6 in a database of IPv4
         return ""
     except Exception as error:  # noqa: BLE001 (a damaged file makes its readers raise anything)
         logger.warning("The database of GEOIP_PATH cannot be read: %r", error)
         return ""
     names = (found.get("city"), found.get("country_name"))
-    # Singapore is in Singapore.
+    # "Singapore", not "Singapore, Singapore". A damaged file may hold anything for a name.
     return ", ".join(dict.fromkeys(name for name in names if name and isinstance(name, str)))
-
-
-def _found(reader: GeoIP2, address: IPv4Address | IPv6Address) -> dict[str, Any]:
-    # An address, not its text: GeoIP2 takes text that is no address for a host, and asks the DNS.
-    return {**(reader.city(address) if reader.is_city else reader.country(address))}
 
 
 @cache
 def _database() -> Database:
     """Open the database, once in a process.
 
-    It is read as a file, by Python. The faster ways end the whole process on a bad day: the C extension
-    can crash on a damaged file, and a file mapped into memory must not be cut short while it is open.
+    Pure Python reads it as a file, since the faster modes can end the whole process: the C extension can
+    crash on a damaged file, and a file that is mapped into memory must not be cut short while it is open.
     """
     path = getattr(settings, "GEOIP_PATH", None)
     if not path:
@@ -110,4 +102,4 @@ def _forget(*, setting: str, **_: Any) -> None:
         _database.cache_clear()
 
 
-setting_changed.connect(_forget, dispatch_uid="frontdesk.places")
+setting_changed.connect(_forget, dispatch_uid="frontdesk.words.places")

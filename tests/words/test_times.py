@@ -1,0 +1,68 @@
+"""Times in words, and the template tags that show them."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.template import engines
+from django.utils import timezone, translation
+
+from frontdesk.core import clock
+from frontdesk.words.times import ago_in_words, exact_time, short_time
+
+NOW = datetime(2026, 11, 24, 15, 31, tzinfo=UTC)
+MINUTE, DAY = clock.MINUTE, clock.DAY
+HOUR = 60 * MINUTE
+
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch):
+    now = clock.from_datetime(NOW)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    return now
+
+
+@pytest.mark.parametrize(
+    ("age", "english", "german"),
+    [
+        (-MINUTE, "just now", "gerade eben"),
+        (MINUTE - 1, "just now", "gerade eben"),
+        (MINUTE, "1 minute ago", "vor 1 Minute"),
+        (3 * MINUTE, "3 minutes ago", "vor 3 Minuten"),
+        (2 * HOUR, "2 hours ago", "vor 2 Stunden"),
+        (DAY, "1 day ago", "vor 1 Tag"),
+        (3 * DAY + HOUR, "3 days ago", "vor 3 Tagen"),
+        (15 * DAY, "2 weeks ago", "vor 2 Wochen"),
+        (70 * DAY, "2 months ago", "vor 2 Monaten"),
+        (800 * DAY, "2 years ago", "vor 2 Jahren"),
+    ],
+)
+def test_an_age_is_told_in_one_unit(now, age, english, german):
+    when = clock.to_datetime(now - age)
+    for language, words in (("en", english), ("de", german)):
+        with translation.override(language):
+            assert ago_in_words(when).replace("\xa0", " ") == words
+
+
+@pytest.mark.parametrize(
+    ("language", "exact", "short"),
+    [
+        ("en", "Nov. 25, 2026, 12:31 a.m.", "11/25/2026 12:31 a.m."),
+        ("de", "25. November 2026 00:31", "25.11.2026 00:31"),
+    ],
+)
+def test_a_time_is_in_the_current_time_zone(language, exact, short):
+    with translation.override(language), timezone.override("Asia/Tokyo"):
+        assert exact_time(NOW) == exact
+        assert short_time(NOW) == short
+
+
+@pytest.mark.parametrize(
+    ("tag", "html"),
+    [
+        ("moment", '<time datetime="{iso}">Nov. 24, 2026, 3:31 p.m.</time>'),
+        ("ago", '<time datetime="{iso}" title="Nov. 24, 2026, 3:31 p.m.">just now</time>'),
+    ],
+)
+def test_a_tag_shows_a_time_element(tag, html):
+    template = engines["django"].from_string(f"{{% load frontdesk %}}{{% {tag} when %}}")
+    assert template.render({"when": NOW}) == html.format(iso="2026-11-24T15:31:00+00:00")
