@@ -1,9 +1,10 @@
-"""Every setting of frontdesk, once: its name, default, what it may be, and help.
+"""The settings of frontdesk: each one once, with its default, its check and its help.
 
-Checks, documentation and defaults all come from the table below. Nothing is read at import, and what
-was read is dropped when a test overrides a setting.
+They are read when they are first needed. A test that overrides one with ``override_settings`` gets the
+new value.
 """
 
+import dataclasses
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,21 +15,15 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
-from frontdesk import clock
+from frontdesk.core import clock
+from frontdesk.core.policy import Limits
 from frontdesk.errors import InvalidSetting
 
+Problem = Callable[[Any], str | None]
+"""Returns what a value should have been, in words, or ``None`` if it is fine."""
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One key of ``settings.FRONTDESK``.
 
-    ``problem`` says in words what a value should have been, or nothing when it is fine.
-    """
-
-    name: str
-    default: Callable[[], Any]
-    problem: Callable[[Any], str | None]
-    help: str
+# What a value may be.
 
 
 def _duration(value: Any) -> str | None:
@@ -37,7 +32,7 @@ def _duration(value: Any) -> str | None:
     return "a positive datetime.timedelta, for example timedelta(days=14)"
 
 
-def _duration_or_none(meaning: str) -> Callable[[Any], str | None]:
+def _duration_or_none(meaning: str) -> Problem:
     def problem(value: Any) -> str | None:
         wanted = None if value is None else _duration(value)
         return wanted and f"{wanted}, or None {meaning}"
@@ -46,9 +41,8 @@ def _duration_or_none(meaning: str) -> Callable[[Any], str | None]:
 
 
 def _duration_or_zero(value: Any) -> str | None:
-    if value == timedelta(0):
-        return None
-    return _duration(value) and f"{_duration(value)}, or timedelta(0) to record every use"
+    wanted = None if value == timedelta(0) else _duration(value)
+    return wanted and f"{wanted}, or timedelta(0) to record every use"
 
 
 def _storage(value: Any) -> str | None:
@@ -63,7 +57,10 @@ def _storage(value: Any) -> str | None:
 def _origin(value: Any) -> str | None:
     if value is None or (isinstance(value, str) and value) or not _storage(value):
         return None
-    return 'the dotted path of a session engine, {"BACKEND": "path.to.Storage", "OPTIONS": {...}}, or None'
+    return (
+        'the dotted path of a session engine, {"BACKEND": "path.to.Storage", "OPTIONS": {...}}, '
+        "or None"
+    )
 
 
 def _count(value: Any) -> str | None:
@@ -72,13 +69,13 @@ def _count(value: Any) -> str | None:
     return "a whole number, 0 or more"
 
 
-def _one_of(*choices: str) -> Callable[[Any], str | None]:
+def _one_of(*choices: str) -> Problem:
     wanted = "one of " + ", ".join(repr(choice) for choice in choices)
     return lambda value: None if value in choices else wanted
 
 
 def is_limit(value: Any) -> bool:
-    """Whether ``value`` says how many sessions a user may have, or with ``None`` that it does not matter."""
+    """Return whether ``value`` is a number of sessions that a user may have, or ``None`` for no limit."""
     return value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0)
 
 
@@ -92,113 +89,112 @@ def _boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else "True or False"
 
 
-SETTINGS = (
-    Setting(
-        "STORAGE",
+# How a value is kept.
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _microseconds(value: timedelta | None) -> int | None:
+    return None if value is None else clock.from_timedelta(value)
+
+
+def _setting(
+    default: Callable[[], Any], problem: Problem, help: str, keep: Callable[[Any], Any] = _as_it_is
+) -> Any:
+    return dataclasses.field(
+        metadata={"default": default, "problem": problem, "help": help, "keep": keep}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The settings in force. Durations are in microseconds.
+
+    The setting of a field is the key of its name in capitals in ``settings.FRONTDESK``.
+    """
+
+    storage: Mapping[str, Any] = _setting(
         lambda: {"BACKEND": "frontdesk.storages.database.DatabaseStorage", "OPTIONS": {}},
         _storage,
         "Where sessions live: the class of the storage and its options.",
-    ),
-    Setting(
-        "MIGRATE_FROM",
+    )
+    migrate_from: str | Mapping[str, Any] | None = _setting(
         lambda: None,
         _origin,
-        "Where sessions lived before: a session engine of Django's, or another storage, to move them from.",
-    ),
-    Setting(
-        "IDLE_TIMEOUT",
+        "Where sessions lived before: a session engine of Django's, or another storage.",
+    )
+    idle_timeout: int = _setting(
         lambda: timedelta(seconds=django_settings.SESSION_COOKIE_AGE),
         _duration,
-        "How long a session may go unused before it ends. SESSION_COOKIE_AGE when not given.",
-    ),
-    Setting(
-        "ABSOLUTE_TIMEOUT",
+        "How long a session may go unused. SESSION_COOKIE_AGE when not given.",
+        _microseconds,
+    )
+    absolute_timeout: int | None = _setting(
         lambda: timedelta(days=30),
         _duration_or_none("for no limit"),
-        "How long after signing in a session ends for good, however active; None for no limit.",
-    ),
-    Setting(
-        "ACTIVITY_INTERVAL",
+        "How long after signing in a session ends, however active. None for no limit.",
+        _microseconds,
+    )
+    activity_interval: int = _setting(
         lambda: timedelta(seconds=60),
         _duration_or_zero,
-        "Activity is recorded at most once in this time, so that reading does not mean writing.",
-    ),
-    Setting(
-        "TRUSTED_PROXY_COUNT",
+        "Activity is recorded at most once in this time.",
+        _microseconds,
+    )
+    trusted_proxy_count: int = _setting(
         lambda: 0,
         _count,
-        "How many proxies of yours append to X-Forwarded-For; 0 means that the header is ignored.",
-    ),
-    Setting(
-        "CLIENT_INFO",
+        "How many of your proxies append to X-Forwarded-For. 0 means that the header is ignored.",
+    )
+    client_info: str = _setting(
         lambda: "full",
         _one_of("full", "masked", "off"),
-        "What is kept of address and browser: all, a shortened address and the browser's family, nothing.",
-    ),
-    Setting(
-        "REAUTH_AGE",
+        "What is kept of address and browser: all, the network and the browser's family, or nothing.",
+    )
+    reauth_age: int = _setting(
         lambda: timedelta(minutes=15),
         _duration,
-        "How old a sign-in may be before ending sessions, and other delicate views, ask for the password.",
-    ),
-    Setting(
-        "MAX_SESSIONS_PER_USER",
+        "How old a sign-in may be before sensitive views ask for the password again.",
+        _microseconds,
+    )
+    max_sessions_per_user: int | Callable[[Any], int | None] | None = _setting(
         lambda: None,
         _limit,
-        "How many sessions a user may have at once: a number, or a function of the user; None for no limit.",
-    ),
-    Setting(
-        "AT_MAX_SESSIONS",
+        "How many sessions a user may have: a number, a function of the user, or None for no limit.",
+    )
+    at_max_sessions: str = _setting(
         lambda: "end_oldest",
         _one_of("end_oldest", "refuse"),
-        "What a sign-in does at that limit: it ends the least recently active session, or it is refused.",
-    ),
-    Setting(
-        "HISTORY_RETENTION",
+        "What a sign-in does at that limit: end the least recently used session, or be refused.",
+    )
+    history_retention: int | None = _setting(
         lambda: timedelta(days=90),
         _duration_or_none("to keep none"),
-        "How long sign-ins, failed tries, re-entries and endings are remembered; None to keep none.",
-    ),
-    Setting(
-        "NEW_DEVICE_MAIL",
+        "How long the sign-in history is kept. None to keep none.",
+        _microseconds,
+    )
+    new_device_mail: bool = _setting(
         lambda: False,
         _boolean,
-        "Whether a sign-in from a device that the person has not used before sends them a mail.",
-    ),
-    Setting(
-        "ADMIN_SHOWS_DATA",
+        "Whether a sign-in from a new device sends the user a mail.",
+    )
+    admin_shows_data: bool = _setting(
         lambda: False,
         _boolean,
-        "Whether staff see the values of a session in the admin. Keys are never shown.",
-    ),
-    Setting(
-        "DIRECT_ACCESS",
-        lambda: True,
-        _boolean,
-        "Whether what a request asks may go past Django's cursor and redis-py's client if nobody watches.",
-    ),
-)
+        "Whether the admin shows the values of a session. Keys are never shown.",
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of a session."""
+        return Limits(self.idle_timeout, self.absolute_timeout, self.activity_interval)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The settings as they hold now; durations in microseconds."""
-
-    storage_backend: str
-    storage_options: Mapping[str, Any]
-    migrate_from: str | Mapping[str, Any] | None
-    idle_timeout: int
-    absolute_timeout: int | None
-    activity_interval: int
-    trusted_proxy_count: int
-    client_info: str
-    reauth_age: int
-    max_sessions_per_user: int | Callable[[Any], int | None] | None
-    at_max_sessions: str
-    history_retention: int | None
-    new_device_mail: bool
-    admin_shows_data: bool
-    direct_access: bool
+def settings() -> dict[str, Mapping[str, Any]]:
+    """Return ``default``, ``problem``, ``help`` and ``keep`` of each setting, by its name."""
+    return {field.name.upper(): field.metadata for field in dataclasses.fields(Options)}
 
 
 def given() -> Mapping[str, Any]:
@@ -207,30 +203,23 @@ def given() -> Mapping[str, Any]:
 
 
 def problems() -> list[str]:
-    """Say what is wrong with the types of the values in ``settings.FRONTDESK``, a line each."""
+    """Return what is wrong with the types of the values in ``settings.FRONTDESK``, a line each."""
     if not isinstance(given(), Mapping):
         return [f"FRONTDESK should be a dictionary, not {given()!r}."]
     found = []
-    for setting in SETTINGS:
-        if setting.name in given():
-            value = given()[setting.name]
-            if wanted := setting.problem(value):
-                found.append(f"FRONTDESK[{setting.name!r}] should be {wanted}, not {value!r}.")
+    for name, setting in settings().items():
+        if name in given():
+            value = given()[name]
+            if wanted := setting["problem"](value):
+                found.append(f"FRONTDESK[{name!r}] should be {wanted}, not {value!r}.")
     return found
 
 
-def unknown_option(who: str, name: str, names: Sequence[str]) -> InvalidSetting:
-    """Return what to raise for an option of a storage that is none; it names the right one."""
-    near = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.6)
-    right = f"Did you mean {near[0]!r}?" if near else f"The options are: {', '.join(names)}."
-    return InvalidSetting(f"{who} has no option {name!r}. {right}")
-
-
 def unknown() -> list[tuple[str, str | None]]:
-    """Return each unknown key in ``settings.FRONTDESK`` with the nearest right name, if one is near."""
+    """Return each unknown key in ``settings.FRONTDESK`` with the most similar known one, if any is."""
     if not isinstance(given(), Mapping):
         return []
-    names = [setting.name for setting in SETTINGS]
+    names = list(settings())
     strange = [str(key) for key in given() if key not in names]
     return [
         (key, next(iter(difflib.get_close_matches(key.upper(), names, n=1)), None))
@@ -238,33 +227,28 @@ def unknown() -> list[tuple[str, str | None]]:
     ]
 
 
+def unknown_option(storage: str, name: str, names: Sequence[str]) -> InvalidSetting:
+    """Return the error for an option ``name`` that ``storage`` does not have. Its options are ``names``."""
+    near = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.6)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    return InvalidSetting(
+        f"{storage} has no option {name!r}. {hint}Its options are: {', '.join(names) or 'none'}."
+    )
+
+
 @cache
 def options() -> Options:
     """Return the settings in force.
 
-    Raises :exc:`~frontdesk.errors.InvalidSetting` when a value has the wrong type.
+    Raises :exc:`~frontdesk.errors.InvalidSetting` if a value has the wrong type.
     """
     if wrong := problems():
         raise InvalidSetting(" ".join(wrong))
-    value = {setting.name: given().get(setting.name, setting.default()) for setting in SETTINGS}
-    absolute, retention = value["ABSOLUTE_TIMEOUT"], value["HISTORY_RETENTION"]
-    return Options(
-        storage_backend=value["STORAGE"]["BACKEND"],
-        storage_options=value["STORAGE"].get("OPTIONS", {}),
-        migrate_from=value["MIGRATE_FROM"],
-        idle_timeout=clock.from_timedelta(value["IDLE_TIMEOUT"]),
-        absolute_timeout=None if absolute is None else clock.from_timedelta(absolute),
-        activity_interval=clock.from_timedelta(value["ACTIVITY_INTERVAL"]),
-        trusted_proxy_count=value["TRUSTED_PROXY_COUNT"],
-        client_info=value["CLIENT_INFO"],
-        reauth_age=clock.from_timedelta(value["REAUTH_AGE"]),
-        max_sessions_per_user=value["MAX_SESSIONS_PER_USER"],
-        at_max_sessions=value["AT_MAX_SESSIONS"],
-        history_retention=None if retention is None else clock.from_timedelta(retention),
-        new_device_mail=value["NEW_DEVICE_MAIL"],
-        admin_shows_data=value["ADMIN_SHOWS_DATA"],
-        direct_access=value["DIRECT_ACCESS"],
-    )
+    values = {
+        name.lower(): setting["keep"](given().get(name, setting["default"]()))
+        for name, setting in settings().items()
+    }
+    return Options(**values)
 
 
 def _forget(*, setting: str, **_: Any) -> None:

@@ -1,49 +1,44 @@
-"""Everything that frontdesk raises of its own.
+"""The exceptions of frontdesk.
 
 FrontdeskError
-├── StorageUnavailable     the storage cannot answer now; the visitor keeps the cookie, gets a 503
-├── Conflict               a conditional update met a newer version; read again and retry
-├── Contention             others were faster each of many times, so that a change could not be made
+├── StorageUnavailable     the storage cannot answer; the user keeps the cookie and gets a 503
+│   └── Contention         only this request could not be served; sending it again is safe
 ├── SessionLimitReached    the user has as many sessions as are allowed (a PermissionDenied)
-├── UndecodableRecord      what is stored under a digest cannot be read; treated as ended, and logged
+├── UndecodableRecord      a stored session cannot be read; it is treated as ended, and logged
 └── InvalidSetting         a value in settings.FRONTDESK is wrong (an ImproperlyConfigured)
 
-Django's own CreateError, UpdateError and SessionInterrupted keep their meaning and their place.
+Django's own CreateError, UpdateError and SessionInterrupted keep their meaning.
 """
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 
 
 class FrontdeskError(Exception):
-    """The root of the tree above."""
+    """The base of all exceptions of frontdesk."""
 
 
 class StorageUnavailable(FrontdeskError):
-    """The storage cannot answer now. The cause is chained as ``__cause__``."""
-
-    partial = False
-    """Whether others may well be answered, as one of several servers is away, or one row is locked. Then
-    nobody else is kept from asking."""
+    """The storage cannot answer. The cause is in ``__cause__``."""
 
 
-class Conflict(FrontdeskError):
-    """The record is not at the version that the change was made for."""
+class Contention(StorageUnavailable):
+    """The storage works, but concurrent requests kept this one from being served.
 
-
-class Contention(FrontdeskError):
-    """Others changed the session each time that ``modify()`` or a storage tried to."""
+    For example a deadlock, a lock that was held too long, or a serialization failure inside the project's
+    transaction. Nothing was changed, so the request can be sent again.
+    """
 
 
 class SessionLimitReached(FrontdeskError, PermissionDenied):
-    """A sign-in was refused, as the user has as many sessions as ``MAX_SESSIONS_PER_USER`` allows.
+    """A sign-in was refused because of ``MAX_SESSIONS_PER_USER``.
 
-    Django answers it with a 403; frontdesk's sign-in page says it in the form.
+    Django answers it with a 403. The sign-in page shows it in the form.
     """
 
 
 class UndecodableRecord(FrontdeskError):
-    """What is stored cannot be turned back into a record."""
+    """Stored bytes cannot be turned back into a record or its values."""
 
 
 class InvalidSetting(FrontdeskError, ImproperlyConfigured):
-    """A value in ``settings.FRONTDESK`` is wrong; the message says which and what to write."""
+    """A value in ``settings.FRONTDESK`` is wrong. The message says which, and what to write."""

@@ -1,36 +1,38 @@
-"""The API for applications: who is in, and taking a badge back.
+"""List and end sessions.
 
-Each function has a twin that starts with ``a``. They raise :exc:`~frontdesk.errors.StorageUnavailable`
-when the storage cannot answer, which the middleware turns into a 503.
+Each function has an async twin, whose name starts with ``a``. All raise
+:exc:`~frontdesk.errors.StorageUnavailable` when the storage cannot answer. The middleware turns that into
+a 503.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
-from frontdesk import clock, methods, policy, values
-from frontdesk.asking import asked
 from frontdesk.conf import options
-from frontdesk.devices import device_in_words
-from frontdesk.difference import user_in
-from frontdesk.drive import Flow, arun, run
-from frontdesk.places import place_of
-from frontdesk.session import Session
-from frontdesk.signals import End, Reason, told_ends
+from frontdesk.core import clock, keys, policy
+from frontdesk.core.flow import Flow, both
+from frontdesk.core.record import FOREVER, Record
+from frontdesk.http import values
+from frontdesk.http.session import SessionStore, user_in
+from frontdesk.http.values import Serializer, serializer_in_force
+from frontdesk.signals import Reason, ends_of, notify_ends
 from frontdesk.storages import get_storage
-from frontdesk.storages.record import FOREVER, Record
-from frontdesk.tokens import Digest, as_digest
-from frontdesk.user_ids import user_id_of
-from frontdesk.values import Serializer, serializer_in_force
+from frontdesk.storages.user_ids import user_id_of
+from frontdesk.words import methods
+from frontdesk.words.devices import device_in_words
+from frontdesk.words.places import place_of
 
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """A session as people and programs may see it: no key, no data. Times are aware, in UTC."""
+    """What users, staff and programs may see of a session: no key, no values. Times are aware, in UTC."""
 
-    id: Digest
+    id: str
+    """The public id, which stays the same for the whole life of the session."""
     user_id: str | None
     created: datetime
     authenticated: datetime | None
@@ -39,170 +41,121 @@ class SessionInfo:
     idle_until: datetime | None
     """When it ends if it is not used before; ``None`` if only ``ends_at`` counts."""
     ends_at: datetime | None
-    """When it ends for good; ``None`` if nothing but idleness ends it."""
+    """When it ends, however active; ``None`` if only the idle timeout ends it."""
     ip: str
     user_agent: str
     methods: tuple[str, ...] = ()
-    """How the user signed in, see :func:`frontdesk.methods.methods_of`."""
+    """How the user signed in, see :func:`frontdesk.words.methods.methods_of`."""
 
     @property
     def ends(self) -> datetime | None:
-        """When it ends if it is not used before, whichever limit is the earlier; ``None`` if never."""
-        moments = (at for at in (self.idle_until, self.ends_at) if at is not None)
-        return min(moments, default=None)
+        """When it ends if it is not used before, by either timeout; ``None`` for never."""
+        return min((at for at in (self.idle_until, self.ends_at) if at is not None), default=None)
 
     @property
     def device(self) -> str:
-        """The browser and its system in words, see :func:`frontdesk.devices.device_in_words`."""
+        """The browser and its system in words, such as "Firefox on Linux"."""
         return device_in_words(self.user_agent)
 
     @property
     def place(self) -> str:
-        """Roughly where it was last used, see :func:`frontdesk.places.place_of`; empty if unknown."""
+        """The approximate place of the address; empty if unknown."""
         return place_of(self.ip)
 
     def is_current(self, request: HttpRequest) -> bool:
-        """Whether this is the session of ``request``, as far as that has read it."""
+        """Return whether this is the session of ``request``, as far as the request has read it."""
         session = request.session
-        return isinstance(session, Session) and session.session_id == self.id
-
-
-def current(request: HttpRequest) -> SessionInfo | None:
-    """Return the session of ``request``; ``None`` if it has none that is stored."""
-    return run(_current(request))
-
-
-async def acurrent(request: HttpRequest) -> SessionInfo | None:
-    """See :func:`current`."""
-    return await arun(_current(request))
-
-
-def for_user(user: AbstractBaseUser) -> list[SessionInfo]:
-    """Return the live sessions of ``user``, newest activity first: one query on the database storage."""
-    return run(_for_user(user))
-
-
-async def afor_user(user: AbstractBaseUser) -> list[SessionInfo]:
-    """See :func:`for_user`."""
-    return await arun(_for_user(user))
-
-
-def count(user: AbstractBaseUser) -> int:
-    """Return how many live sessions ``user`` has."""
-    return len(for_user(user))
-
-
-async def acount(user: AbstractBaseUser) -> int:
-    """See :func:`count`."""
-    return len(await afor_user(user))
-
-
-def end(user: AbstractBaseUser, session_id: str, *, reason: Reason = Reason.REVOKED) -> bool:
-    """End one session of ``user``; ``False`` if ``user`` has no live one of this id.
-
-    Any text may be given as an id, and nobody else's session is ever ended (OWASP ASVS 8.2.2). One that
-    has got a new key within half a minute is ended too, as it is the same session.
-    """
-    return bool(run(_end(user, session_id, reason)))
-
-
-async def aend(user: AbstractBaseUser, session_id: str, *, reason: Reason = Reason.REVOKED) -> bool:
-    """See :func:`end`."""
-    return bool(await arun(_end(user, session_id, reason)))
-
-
-def end_others(request: HttpRequest, *, reason: Reason = Reason.REVOKED) -> int:
-    """End all sessions of whose session that of ``request`` is, but this one; return how many.
-
-    One statement. ``request.user`` is not asked: a middleware may have put another user there.
-    """
-    return run(_end_others(request, reason))
-
-
-async def aend_others(request: HttpRequest, *, reason: Reason = Reason.REVOKED) -> int:
-    """See :func:`end_others`."""
-    return await arun(_end_others(request, reason))
-
-
-def end_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> int:
-    """End all sessions of ``user``; return how many (OWASP ASVS 7.4.5)."""
-    return run(end_all_of(user_id_of(user), reason))
-
-
-async def aend_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> int:
-    """See :func:`end_all`."""
-    return await arun(end_all_of(user_id_of(user), reason))
-
-
-def end_all_of(user_id: str, reason: Reason, keep: tuple[Digest, ...] = ()) -> Flow[int]:
-    """End all sessions of a user but those to ``keep``, and tell."""
-    storage = get_storage()
-    ended = yield from asked(storage, "remove_of_user", user_id, keep)
-    yield from told_ends(storage, [End(digest, user_id, reason) for digest in ended])
-    return len(ended)
+        return isinstance(session, SessionStore) and session.session_id == self.id
 
 
 def _current(request: HttpRequest) -> Flow[SessionInfo | None]:
+    """Return the session of ``request``; ``None`` if nothing is stored."""
     session = request.session
-    if not isinstance(session, Session):
+    if not isinstance(session, SessionStore):
         return None
-    yield from session.opened()
-    if session.record is None:
-        return None
-    record, now = session.record, clock.now()
-    # What this request will record when it ends, so that a page shows what holds once it is read.
-    if policy.touch_is_due(record, options(), now):
-        record = replace(record, last_seen=now)
-    return info_of(record, serializer_in_force())
+    yield from session.open()
+    record = session.record
+    return None if record is None else info_of(session.as_it_will_be(), serializer_in_force())
 
 
 def _for_user(user: AbstractBaseUser) -> Flow[list[SessionInfo]]:
-    records = yield from asked(get_storage(), "of_user", user_id_of(user))
-    now, serializer = clock.now(), serializer_in_force()
+    """Return the live sessions of ``user``, most recently used first: one query on the database storage."""
+    records = yield from get_storage().of_user(user_id_of(user))
+    now, limits, serializer = clock.now(), options().limits, serializer_in_force()
     return [
-        info_of(record, serializer) for record in records if policy.is_alive(record, options(), now)
+        info_of(record, serializer) for record in records if policy.is_alive(record, limits, now)
     ]
 
 
-def _end(user: AbstractBaseUser, session_id: str, reason: Reason) -> Flow[list[Digest]]:
-    digest = as_digest(session_id)
-    if digest is None:
-        return []
-    storage, user_id = get_storage(), user_id_of(user)
-    ended = yield from asked(storage, "remove", [digest], user_id)
-    yield from told_ends(storage, [End(name, user_id, reason) for name in ended])
-    return list(ended)
+def _count(user: AbstractBaseUser) -> Flow[int]:
+    """Return how many live sessions ``user`` has."""
+    return len((yield from _for_user(user)))
 
 
-def _end_others(request: HttpRequest, reason: Reason) -> Flow[int]:
+def _end(user: AbstractBaseUser, session_id: str, *, reason: Reason = Reason.REVOKED) -> Flow[bool]:
+    """End one session of ``user``. ``False`` if ``user`` has no live session with this id.
+
+    Any text may be given as an id. The session of another user is never ended (OWASP ASVS 8.2.2).
+    """
+    if not keys.is_id(session_id):
+        return False
+    storage = get_storage()
+    ended = yield from storage.end([session_id], user_id_of(user))
+    yield from notify_ends(storage, ends_of(ended, reason))
+    return bool(ended)
+
+
+def _end_others(request: HttpRequest, *, reason: Reason = Reason.REVOKED) -> Flow[int]:
+    """End the other sessions of the user who is signed in with the session of ``request``.
+
+    Return how many. ``request.user`` is not asked, because a middleware may have put another user there.
+    """
     session = request.session
-    if not isinstance(session, Session):
+    if not isinstance(session, SessionStore):
         return 0
-    cache = yield from session.opened()
-    user_id = user_in(cache)
+    user_id = user_in((yield from session.open()))
     if user_id is None:
         return 0
-    keep = () if session.session_id is None else (session.session_id,)
-    return (yield from end_all_of(user_id, reason, keep))
+    return (yield from end_all_of(user_id, reason, [session.session_id or ""]))
+
+
+def _end_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> Flow[int]:
+    """End all sessions of ``user``, and return how many (OWASP ASVS 7.4.5)."""
+    return (yield from end_all_of(user_id_of(user), reason))
+
+
+current, acurrent = both(_current)
+for_user, afor_user = both(_for_user)
+count, acount = both(_count)
+end, aend = both(_end)
+end_others, aend_others = both(_end_others)
+end_all, aend_all = both(_end_all)
+
+
+def end_all_of(user_id: str, reason: Reason, keep: Collection[str] = ()) -> Flow[int]:
+    """End all sessions of a user but those to ``keep``, and return how many."""
+    storage = get_storage()
+    ended = yield from storage.end_of_user(user_id, keep)
+    yield from notify_ends(storage, ends_of(ended, reason))
+    return len(ended)
 
 
 def info_of(record: Record, serializer: Serializer) -> SessionInfo:
-    """Return ``record`` without its data. What cannot be decoded in it says nothing of its methods."""
+    """Return what may be seen of ``record``."""
+    decoded = values.decode_some(record.values, methods.KEYS, serializer)
     return SessionInfo(
-        id=record.digest,
+        id=record.id,
         user_id=record.user_id,
         created=clock.to_datetime(record.created),
-        authenticated=_moment(record.authenticated),
+        authenticated=_datetime(record.authenticated),
         last_seen=clock.to_datetime(record.last_seen),
-        idle_until=_moment(record.last_seen + record.idle),
-        ends_at=_moment(record.deadline),
+        idle_until=_datetime(record.last_seen + record.idle),
+        ends_at=_datetime(record.deadline),
         ip=record.ip,
         user_agent=record.user_agent,
-        methods=methods.methods_of(
-            values.decode_what_can_be(record.values, methods.KEYS, serializer)
-        ),
+        methods=methods.methods_of(decoded),
     )
 
 
-def _moment(instant: int | None) -> datetime | None:
-    return None if instant is None or instant >= FOREVER else clock.to_datetime(instant)
+def _datetime(time: int | None) -> datetime | None:
+    return None if time is None or time >= FOREVER else clock.to_datetime(time)

@@ -1,30 +1,27 @@
-"""What the front desk tells to whoever listens: a session has begun, has a new key, or has ended.
+"""Signals about sessions.
 
-Each is sent once what it tells can no longer be rolled back, and an error of a receiver is logged, not
-raised. The ``sender`` is the class of the storage. Arguments, text or
-``None`` unless noted:
+Each is sent once a transaction can no longer undo what it reports. An error of a receiver is logged, not
+raised. The ``sender`` is the class of the storage. Arguments are text or ``None`` unless noted:
 
 ``session_started``
-    ``session_id``, ``user_id``, ``ip``, ``user_agent``. Anonymous sessions are told too.
+    ``session_id``, ``user_id``, ``ip``, ``user_agent``. Sent for anonymous sessions too.
 ``session_rotated``
-    ``session_id`` (the one that it has now), ``old_id``, ``user_id``.
+    ``session_id``, ``user_id``. The session has a new key. Its id stays.
 ``session_ended``
-    ``session_id``, ``user_id``, ``reason`` (a :class:`Reason`). A session whose time is over is told when
-    the clean-up finds it; a cache that drops it by itself tells nobody.
+    ``session_id``, ``user_id``, ``reason`` (a :class:`Reason`). For a session that has expired, this is
+    sent when it is purged. A cache that drops it sends nothing.
 ``sessions_ended``
-    ``ends``, a list of :class:`End`: once for all that one call has ended, before ``session_ended`` is
-    sent for each. For receivers that write to a database.
+    ``ends``, a list of :class:`End`: once for all sessions that one call has ended, before
+    ``session_ended`` is sent for each. For receivers that write to a database.
+``expired_purged``
+    No arguments. No expired session is left, after ``manage.py clearsessions``,
+    ``SessionStore.clear_expired()``, or a ``manage.py frontdesk purge`` that was not limited.
 
-``expired_cleared``
-    No arguments: nothing that has expired is left. Sent by ``manage.py clearsessions``, by
-    ``SessionStore.clear_expired()``, and by ``manage.py frontdesk purge`` unless it was stopped before
-    its end, by ``--limit`` or by a person.
-
-One signal is of the other kind, that of Django's ``user_logged_in``: it is sent at once, within the
-request, its ``sender`` is the class of the user, and an error of a receiver is the view's.
+The last one is sent at once, within the request, as Django's ``user_logged_in`` is. Its ``sender`` is the
+class of the user, and an error of a receiver is raised in the view.
 
 ``user_reauthenticated``
-    ``request``, ``user``. Somebody who was signed in has entered their password again.
+    ``request``, ``user``. A signed-in user has entered the password again.
 
 Source: https://docs.djangoproject.com/en/stable/topics/signals/
 """
@@ -36,16 +33,15 @@ from typing import Any, NamedTuple
 
 from django.dispatch import Signal
 
-from frontdesk.client import Client
-from frontdesk.drive import Call, Flow
+from frontdesk.core.flow import Call, Flow
+from frontdesk.core.record import Record
 from frontdesk.storages.base import Storage
-from frontdesk.tokens import Digest
 
 session_started = Signal()
 session_rotated = Signal()
 session_ended = Signal()
 sessions_ended = Signal()
-expired_cleared = Signal()
+expired_purged = Signal()
 user_reauthenticated = Signal()
 
 
@@ -65,31 +61,37 @@ class Reason(StrEnum):
 class End(NamedTuple):
     """The end of a session."""
 
-    session_id: Digest
+    session_id: str
     user_id: str | None
-    """Whose it was, as far as is known."""
     reason: Reason
     at: int | None = None
-    """When it ended, in microseconds, if not just now: one whose time was over was found later."""
-    client: Client | None = None
-    """Where it was used, if that is known: of one that its own user has signed out of."""
+    """When it ended, in microseconds since 1970, if not just now."""
+    ip: str = ""
+    user_agent: str = ""
 
 
-def told(storage: Storage, signal: Signal, **facts: Any) -> Flow[None]:
-    """Send ``signal``. Costs nothing, not even a thread hop, while nobody listens."""
+def ends_of(records: Sequence[Record], reason: Reason) -> list[End]:
+    """Return what to report about these sessions, which have just ended."""
+    return [
+        End(each.id, each.user_id, reason, None, each.ip, each.user_agent) for each in records
+    ]
+
+
+def notify(storage: Storage, signal: Signal, **facts: Any) -> Flow[None]:
+    """Send ``signal``. Without receivers, this costs nothing."""
     if signal.has_listeners(type(storage)):
-        yield Call(_messenger, "send", (storage, signal, facts))
+        yield Call(_sender, "send", (storage, signal, facts))
 
 
-def told_ends(storage: Storage, ends: Sequence[End]) -> Flow[None]:
-    """Tell that these sessions have ended."""
+def notify_ends(storage: Storage, ends: Sequence[End]) -> Flow[None]:
+    """Report that these sessions have ended."""
     if not ends:
         return
-    yield from told(storage, sessions_ended, ends=ends)
-    if not session_ended.has_listeners(type(storage)):  # asked once, as there may be thousands
+    yield from notify(storage, sessions_ended, ends=ends)
+    if not session_ended.has_listeners(type(storage)):  # asked once, as there may be thousands of ends
         return
     for end in ends:
-        yield from told(
+        yield from notify(
             storage,
             session_ended,
             session_id=end.session_id,
@@ -98,16 +100,16 @@ def told_ends(storage: Storage, ends: Sequence[End]) -> Flow[None]:
         )
 
 
-class _Messenger:
+class _Sender:
     def send(self, storage: Storage, signal: Signal, facts: dict[str, Any]) -> None:
         storage.after_commit(partial(_send, signal, type(storage), facts))
 
     async def asend(self, storage: Storage, signal: Signal, facts: dict[str, Any]) -> None:
-        # No transaction spans an await, so what is told has been committed.
+        # No transaction spans an await, so nothing that is reported can be undone.
         await signal.asend_robust(type(storage), **facts)
 
 
-_messenger = _Messenger()
+_sender = _Sender()
 
 
 def _send(signal: Signal, sender: type[Storage], facts: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Where sessions live: the contract is in :mod:`frontdesk.storages.base`, a storage a module beside it."""
+"""Where sessions live. The contract is :class:`frontdesk.storages.base.Storage`."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -16,40 +16,42 @@ from frontdesk.storages.moving import MovingStorage
 
 @cache
 def get_storage() -> Storage:
-    """Return the process's storage, as ``FRONTDESK["STORAGE"]`` describes it.
+    """Return the storage that ``FRONTDESK["STORAGE"]`` describes.
 
-    While sessions move from another storage, it stands before both of them. Raises
-    :exc:`~frontdesk.errors.InvalidSetting` when it cannot be made.
+    While sessions move from another storage, it is one that reads from both. Raises
+    :exc:`~frontdesk.errors.InvalidSetting` if it cannot be made.
     """
     if not apps.is_installed("frontdesk"):
-        raise InvalidSetting('SESSION_ENGINE is frontdesk\'s; add "frontdesk" to INSTALLED_APPS.')
+        raise InvalidSetting('Add "frontdesk" to INSTALLED_APPS. SESSION_ENGINE is "frontdesk.engine".')
     options = conf.options()
-    storage = _made("STORAGE", options.storage_backend, options.storage_options)
-    origin = options.migrate_from
-    if origin is None or isinstance(origin, str):
+    storage = _made("STORAGE", options.storage)
+    if isinstance(options.migrate_from, str):
+        storage.linger = options.idle_timeout
+    if options.migrate_from is None or isinstance(options.migrate_from, str):
         return storage
-    old = _made("MIGRATE_FROM", origin["BACKEND"], origin.get("OPTIONS", {}))
-    return MovingStorage(storage, old)
+    return MovingStorage(storage, _made("MIGRATE_FROM", options.migrate_from))
 
 
-def _made(name: str, path: str, options: Mapping[str, Any]) -> Storage:
+def _made(setting: str, spec: Mapping[str, Any]) -> Storage:
+    path = spec["BACKEND"]
     try:
-        storage = import_string(path)(**options)
+        kind = import_string(path)
     except ImportError as error:
+        raise InvalidSetting(f"FRONTDESK[{setting!r}]['BACKEND'] is {path!r}: {error}.") from error
+    if not (isinstance(kind, type) and issubclass(kind, Storage)):
         raise InvalidSetting(
-            f"FRONTDESK[{name!r}]['BACKEND'] is {path!r}, which cannot be imported: {error}."
-        ) from error
+            f"FRONTDESK[{setting!r}]['BACKEND'] is {path!r}, which is not a storage. Name a subclass of "
+            "frontdesk.storages.base.Storage."
+        )
+    try:
+        return kind(**spec.get("OPTIONS", {}))
     except TypeError as error:
-        raise InvalidSetting(
-            f"FRONTDESK[{name!r}]['OPTIONS'] does not fit {path}: {error}."
-        ) from error
-    if not isinstance(storage, Storage):
-        raise InvalidSetting(f"{path} is not a subclass of frontdesk.storages.base.Storage.")
-    return storage
+        raise InvalidSetting(f"FRONTDESK[{setting!r}]['OPTIONS'] does not fit {path}: {error}.") from error
 
 
 def _forget(*, setting: str, **_: Any) -> None:
-    if setting in {"FRONTDESK", "CACHES", "DATABASES", "DATABASE_ROUTERS", "AUTH_USER_MODEL"}:
+    named = {"FRONTDESK", "INSTALLED_APPS", "CACHES", "DATABASES", "DATABASE_ROUTERS", "AUTH_USER_MODEL"}
+    if setting in named:
         get_storage.cache_clear()
 
 

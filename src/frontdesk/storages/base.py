@@ -1,215 +1,272 @@
-"""The contract of a storage: records by digest, nine verbs, each atomic by itself.
+"""The contract of a storage.
 
-A storage knows no request, no cookie and no policy. It never swallows an error: a fault of the system is
-:exc:`~frontdesk.errors.StorageUnavailable`, and what is there but cannot be read is
-:exc:`~frontdesk.errors.UndecodableRecord`, never an empty session.
+A storage supplies four primitives: :meth:`Storage.load`, :meth:`~Storage.swap`, :meth:`~Storage.ids_of`
+and :meth:`~Storage.purge`. The rest of the contract follows from them, is the same on every storage, and
+is written as flows (see :mod:`frontdesk.core.flow`).
+
+A storage knows no request, cookie, policy or setting other than its options. It never turns a fault into
+an empty answer: it raises :exc:`~frontdesk.errors.StorageUnavailable` when it cannot answer, and
+:exc:`~frontdesk.errors.Contention` when only this call cannot be served. A record that cannot be decoded
+is logged and left out.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager
-from typing import Any, Final, Protocol, runtime_checkable
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from enum import Enum
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
+from asgiref.sync import sync_to_async
 from django.core import checks
 from django.core.checks import CheckMessage
 
-from frontdesk.clock import SECOND
-from frontdesk.drive import hop
-from frontdesk.outage import Incident
-from frontdesk.storages.record import Changes, Ended, Purged, Record
-from frontdesk.tokens import Digest
+from frontdesk.core import clock, record
+from frontdesk.core.flow import Call, Flow
+from frontdesk.core.record import UNCHANGED, Record
+from frontdesk.errors import Contention
+from frontdesk.storages.outage import Outage
 
-LEFT_BEHIND: Final = 30 * SECOND
-"""How long a storage remembers that a session has ended. Requests that left the browser before it took
-a new key arrive within this time; they find out that they were overtaken, and touch nothing."""
+Result = TypeVar("Result")
+
+TRIES: Final = 1000
+"""Each lost attempt means that another write succeeded, so only a fault could use up so many."""
+
+BATCH: Final = 500
+"""How many records are loaded at once when there may be many."""
+
+Swap = tuple[Record | None, Record]
+"""The record that is stored now, or ``None`` for nothing, and the one to store in its place."""
+
+
+class Anybody(Enum):
+    """The type of :data:`ANYBODY`."""
+
+    ANYBODY = "anybody"
+
+
+ANYBODY: Final = Anybody.ANYBODY
+"""Stands for "whoever the owner is", because ``None`` means "no user"."""
 
 
 class Storage(ABC):
     """Where sessions live.
 
-    Options come from ``FRONTDESK["STORAGE"]["OPTIONS"]`` as keyword arguments. One instance serves all
-    threads and event loops of a process. The twins that start with ``a`` are supplied by a thread hop;
-    a storage whose client is natively asynchronous overrides them.
+    The options of ``FRONTDESK["STORAGE"]["OPTIONS"]`` are the keyword arguments. One instance serves all
+    threads and event loops of a process. Making one must change nothing on a disk or a server.
     """
 
     thread_sensitive = True
-    """Whether the verbs must run on the thread that Django keeps for its database connections."""
+    """Whether the async twins must run in the thread that holds Django's database connections."""
 
-    transactional = False
-    """Whether a transaction of the project's can roll back what is done here; then ``after_commit`` waits."""
+    shared = True
+    """Whether the processes of a site see the same sessions."""
+
+    linger = 0
+    """How much longer than the grace period an end is remembered, in microseconds.
+
+    While sessions move from one of Django's engines, that engine may still have a copy.
+    """
 
     def __init__(self) -> None:
-        self.incident = Incident()
-        self.reads_user = isinstance(self, ReadsUser)
-        """Whether this is :class:`ReadsUser`; found once, as each request asks."""
+        self.outage = Outage(
+            "The session storage",
+            "Requests that need a session get a 503 and keep their cookie.",
+        )
+        self.loads_user = isinstance(self, LoadsUser)
+
+    # The primitives. Each has an async twin, by default one hop to a thread.
 
     @abstractmethod
-    def read(self, digest: Digest) -> Record | Ended | None:
-        """Return the record; :class:`Ended` for a while after its end; ``None`` if unknown or expired.
+    def load(self, ids: Collection[str], latest: bool = False) -> list[Record]:
+        """Return what is stored under ``ids``, ended sessions included, in any order.
 
-        Raises ``StorageUnavailable`` or ``UndecodableRecord``. Never writes.
+        With ``latest``, inside a transaction that reads from a snapshot, see past the snapshot.
         """
 
     @abstractmethod
-    def insert(self, record: Record) -> bool:
-        """Store a new record. ``False`` when its digest is taken; never overwrites."""
+    def swap(self, swaps: Sequence[Swap]) -> list[bool]:
+        """Store each new record if the version of the old one, or nothing, is still there.
 
-    @abstractmethod
-    def update(self, digest: Digest, changes: Changes) -> bool:
-        """Merge ``changes`` into what is there now. ``False`` when it is gone; never creates.
-
-        Raises ``Conflict`` when ``changes.expected_version`` is given and is not the version there,
-        ``Contention`` when others were faster each of many times.
+        Return for each whether it was stored. Each swap is atomic by itself.
         """
 
     @abstractmethod
-    def rotate(self, old: Digest, new: Digest, changes: Changes) -> bool:
-        """Move the session to a new digest and merge ``changes`` into it, in one step.
+    def ids_of(self, user_id: str) -> list[str]:
+        """Return the ids of all sessions of a user. May return others too, never fewer."""
 
-        ``False`` when the old one is gone or the new one taken; then nothing has changed.
+    @abstractmethod
+    def purge(self, now: int, limit: int) -> list[Record]:
+        """Delete up to ``limit`` records that had expired at ``now``, and return them."""
+
+    async def aload(self, ids: Collection[str], latest: bool = False) -> list[Record]:
+        """See :meth:`load`."""
+        return await self.hop(self.load, ids, latest)
+
+    async def aswap(self, swaps: Sequence[Swap]) -> list[bool]:
+        """See :meth:`swap`."""
+        return await self.hop(self.swap, swaps)
+
+    async def aids_of(self, user_id: str) -> list[str]:
+        """See :meth:`ids_of`."""
+        return await self.hop(self.ids_of, user_id)
+
+    async def apurge(self, now: int, limit: int) -> list[Record]:
+        """See :meth:`purge`."""
+        return await self.hop(self.purge, now, limit)
+
+    def hop(self, method: Callable[..., Result], *args: Any) -> Awaitable[Result]:
+        """Call ``method`` in a thread."""
+        return sync_to_async(method, thread_sensitive=self.thread_sensitive)(*args)
+
+    # What follows from the primitives.
+
+    def read(self, id: str, *, latest: bool = False) -> Flow[Record | None]:
+        """Return the session, if it is live or has ended within the grace period."""
+        found = yield from self._load([id], latest=latest)
+        now = clock.now()
+        return next((record for record in found if record.expires > now), None)
+
+    def read_with_user(self, id: str) -> Flow[tuple[Record | None, Any]]:
+        """Return what :meth:`read` does, and its user as :meth:`LoadsUser.load_with_user` does."""
+        if not self.loads_user:
+            return (yield from self.read(id)), UNCHANGED
+        found, user = yield from self._watched("load_with_user", id)
+        now = clock.now()
+        return next((record for record in found if record.expires > now), None), user
+
+    def insert(self, record: Record) -> Flow[bool]:
+        """Store a new session. ``False`` if its id is taken. Never overwrites."""
+        (stored,) = yield from self._swap([(None, record)])
+        return stored
+
+    def change(self, known: Record, function: Callable[[Record], Record]) -> Flow[Record | None]:
+        """Apply ``function`` to the session as it is stored now, and return the result.
+
+        ``known`` is the session as it was read. If it has changed since, ``function`` is called again
+        with what is stored, so it should only compute. Return ``None`` if the session has ended.
         """
+        current: Record | None = known
+        for _ in range(TRIES):
+            if current is None or not current.is_live(clock.now()):
+                return None
+            after = replace(function(current), version=current.version + 1)
+            (stored,) = yield from self._swap([(current, after)])
+            if stored:
+                return after
+            current = yield from self.read(known.id, latest=True)
+        raise Contention(f"Session {known.id} was changed by others {TRIES} times in a row.")
 
-    @abstractmethod
-    def remove(self, digests: Collection[Digest], user_id: str | None = None) -> list[Digest]:
-        """End these sessions and return those that were live. They never answer again.
+    def end(
+        self, ids: Collection[str], owner: str | Anybody | None = ANYBODY, known: Sequence[Record] = ()
+    ) -> Flow[list[Record]]:
+        """End these sessions if they are ``owner``'s. Return those that were live, as they were.
 
-        One that was rotated within ``LEFT_BEHIND`` is ended under the name that it has now, which is
-        the one that is returned, if it still belongs to whom it belonged when it moved, be that nobody.
-        With ``user_id``, only sessions of that user are ended.
+        Sessions that were read already can be given as ``known``, which saves a read.
         """
+        ended: list[Record] = []
+        pending = list(dict.fromkeys(ids))
+        found: Sequence[Record] = known
+        for attempt in range(TRIES):
+            if attempt or not known:
+                found = yield from self._load(pending, latest=attempt > 0)
+            now = clock.now()
+            live = [
+                each for each in found if each.is_live(now) and owner in (ANYBODY, each.user_id)
+            ]
+            if not live:
+                return ended
+            stored = yield from self._swap([(each, self._ended(each, now)) for each in live])
+            ended += [each for each, done in zip(live, stored, strict=True) if done]
+            pending = [each.id for each, done in zip(live, stored, strict=True) if not done]
+            if not pending:
+                return ended
+        raise Contention(f"Sessions were changed by others {TRIES} times while they were to end.")
 
-    @abstractmethod
-    def of_user(self, user_id: str) -> list[Record]:
-        """Return every live session of a user, the one that was seen last first."""
+    def of_user(self, user_id: str) -> Flow[list[Record]]:
+        """Return the live sessions of a user, most recently used first."""
+        ids = yield from self._watched("ids_of", user_id)
+        found: list[Record] = []
+        for start in range(0, len(ids), BATCH):
+            found += yield from self._load(ids[start : start + BATCH])
+        now = clock.now()
+        live = (each for each in found if each.is_live(now) and each.user_id == user_id)
+        return sorted(live, key=lambda each: (each.last_seen, each.id), reverse=True)
 
-    @abstractmethod
-    def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
-        """End every session of a user but those to ``keep``; return those that were ended."""
+    def end_of_user(self, user_id: str, keep: Collection[str] = ()) -> Flow[list[Record]]:
+        """End all sessions of a user but those to ``keep``. Return those that were live."""
+        found = yield from self.of_user(user_id)
+        known = [each for each in found if each.id not in keep]
+        if not known:
+            return []
+        return (yield from self.end([each.id for each in known], user_id, known))
 
-    @abstractmethod
-    def remove_beyond(
-        self, user_id: str, limit: int, among: Collection[Digest] | None = None
-    ) -> list[Digest]:
-        """End the sessions of a user that are more than ``limit``; return those that were ended.
+    def expire(self, now: int, limit: int) -> Flow[list[Record]]:
+        """Delete up to ``limit`` records that had expired at ``now``, and return them."""
+        return (yield from self._watched("purge", now, limit))
 
-        Those that were seen longest ago go; with ``among``, only if they are in it. Calls for the same
-        user take effect one after the other, so that those who arrive at once are counted one by one.
-        """
+    def _ended(self, each: Record, now: int) -> Record:
+        return replace(record.end(each, now + self.linger), version=each.version + 1)
 
-    @abstractmethod
-    def purge(self, now: int, limit: int) -> Purged:
-        """Delete up to ``limit`` records that have expired by ``now``."""
+    def _load(self, ids: Collection[str], *, latest: bool = False) -> Flow[list[Record]]:
+        return (yield from self._watched("load", ids, latest))
+
+    def _swap(self, swaps: Sequence[Swap]) -> Flow[list[bool]]:
+        return (yield from self._watched("swap", swaps))
+
+    def _watched(self, name: str, *args: Any) -> Flow[Any]:
+        return self.outage.watch(Call(self, name, args))
+
+    # What surrounds the contract.
 
     def after_commit(self, function: Callable[[], None]) -> None:
-        """Call ``function`` once what this thread has just done here can no longer be rolled back."""
+        """Call ``function`` once no transaction of the project can undo what was done here."""
         function()
 
-    @property
-    def shared(self) -> bool:
-        """Whether several processes of a server see the same sessions."""
-        return True
+    def in_transaction(self) -> bool:
+        """Return whether a transaction of the project can still undo what is done here."""
+        return False
 
     def check(self) -> list[CheckMessage]:
-        """Return what ``manage.py check`` should say about this storage as it is configured."""
+        """Return what ``manage.py check`` should say about this storage. Changes nothing."""
         return []
 
     def check_deployed(self) -> list[CheckMessage]:
-        """Return what ``manage.py check --deploy`` should say besides."""
+        """Return what ``manage.py check --deploy`` should say."""
         if self.shared:
             return []
         return [
             checks.Warning(
-                f"{type(self).__name__} keeps sessions in the memory of one process: with several, "
-                "people are signed in on some requests only, and a restart signs everybody out.",
+                f"{type(self).__name__} keeps sessions in the memory of one process. With several "
+                "processes, users are signed in on some requests only; a restart signs all out.",
                 hint="Use a storage that processes share, for example the database.",
                 id="frontdesk.W010",
             )
         ]
 
-    async def _hop(self, verb: str, *args: Any) -> Any:
-        return await hop(getattr(self, verb), *args, thread_sensitive=self.thread_sensitive)
-
-    async def aread(self, digest: Digest) -> Record | Ended | None:
-        """See :meth:`read`."""
-        return await self._hop("read", digest)  # type: ignore[no-any-return]
-
-    async def ainsert(self, record: Record) -> bool:
-        """See :meth:`insert`."""
-        return await self._hop("insert", record)  # type: ignore[no-any-return]
-
-    async def aupdate(self, digest: Digest, changes: Changes) -> bool:
-        """See :meth:`update`."""
-        return await self._hop("update", digest, changes)  # type: ignore[no-any-return]
-
-    async def arotate(self, old: Digest, new: Digest, changes: Changes) -> bool:
-        """See :meth:`rotate`."""
-        return await self._hop("rotate", old, new, changes)  # type: ignore[no-any-return]
-
-    async def aremove(
-        self, digests: Collection[Digest], user_id: str | None = None
-    ) -> list[Digest]:
-        """See :meth:`remove`."""
-        return await self._hop("remove", digests, user_id)  # type: ignore[no-any-return]
-
-    async def aof_user(self, user_id: str) -> list[Record]:
-        """See :meth:`of_user`."""
-        return await self._hop("of_user", user_id)  # type: ignore[no-any-return]
-
-    async def aremove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
-        """See :meth:`remove_of_user`."""
-        return await self._hop("remove_of_user", user_id, keep)  # type: ignore[no-any-return]
-
-    async def aremove_beyond(
-        self, user_id: str, limit: int, among: Collection[Digest] | None = None
-    ) -> list[Digest]:
-        """See :meth:`remove_beyond`."""
-        return await self._hop("remove_beyond", user_id, limit, among)  # type: ignore[no-any-return]
-
-    async def apurge(self, now: int, limit: int) -> Purged:
-        """See :meth:`purge`."""
-        return await self._hop("purge", now, limit)  # type: ignore[no-any-return]
-
 
 @runtime_checkable
-class ReadsUser(Protocol):
-    """An optional ability: the record and its user, in one read."""
+class LoadsUser(Protocol):
+    """An optional ability: to read a session together with its user."""
 
-    def read_with_user(self, digest: Digest) -> tuple[Record | Ended | None, Any]:
-        """Return what ``read`` does, and the user's model instance.
+    def load_with_user(self, id: str) -> tuple[list[Record], Any]:
+        """Return what ``load([id])`` does, and the user, an instance of the user model.
 
-        The instance is ``UNCHANGED`` when it could not be read along, ``None`` when there is no such user.
+        The user is ``UNCHANGED`` if it could not be read along, and ``None`` if there is none.
         """
 
-    async def aread_with_user(self, digest: Digest) -> tuple[Record | Ended | None, Any]:
-        """See :meth:`read_with_user`."""
+    async def aload_with_user(self, id: str) -> tuple[list[Record], Any]:
+        """See :meth:`load_with_user`."""
 
 
 @runtime_checkable
 class Scans(Protocol):
-    """An optional ability: going through all sessions, for staff. Caches cannot."""
+    """An optional ability: to go through all sessions."""
 
     def scan(self, after: str = "") -> Iterator[Record]:
-        """Go through the live records whose digests come after ``after``, in their order.
+        """Yield the live records whose ids come after ``after``, in the order of their ids.
 
-        A few at a time, so that memory does not grow with their number. One that begins or moves
-        meanwhile may be missed.
+        Only a few are in memory at once. A session that begins meanwhile may be missed.
         """
-
-
-@runtime_checkable
-class CountsExpired(Protocol):
-    """An optional ability: saying how much there is to purge, without doing it."""
 
     def count_expired(self, now: int) -> int:
-        """Return how many rows or files ``purge`` would delete."""
-
-
-@runtime_checkable
-class HasTable(Protocol):
-    """An optional ability: the sessions are rows, which the ORM can filter, sort and page."""
-
-    def live_rows(self) -> AbstractContextManager[Any]:
-        """Give a query set of :class:`frontdesk.models.Session`: what ``scan`` would go through.
-
-        Within the context, a fault of the database raises ``StorageUnavailable``.
-        """
+        """Return how many records :meth:`Storage.purge` would delete."""

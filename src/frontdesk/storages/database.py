@@ -1,275 +1,315 @@
-"""Sessions in the project's database, through the ORM's connection. The default storage."""
+"""Sessions in the project's database, through the ORM, on every database that Django supports."""
 
+import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from operator import itemgetter
+from typing import Any, Final, TypeVar
 
-from django.core.checks import CheckMessage, Error
-from django.db import IntegrityError, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import QuerySet
-
-from frontdesk import clock
-from frontdesk.errors import Conflict, InvalidSetting, UndecodableRecord
-from frontdesk.models import Session
-from frontdesk.storages.base import LEFT_BEHIND, Storage
-from frontdesk.storages.connection import FAULTS, available, connection_for_sessions, unavailable
-from frontdesk.storages.direct import Row
-from frontdesk.storages.reading import (
-    ENDED,
-    EXPIRES,
-    Reader,
-    as_record,
+from django.contrib.auth import get_user_model
+from django.db import (
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connections,
+    router,
+    transaction,
 )
-from frontdesk.storages.record import UNCHANGED, Changes, Ended, Expired, Purged, Record, beyond
-from frontdesk.storages.sql import COLUMNS, Sql, Statement, marks
-from frontdesk.tokens import Digest
-from frontdesk.user_ids import owner_as_text
+from django.db.models import F, QuerySet
+
+from frontdesk.core import clock
+from frontdesk.core.flow import Flow
+from frontdesk.core.record import GRACE, UNCHANGED, Former, Record
+from frontdesk.errors import Contention, StorageUnavailable, UndecodableRecord
+from frontdesk.models import Session
+from frontdesk.storages.base import BATCH, Storage, Swap
+from frontdesk.storages.compiled import OneRow
+from frontdesk.storages.user_ids import id_of_pk, pk_of_id
 
 logger = logging.getLogger("frontdesk")
 
-SCANNED = 500
-"""Rows that are in memory at once while all sessions are gone through."""
+Result = TypeVar("Result")
+
+COLUMNS: Final = (
+    *("id", "secret", "former", "data", "user_id", "created", "authenticated", "last_seen"),
+    *("idle", "deadline", "ended", "ip", "user_agent", "version"),
+)
+
+FAULTS: Final = (OperationalError, InterfaceError, InternalError)
+
+CONFLICTS: Final = {"40001", "40P01", 1020, 1213}
+"""What PostgreSQL (SQLSTATE) and MySQL (error number) call a serialization failure or a deadlock."""
+
+DELAYS: Final = {"55P03", "57014", 1205, 1969, 3024}
+"""What they call a lock or a statement that took too long."""
+
+PROJECTS: Final = {"25P02", 1153}
+"""What is the project's: a transaction that it has broken, and a value that is too large to send."""
+
+RETRIES: Final = 20
 
 
 class DatabaseStorage(Storage):
-    """Sessions as rows of ``frontdesk_session``, in the database that the routers choose for it."""
-
-    transactional = True
+    """Sessions as rows of the table ``frontdesk_session``, in the database that the routers choose."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._readers: dict[tuple[str, bool], Reader] = {}
-        self._sql: dict[str, Sql] = {}
+        self._reads: dict[tuple[str, Any], _Read] = {}
 
-    def read(self, digest: Digest) -> Record | Ended | None:
-        return self._read(digest, with_user=False)[0]
+    # The primitives.
 
-    def read_with_user(self, digest: Digest) -> tuple[Record | Ended | None, Any]:
-        """Return the record and its user from one query; see ``ReadsUser``."""
-        return self._read(digest, with_user=True)
+    def load(self, ids: Collection[str], latest: bool = False) -> list[Record]:
+        if len(ids) == 1 and not latest:
+            (id,) = ids
+            return self._execute(lambda rows: self._read(rows.db).fetch(id)[0])
 
-    async def aread_with_user(self, digest: Digest) -> tuple[Record | Ended | None, Any]:
-        """See :meth:`read_with_user`."""
-        return await self._hop("read_with_user", digest)  # type: ignore[no-any-return]
+        def select(rows: QuerySet[Session]) -> list[Record]:
+            if latest and connections[rows.db].in_atomic_block:
+                # A locking read sees what others have committed since this transaction began.
+                rows = rows.select_for_update()
+            return list(_records(rows.filter(pk__in=ids).values_list(*COLUMNS)))
 
-    def insert(self, record: Record) -> bool:
-        with available() as connection:
-            return _execute(connection, self._for(connection).insert(record)) == 1
+        return self._execute(select)
 
-    def update(self, digest: Digest, changes: Changes) -> bool:
-        with available() as connection:
-            statement = self._for(connection).update(digest, changes, clock.now())
-            return _execute(connection, statement) == 1 or _gone(connection, digest, changes)
+    def load_with_user(self, id: str) -> tuple[list[Record], Any]:
+        """See :class:`~frontdesk.storages.base.LoadsUser`: one query."""
+        users = get_user_model()
 
-    def rotate(self, old: Digest, new: Digest, changes: Changes) -> bool:
-        now = clock.now()
-        with available() as connection:
-            sql = self._for(connection)
+        def select(rows: QuerySet[Session]) -> tuple[list[Record], Any]:
+            # Asked at each read, because a router may answer by tenant.
+            joined = router.db_for_write(users) == rows.db and _owner().related_model is users
+            return self._read(rows.db, users if joined else None).fetch(id)
+
+        return self._execute(select)
+
+    async def aload_with_user(self, id: str) -> tuple[list[Record], Any]:
+        """See :meth:`load_with_user`."""
+        return await self.hop(self.load_with_user, id)
+
+    def swap(self, swaps: Sequence[Swap]) -> list[bool]:
+        return [self._swap_one(before, after) for before, after in swaps]
+
+    def _swap_one(self, before: Record | None, after: Record) -> bool:
+        columns = _columns(after)
+
+        def update(rows: QuerySet[Session]) -> bool:
+            there = rows.filter(pk=after.id, version=0 if before is None else before.version)
+            return there.update(**columns) == 1
+
+        def insert(rows: QuerySet[Session]) -> bool:
+            inside = connections[rows.db].in_atomic_block
             try:
-                with transaction.atomic(using=connection.alias):
-                    if _execute(connection, sql.update(old, changes, now, new)) == 0:
-                        return _gone(connection, old, changes)
-                    same_user = changes.user_id is UNCHANGED
-                    until = now + LEFT_BEHIND
-                    _execute(connection, sql.tombstone(old, new, now, until, same_user=same_user))
+                # The savepoint keeps the project's transaction usable if the id is taken.
+                with transaction.atomic(using=rows.db) if inside else nullcontext():
+                    rows.create(pk=after.id, **columns)
             except IntegrityError:
                 return False
             return True
 
-    def remove(self, digests: Collection[Digest], user_id: str | None = None) -> list[Digest]:
-        if not digests:
-            return []
-        with available() as connection:
-            sql = self._for(connection)
-            owned = "" if user_id is None else " AND user_id = %s"
-            owner = [] if user_id is None else [sql.user(user_id)]
-            names = list(dict.fromkeys(digests))
-            ended = self._end(connection, f"digest IN ({marks(names)}){owned}", names, owner)
-            gone = [name for name in names if name not in ended]
-            while gone:
-                moved = _rows(connection, sql.moved(gone, clock.now()))
-                gone = []
-                for there, whose in moved:
-                    same = " AND user_id IS NULL" if whose is None else " AND user_id = %s"
-                    condition = f"digest = %s{owned}{same}"
-                    params = [*owner, *([] if whose is None else [whose])]
-                    ended += self._end(connection, condition, [Digest(there)], params)
-                    gone += [] if there in ended else [Digest(there)]
-        return ended
+        return self._execute(insert if before is None else update)
 
-    def of_user(self, user_id: str) -> list[Record]:
-        with available() as connection:
-            user = self._for(connection).user(user_id)
-            if user is None:
-                return []
-            with self.live_rows() as live:
-                owned = live.filter(user_id=user).order_by("-last_seen")
-                return list(_readable(owned.values_list(*COLUMNS)))
+    def ids_of(self, user_id: str) -> list[str]:
+        return [each.id for each in self.records_of(user_id)]
 
-    def remove_of_user(self, user_id: str, keep: Collection[Digest] = ()) -> list[Digest]:
-        with available() as connection:
-            user = self._for(connection).user(user_id)
-            if user is None:
-                return []
-            kept = f" AND digest NOT IN ({marks(keep)})" if keep else ""
-            return self._end(connection, f"user_id = %s{kept}", (), [user, *keep])
+    def purge(self, now: int, limit: int) -> list[Record]:
+        def delete(rows: QuerySet[Session]) -> list[Record]:
+            skips = connections[rows.db].features.has_select_for_update_skip_locked
+            with transaction.atomic(using=rows.db):
+                # SQLite has no row locks. A write, even of no row, locks the database for this transaction.
+                rows.filter(pk="").update(version=0)
+                over = rows.filter(expires__lte=now).order_by("expires")
+                found = over.select_for_update(skip_locked=skips).values_list(*COLUMNS)[:limit]
+                gone = list(_records(found))
+                rows.filter(pk__in=[each.id for each in gone]).delete()
+            return gone
 
-    def remove_beyond(
-        self, user_id: str, limit: int, among: Collection[Digest] | None = None
-    ) -> list[Digest]:
-        with available() as connection, transaction.atomic(using=connection.alias):
-            sql = self._for(connection)
-            user = sql.user(user_id)
-            if user is None:
-                return []
-            rows = _rows(connection, sql.lock("user_id = %s", [user], clock.now()))
-            names = beyond({Digest(digest): seen for digest, seen in rows}, limit, among)
-            if not names:
-                return []
-            return self._end(connection, f"digest IN ({marks(names)})", names)
+        return self._execute(delete)
 
-    def purge(self, now: int, limit: int) -> Purged:
-        with available() as connection:
-            dialect = self._for(connection).dialect
-            over = Session.objects.using(connection.alias).filter(expires__lte=now)
-            if dialect.row_locks:
-                # Held before they go, so that of two who purge at once each tells only what it deletes.
-                over = over.select_for_update(skip_locked=dialect.skips_locked)
-            columns = ("pk", "user_id", "last_seen", "idle", "deadline", "ended")
-            with transaction.atomic(using=connection.alias) if dialect.row_locks else nullcontext():
-                rows = list(over.order_by("expires").values_list(*columns)[:limit])
-                gone = self._delete(connection, [row[0] for row in rows], now) if rows else set()
-        return Purged(
-            len(gone),
-            [
-                Expired(Digest(pk), owner_as_text(user), seen + idle <= end, min(seen + idle, end))
-                for pk, user, seen, idle, end, ended in rows
-                if pk in gone and not ended
-            ],
-        )
+    # What the database does in fewer statements than the contract's flows.
 
-    def _delete(self, connection: BaseDatabaseWrapper, names: list[str], now: int) -> set[str]:
-        """Delete rows that have expired, and return which of them this call has deleted."""
-        sql = self._for(connection)
-        statement, params = sql.delete(names, now)
-        if sql.dialect.row_locks:
-            _execute(connection, (statement, params))
-            return set(names)
-        return set(_digests(connection, (f"{statement} RETURNING digest", params)))
+    def of_user(self, user_id: str) -> Flow[list[Record]]:
+        return (yield from self._watched("records_of", user_id))
 
-    def count_expired(self, now: int) -> int:
-        """See :class:`~frontdesk.storages.base.CountsExpired`."""
-        with available() as connection:
-            return Session.objects.using(connection.alias).filter(expires__lte=now).count()
+    def records_of(self, user_id: str) -> list[Record]:
+        """Return the live sessions of a user, most recently used first: one query."""
+        return self._execute(lambda rows: list(_records(_live_of(rows, user_id))))
 
-    @contextmanager
-    def live_rows(self) -> Iterator[QuerySet[Session]]:
-        """See :class:`~frontdesk.storages.base.HasTable`."""
-        with available() as connection:
-            rows = Session.objects.using(connection.alias)
-            yield rows.filter(ended=False, expires__gt=clock.now())
+    async def arecords_of(self, user_id: str) -> list[Record]:
+        """See :meth:`records_of`."""
+        return await self.hop(self.records_of, user_id)
+
+    def end_of_user(self, user_id: str, keep: Collection[str] = ()) -> Flow[list[Record]]:
+        return (yield from self._watched("end_records_of", user_id, keep))
+
+    def end_records_of(self, user_id: str, keep: Collection[str]) -> list[Record]:
+        """End the sessions of a user but those to ``keep``, and return them: two queries."""
+
+        def end(rows: QuerySet[Session]) -> list[Record]:
+            found = list(_records(_live_of(rows, user_id).exclude(pk__in=keep)))
+            now = clock.now()
+            ended: list[Record] = []
+            for start in range(0, len(found), BATCH):
+                batch = found[start : start + BATCH]
+                theirs = rows.filter(pk__in=[each.id for each in batch], ended=None)
+                if theirs.update(version=F("version") + 1, **_ended_columns(now + self.linger)) < len(batch):
+                    # Another request has ended some of them meanwhile, and tells about those.
+                    own = set(rows.filter(pk__in=[each.id for each in batch], ended=now + self.linger).values_list("pk", flat=True))
+                    batch = [each for each in batch if each.id in own]
+                ended += batch
+            return ended
+
+        return self._execute(end)
+
+    async def aend_records_of(self, user_id: str, keep: Collection[str]) -> list[Record]:
+        """See :meth:`end_records_of`."""
+        return await self.hop(self.end_records_of, user_id, keep)
 
     def scan(self, after: str = "") -> Iterator[Record]:
         """See :class:`~frontdesk.storages.base.Scans`."""
         while True:
-            with self.live_rows() as live:
-                rows = list(
-                    live.filter(digest__gt=after).order_by("digest").values_list(*COLUMNS)[:SCANNED]
-                )
+            last = after
+            rows = self._execute(
+                lambda rows: list(_live(rows).filter(pk__gt=last).order_by("pk").values_list(*COLUMNS)[:BATCH])
+            )
             if not rows:
                 return
-            yield from _readable(rows)
+            yield from _records(rows)
             after = rows[-1][0]
 
+    def count_expired(self, now: int) -> int:
+        """See :class:`~frontdesk.storages.base.Scans`."""
+        return self._execute(lambda rows: rows.filter(expires__lte=now).count())
+
+    # Transactions, connections and their faults.
+
     def after_commit(self, function: Callable[[], None]) -> None:
-        transaction.on_commit(function, using=connection_for_sessions().alias)
+        transaction.on_commit(function, using=_rows().db)
 
-    def _end(
-        self,
-        connection: BaseDatabaseWrapper,
-        condition: str,
-        names: Collection[Digest],
-        params: Collection[Any] = (),
-    ) -> list[Digest]:
-        """End what is live and meets ``condition``, which takes ``names`` and then ``params``."""
-        sql, now, params = self._for(connection), clock.now(), [*names, *params]
-        statement, all_params = sql.end(condition, params, now, now + LEFT_BEHIND)
-        if sql.dialect.returning:
-            return _digests(connection, (f"{statement} RETURNING digest", all_params))
-        if len(names) == 1:
-            return list(names) if _execute(connection, (statement, all_params)) else []
-        with transaction.atomic(using=connection.alias):
-            ended = _digests(connection, sql.lock(condition, params, now))
-            _execute(connection, (statement, all_params))
-            return ended
+    def in_transaction(self) -> bool:
+        return connections[_rows().db].in_atomic_block
 
-    def check(self) -> list[CheckMessage]:
-        try:
-            self._for(connection_for_sessions())
-        except InvalidSetting as error:
-            return [Error(str(error), id="frontdesk.E012")]
-        return []
+    def _read(self, alias: str, users: Any = None) -> "_Read":
+        read = self._reads.get((alias, users))
+        if read is None:
+            read = self._reads[alias, users] = _Read(alias, users)
+        return read
 
-    def _read(self, digest: Digest, *, with_user: bool) -> tuple[Record | Ended | None, Any]:
-        try:
-            connection = connection_for_sessions()
-            reader = self._readers.get((connection.alias, with_user))
-            if reader is None:
-                reader = Reader(connection.alias, with_user=with_user)
-                self._readers[connection.alias, with_user] = reader
-            row = reader.row.fetch(connection, digest)
-        except FAULTS as error:
-            raise unavailable(error) from error
+    def _execute(self, statement: Callable[[QuerySet[Session]], Result]) -> Result:
+        """Call ``statement`` and turn the faults of the database into ours.
+
+        A statement that lost against a concurrent one had no effect, so it is tried again. Inside the
+        project's transaction only the project can do that, because the whole transaction is lost.
+        """
+        rows = _rows()
+        tries = 1 if connections[rows.db].in_atomic_block else RETRIES
+        for attempt in range(1, tries + 1):
+            try:
+                return statement(rows)
+            except FAULTS as error:
+                code = _code(error)
+                if code in PROJECTS:
+                    raise
+                if code not in CONFLICTS or attempt == tries:
+                    raise _translated(error, code) from error
+        raise AssertionError("The loop returns or raises.")
+
+
+class _Read:
+    """The compiled SELECT of one session, with its user if ``users``, the user model, is given."""
+
+    def __init__(self, alias: str, users: Any) -> None:
+        rows = Session.objects.using(alias).filter(pk="id")
+        self._row = OneRow(rows.select_related("user") if users else rows)
+        self._session = itemgetter(*(self._row.columns[name] for name in COLUMNS))
+        self._users = users
+
+    def fetch(self, id: str) -> tuple[list[Record], Any]:
+        row = self._row.fetch(id)
         if row is None:
-            return None, UNCHANGED
-        session = reader.session(row)
-        if session[EXPIRES] <= clock.now():
-            return None, UNCHANGED
-        if session[ENDED]:
-            return Ended(digest, session[EXPIRES]), UNCHANGED
-        return as_record(session), reader.user(row)
-
-    def _for(self, connection: BaseDatabaseWrapper) -> Sql:
-        sql = self._sql.get(connection.alias)
-        if sql is None:
-            sql = self._sql[connection.alias] = Sql(connection)
-        return sql
+            return [], UNCHANGED
+        records = list(_records([self._session(row)]))
+        if not self._users:
+            return records, UNCHANGED
+        (columns,) = self._row.related
+        return records, self._row.instance(self._users, row, columns)
 
 
-def _readable(rows: Iterable[Row]) -> Iterator[Record]:
+def _rows() -> QuerySet[Session]:
+    # Reads go where writes go, because a replica may still show a session that has ended.
+    return Session.objects.using(router.db_for_write(Session))
+
+
+def _live(rows: QuerySet[Session]) -> QuerySet[Session]:
+    return rows.filter(ended=None, expires__gt=clock.now())
+
+
+def _live_of(rows: QuerySet[Session], user_id: str) -> Any:
+    pk = pk_of_id(user_id, _owner().target_field)
+    found = rows.none() if pk is None else _live(rows).filter(user_id=pk)
+    return found.order_by("-last_seen", "-pk").values_list(*COLUMNS)
+
+
+def _owner() -> Any:
+    return Session._meta.get_field("user")
+
+
+def _columns(record: Record) -> dict[str, Any]:
+    plain = (name for name in COLUMNS if name not in {"id", "former", "data", "user_id"})
+    values = {key: value.decode("latin-1") for key, value in record.values.items()}
+    return {
+        **{name: getattr(record, name) for name in plain},
+        "former": json.dumps(record.former),
+        "data": json.dumps(values),
+        "user_id": pk_of_id(record.user_id, _owner().target_field),
+        "expires": record.expires,
+    }
+
+
+def _ended_columns(now: int) -> dict[str, Any]:
+    """Return what an end writes, see :func:`frontdesk.core.record.end`."""
+    left = {"data": "{}", "user_id": None, "ip": "", "user_agent": "", "authenticated": None}
+    times = {"last_seen": now, "idle": 0, "deadline": now, "ended": now, "expires": now + GRACE}
+    return {**left, **times}
+
+
+def _records(rows: Iterable[Sequence[Any]]) -> Iterator[Record]:
+    """Yield rows of ``COLUMNS`` as records. One that is damaged is logged and left out."""
     for row in rows:
         try:
-            yield as_record(row)
+            yield _record(row)
         except UndecodableRecord as error:
-            # One damaged record must not hide the others from their owner.
-            logger.error("%s It is left out of the list.", error)
+            logger.error("%s", error)
 
 
-def _execute(connection: BaseDatabaseWrapper, statement: Statement) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(*statement)
-        return int(cursor.rowcount)
+def _record(row: Sequence[Any]) -> Record:
+    id, secret, former, data, user, *plain = row
+    try:
+        return Record(
+            **dict(zip(COLUMNS[5:], plain, strict=True)),
+            id=id,
+            secret=secret,
+            former={digest: Former(*known) for digest, known in json.loads(former).items()},
+            values={key: value.encode("latin-1") for key, value in json.loads(data).items()},
+            user_id=None if user is None else id_of_pk(user, _owner().target_field),
+        )
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UndecodableRecord(
+            f"The stored session {id} is damaged and treated as ended: {error!r}."
+        ) from error
 
 
-def _rows(connection: BaseDatabaseWrapper, statement: Statement) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(*statement)
-        return list(cursor.fetchall())
+def _code(error: Exception) -> str | int | None:
+    """Return the number of a MySQL error or the SQLSTATE of a PostgreSQL one."""
+    if error.args and isinstance(error.args[0], int):
+        return error.args[0]
+    return getattr(error.__cause__, "sqlstate", None)
 
 
-def _digests(connection: BaseDatabaseWrapper, statement: Statement) -> list[Digest]:
-    return [Digest(row[0]) for row in _rows(connection, statement)]
-
-
-def _gone(connection: BaseDatabaseWrapper, digest: Digest, changes: Changes) -> bool:
-    """Say ``False`` of a change that met no row; raise ``Conflict`` if it met another version."""
-    if changes.expected_version is None:
-        return False
-    live = Session.objects.using(connection.alias).filter(
-        pk=digest, ended=False, expires__gt=clock.now()
-    )
-    if live.exists():
-        raise Conflict(f"The session is no longer at version {changes.expected_version}.")
-    return False
+def _translated(error: Exception, code: str | int | None) -> StorageUnavailable:
+    said = f"the database of the sessions: {error}"
+    if code in CONFLICTS or code in DELAYS or "is locked" in str(error):
+        return Contention(said)
+    hint = " Has manage.py migrate been run?" if "no such table" in str(error) else ""
+    return StorageUnavailable(said + hint)

@@ -1,0 +1,70 @@
+"""Flows: operations written once for sync and async callers.
+
+A flow is a generator. It yields the calls that do I/O and receives their results. :func:`run` makes the
+calls by plain methods, :func:`arun` awaits their twins, whose names start with ``a``. A test can advance
+several flows step by step, in every order.
+"""
+
+from collections.abc import Awaitable, Callable, Generator
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+
+class Call(NamedTuple):
+    """One step that does I/O: ``target.name(*args)``, or ``await target.aname(*args)``."""
+
+    target: Any
+    name: str
+    args: tuple[Any, ...] = ()
+
+
+Flow = Generator[Call, Any, Result]
+
+
+def run(flow: Flow[Result]) -> Result:
+    """Run ``flow`` with blocking calls. An error of a call is thrown back into the flow."""
+    try:
+        call = next(flow)
+        while True:
+            try:
+                answer = getattr(call.target, call.name)(*call.args)
+            except BaseException as error:  # noqa: BLE001 (the flow decides what to do with it)
+                call = flow.throw(error)
+            else:
+                call = flow.send(answer)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+
+
+async def arun(flow: Flow[Result]) -> Result:
+    """Run ``flow`` with awaited calls. See :func:`run`."""
+    try:
+        call = next(flow)
+        while True:
+            try:
+                answer = await getattr(call.target, "a" + call.name)(*call.args)
+            except BaseException as error:  # noqa: BLE001 (a cancellation, too)
+                call = flow.throw(error)
+            else:
+                call = flow.send(answer)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+
+
+def both(
+    flow: Callable[P, Flow[Result]],
+) -> tuple[Callable[P, Result], Callable[P, Awaitable[Result]]]:
+    """Return a function that runs ``flow``, and its async twin."""
+
+    @wraps(flow)
+    def sync(*args: P.args, **kwargs: P.kwargs) -> Result:
+        return run(flow(*args, **kwargs))
+
+    @wraps(flow)
+    async def twin(*args: P.args, **kwargs: P.kwargs) -> Result:
+        return await arun(flow(*args, **kwargs))
+
+    return sync, twin

@@ -1,0 +1,231 @@
+"""``request.session`` and ``request.user``: what happens before the view, and what after it.
+
+Both classes inherit from Django's, because other code looks for those. Neither adds a thread hop under
+ASGI, and neither reads anything for a request that touches neither attribute.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, cast
+from weakref import ref
+
+import django
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth import aget_user, get_user
+from django.contrib.auth import middleware as django_auth
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions import middleware as django_sessions
+from django.contrib.sessions.backends.base import UpdateError
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.functional import SimpleLazyObject
+from django.utils.module_loading import import_string
+
+from frontdesk.conf import options
+from frontdesk.core import clock, policy
+from frontdesk.core.flow import Flow, arun, run
+from frontdesk.core.policy import Closing, Outcome
+from frontdesk.errors import StorageUnavailable
+from frontdesk.http import transport
+from frontdesk.http.session import SessionStore
+from frontdesk.http.unavailable import unavailable
+from frontdesk.http.users import user_of
+
+logger = logging.getLogger("frontdesk")
+
+
+class SessionMiddleware(django_sessions.SessionMiddleware):
+    """Sets ``request.session``, and decides at the end of the request what becomes of the session."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if self.async_mode:
+            return self.__acall__(request)
+        self.process_request(request)
+        try:
+            response: Any = self.get_response(request)
+        except StorageUnavailable as error:
+            return unavailable(error)
+        return self.process_response(request, response)
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        self.process_request(request)
+        try:
+            response: HttpResponseBase = await cast(Any, self.get_response)(request)
+        except StorageUnavailable as error:
+            return unavailable(error)
+        session: Any = request.session
+        if not isinstance(session, SessionStore):
+            return await sync_to_async(self.process_response)(request, response)
+        return await arun(_close(request, session, response))
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Attach a session, which reads nothing until it is touched."""
+        request.session = self.SessionStore(transport.key_in(request))
+        if isinstance(request.session, SessionStore):
+            request.session.meta = request.META
+            request.session.began = time.monotonic()
+
+    def process_response(  # type: ignore[override]
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Close the session and return the response, or a 503 if the changes cannot be stored."""
+        session = getattr(request, "session", None)
+        if isinstance(session, SessionStore):
+            return run(_close(request, session, response))
+        # An engine of Django's, or the dictionary of a test.
+        return super().process_response(request, cast(HttpResponse, response))
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """Answer a view that needed the session while its storage could not answer."""
+        return unavailable(exception) if isinstance(exception, StorageUnavailable) else None
+
+
+class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
+    """Sets ``request.user`` and ``request.auser()``, which come with the session in one read."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        super().__init__(get_response)
+        if any(_requires_login(path) for path in settings.MIDDLEWARE):
+            # LoginRequiredMiddleware asks for the user outside of any view, where Django makes a 500 of an
+            # exception. So the user is read here, just before, and an outage becomes a 503.
+            self.process_view = self._aread_user if self.async_mode else self._read_user
+
+    def __call__(self, request: HttpRequest) -> Any:
+        # Nothing waits here, so this serves sync and async: the coroutine is the caller's to await.
+        self.process_request(request)
+        return self.get_response(request)
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Attach a user, who is not read until touched."""
+        session = getattr(request, "session", None)
+        if not isinstance(session, SessionStore):
+            # An engine of Django's, of which a system check warns; or no session, which Django explains.
+            super().process_request(request)
+            return
+        session.with_user = True
+        # A weak reference, because a request in a reference cycle waits for the garbage collector.
+        weak = ref(request)
+        request.user = SimpleLazyObject(partial(_user, session, weak))  # type: ignore[assignment]
+        request.auser = partial(_auser, session, weak)  # type: ignore[assignment]
+
+    def _read_user(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponseBase | None:
+        try:
+            if _is_protected(view):
+                bool(request.user.is_authenticated)
+        except StorageUnavailable as error:
+            return unavailable(error)
+        return None
+
+    async def _aread_user(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponseBase | None:
+        try:
+            if _is_protected(view):
+                await request.auser()
+        except StorageUnavailable as error:
+            return unavailable(error)
+        return None
+
+
+def _user(session: SessionStore, weak: "ref[HttpRequest]") -> Any:
+    request = weak()
+    if request is None:  # code that runs after the response has kept the user
+        return run(user_of(session)) or AnonymousUser()
+    cached = request.__dict__
+    if "_cached_user" not in cached:  # the name that Django uses, and other packages know
+        current: Any = request.session  # perhaps another one by now
+        ours = isinstance(current, SessionStore)
+        cached["_cached_user"] = run(user_of(current)) or AnonymousUser() if ours else get_user(request)
+    return cached["_cached_user"]
+
+
+async def _auser(session: SessionStore, weak: "ref[HttpRequest]") -> Any:
+    request = weak()
+    if request is None:
+        return await arun(user_of(session)) or AnonymousUser()
+    cached = request.__dict__
+    if "_acached_user" not in cached:  # not shared with the other: login() and logout() replace only one
+        current: Any = request.session
+        ours = isinstance(current, SessionStore)
+        cached["_acached_user"] = (
+            await arun(user_of(current)) or AnonymousUser() if ours else await aget_user(request)
+        )
+        # So async views may give request.user to a template.
+        cached.setdefault("_cached_user", cached["_acached_user"])
+    return cached["_acached_user"]
+
+
+def _is_protected(view: Any) -> bool:
+    # Before 6.1, Django's middleware asks for the user of every view.
+    return django.VERSION < (6, 1) or getattr(view, "login_required", True)
+
+
+def _requires_login(path: str) -> bool:
+    middleware = import_string(path)
+    return isinstance(middleware, type) and issubclass(
+        middleware, django_auth.LoginRequiredMiddleware
+    )
+
+
+def _close(
+    request: HttpRequest, session: SessionStore, response: HttpResponseBase
+) -> Flow[HttpResponseBase]:
+    """Close ``session`` and return the response to send."""
+    if session.outage is not None:
+        # The storage is not asked again, because each time may take as long as the client's timeout.
+        if response.status_code == 500:
+            return unavailable(session.outage)
+        return response
+    try:
+        yield from session.end_again()
+        if session.accessed or settings.SESSION_SAVE_EVERY_REQUEST:
+            yield from session.open()
+            transport.vary_on_cookie(response, personal=session.signed_in)
+            yield from _store(request, session, response)
+    except StorageUnavailable as error:
+        return unavailable(error)
+    return response
+
+
+def _store(request: HttpRequest, session: SessionStore, response: HttpResponseBase) -> Flow[None]:
+    now, found = clock.now(), session.record
+    decision = policy.closing(
+        Outcome(
+            state=session.state,
+            modified=session.modified or settings.SESSION_SAVE_EVERY_REQUEST,
+            empty=session.is_empty(),
+            key_came=session.key_came,
+            failed=response.status_code >= 500,
+            quick=time.monotonic() - session.began < policy.CLEARING_WINDOW,
+            activity_due=found is not None
+            and policy.activity_is_due(found, options().limits, now),
+        )
+    )
+    if decision is Closing.CLEAR_COOKIE:
+        transport.clear_cookie(response)
+    elif decision is Closing.RECORD_ACTIVITY:
+        # The page only needed to read. When the session was used can be recorded later.
+        with suppress(StorageUnavailable):
+            yield from session.record_activity()
+    elif decision is Closing.SAVE:
+        yield from _save(session, response)
+
+
+def _save(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
+    try:
+        yield from session.saving()
+    except UpdateError:
+        # Django answers with a 400 here. But the user has just signed out, and this response is for them.
+        logger.info(
+            "Session %s ended during a request. What the request changed in it is lost.",
+            session.session_id,
+        )
+        return
+    if session.key_changed or session.expiry_changed or settings.SESSION_SAVE_EVERY_REQUEST:
+        until_closed = session.get_expire_at_browser_close()
+        age = None if until_closed else policy.cookie_age(session.live_record, clock.now())
+        transport.set_cookie(response, session.live_key, age)

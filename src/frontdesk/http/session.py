@@ -1,0 +1,737 @@
+"""The session of a request: Django's dictionary on a record of a storage."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
+from django.utils import timezone
+
+from frontdesk.conf import options
+from frontdesk.core import clock, keys, policy, record
+from frontdesk.core.flow import Call, Flow, arun, both, run
+from frontdesk.core.keys import Key
+from frontdesk.core.policy import State
+from frontdesk.core.record import GRACE, UNCHANGED, Changes, Record
+from frontdesk.errors import Contention, StorageUnavailable, UndecodableRecord
+from frontdesk.http import values
+from frontdesk.http.client import UNKNOWN, Client, client_of
+from frontdesk.migrate.from_django import Origin, origin
+from frontdesk.signals import (
+    Reason,
+    End,
+    ends_of,
+    expired_purged,
+    notify,
+    notify_ends,
+    session_rotated,
+    session_started,
+)
+from frontdesk.storages import get_storage
+from frontdesk.storages.base import ANYBODY, Anybody
+
+logger = logging.getLogger("frontdesk")
+
+EXPIRY_KEY: Final = "_session_expiry"
+"""Where Django's ``set_expiry()`` keeps its value."""
+
+SIGN_IN_KEYS: Final = {SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY}
+
+KEY_TRIES: Final = 10
+
+PURGE_BATCH: Final = 1000
+
+PURGE_MARGIN: Final = 10 * clock.MINUTE
+"""How long a purge leaves expired sessions, because the clocks of servers may differ."""
+
+
+class _Overtaken(Exception):
+    """The session has another secret than the one that this request came with."""
+
+
+class SessionStore(SessionBase):
+    """A session. https://docs.djangoproject.com/en/stable/topics/http/sessions/ describes its methods.
+
+    Each operation is a flow, from which ``both()`` makes the method and its async twin.
+    """
+
+    meta: Mapping[str, Any] | None = None
+    """The ``META`` of the request, which tells the client's address and browser."""
+    with_user = False
+    """Whether the first read should bring the user along. The authentication middleware asks for it."""
+    user: Any = UNCHANGED
+    """The user that the read brought along; ``UNCHANGED`` if it did not."""
+    record: Record | None = None
+    """The session as this request last saw it in the storage."""
+    outage: StorageUnavailable | None = None
+    """The failure of the last call of the storage, if it failed."""
+    expiry_changed = False
+    """Whether ``set_expiry()`` has changed how long the cookie should last."""
+
+    began = 0.0
+    """When the request began, a time of :func:`time.monotonic`."""
+
+    _key: Key | None = None
+    _stored: Mapping[str, bytes] = MappingProxyType({})
+    """The values of ``record``."""
+    _cleared = False
+    _signing_in = False
+    _rotated = False
+    _sign_out: tuple[Record, str | Anybody | None] | None = None
+    """The session that a sign-out ends, and whose it has to be for that."""
+    _signed_out: str | None = None
+    """The id of a session that was ended in a transaction, which may still undo that."""
+    _after_sign_in: tuple[Callable[[], None], ...] = ()
+
+    def __init__(self, session_key: str | None = None) -> None:
+        self.key_came = session_key is not None
+        """Whether a key came with the request, well-formed or not."""
+        self.storage = get_storage()
+        self._origin: Origin | None = origin()
+        super().__init__(session_key)
+        self._key = self._came = Key.parse(session_key)
+        self.state = State.NEW if session_key is None else State.UNREAD if self._key else State.UNKNOWN
+        self._mutex = _Mutex()
+
+    def _get_session_key(self) -> str | None:
+        return None if self._key is None else str(self._key)
+
+    def _set_session_key(self, key: str | None) -> None:
+        self._key = Key(key) if key and self._validate_session_key(key) else None
+
+    session_key = property(_get_session_key)
+    _session_key = property(_get_session_key, _set_session_key)
+
+    # The dictionary.
+
+    def open(self, no_load: bool = False) -> Flow[dict[str, Any]]:
+        """Return the dictionary. The first touch loads it, once for all threads and tasks."""
+        self.accessed = True
+        if self._is_open(no_load):
+            return self._session_cache
+        release: Callable[[], None] = yield Call(self._mutex, "acquire")
+        try:
+            if not self._is_open(no_load):
+                if self._key is None or no_load:
+                    self._session_cache: dict[str, Any] = {}
+                else:
+                    loaded = yield from self._load()
+                    # clear() may have made an empty dictionary before the first read.
+                    self._session_cache = self.__dict__.get("_session_cache", loaded)
+            return self._session_cache
+        finally:
+            release()
+
+    def _is_open(self, no_load: bool) -> bool:
+        return "_session_cache" in self.__dict__ and (no_load or self.state is not State.UNREAD)
+
+    _get_session, _aget_session = both(open)
+    _session = property(_get_session)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key == SESSION_KEY:
+            self._get_session()
+            self._begin_sign_in()
+        super().__setitem__(key, value)
+
+    async def aset(self, key: str, value: Any) -> None:
+        if key == SESSION_KEY:
+            await self._aget_session()
+            self._begin_sign_in()
+        await super().aset(key, value)
+
+    async def adelete_test_cookie(self) -> None:
+        # Django's own does not set ``modified``, so the deletion would be lost.
+        await self.apop(self.TEST_COOKIE_NAME)
+
+    def clear(self) -> None:
+        super().clear()
+        self._cleared = True
+
+    def _begin_sign_in(self) -> None:
+        """Note that a user is signing in, since only ``login()`` writes the user's id.
+
+        A sign-in of the same user changes no value, but needs a new key and restarts the absolute
+        timeout all the same (OWASP ASVS 7.2.4).
+        """
+        if self.state is State.OVERTAKEN:
+            self._reset(State.NEW, self._session_cache)
+        elif self.state is State.INTERRUPTED:
+            self._reset(State.NEW)
+        self.user = UNCHANGED
+        self._signing_in = True
+
+    def renew_sign_in(self) -> None:
+        """Note that the user has entered the password again.
+
+        When it is saved, the session gets a new key, and both timeouts start again (NIST SP 800-63B-4
+        section 5.2, OWASP ASVS 7.2.4).
+        """
+        self._signing_in = self.modified = True
+
+    @property
+    def signing_in(self) -> bool:
+        """Whether a sign-in is still to be saved."""
+        return self._signing_in
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether a user is signed in, as far as this request has read. Reads nothing."""
+        return SESSION_KEY in self.__dict__.get("_session_cache", ())
+
+    @property
+    def session_id(self) -> str | None:
+        """The public id of the session; ``None`` if it is not stored. Reads nothing."""
+        return None if self.record is None else self.record.id
+
+    def when_signed_in(self, function: Callable[[], None]) -> None:
+        """Call ``function`` once the sign-in is stored; at once if none is under way.
+
+        In async code it is called in the thread of Django's database connections.
+        """
+        if self._signing_in:
+            self._after_sign_in = (*self._after_sign_in, function)
+        else:
+            function()
+
+    def get_session_cookie_age(self) -> int:
+        return options().idle_timeout // clock.SECOND
+
+    # Reading.
+
+    def _load(self) -> Flow[dict[str, Any]]:
+        """Read the session and return its dictionary. Without one, return an empty one and drop the key."""
+        was_live = self.state is State.LIVE
+        key = Key.parse(self._key)
+        found = None if key is None else (yield from self._find(key))
+        cache = None if found is None else self._decode(found)
+        if found is None or cache is None:
+            if was_live:
+                # It has ended since it was read. What was read must not be stored under a new key.
+                self._reset(State.INTERRUPTED)
+            elif self.state is State.UNREAD:
+                self.state = State.UNKNOWN
+            self._key = None
+            return {}
+        if not was_live:
+            self._remember(found)
+        return cache
+
+    def _find(self, key: Key) -> Flow[Record | None]:
+        """Return the live session of ``key``, and note what a sign-out with this key ends."""
+        found, self.user = yield from self._noting(self._read(key))
+        if found is None:
+            return None
+        former = found.former.get(key.digest)
+        if keys.same(found.secret, key.digest):
+            self._sign_out = (found, ANYBODY)
+            if found.ended is not None:
+                self.state = State.OVERTAKEN
+        elif former is not None and former.until > clock.now():
+            self._sign_out = (found, former.user_id)
+            self.state = State.OVERTAKEN
+        else:
+            return None  # A wrong secret is an unknown key.
+        if self.state is State.OVERTAKEN or not policy.is_alive(found, options().limits, clock.now()):
+            return None
+        return found
+
+    def _read(self, key: Key) -> Flow[tuple[Record | None, Any]]:
+        if self.with_user:
+            found, user = yield from self.storage.read_with_user(key.id)
+        else:
+            found, user = (yield from self.storage.read(key.id)), UNCHANGED
+        if found is None and self._origin is not None:
+            found = yield from self._move_in(self._origin, key)
+        return found, user
+
+    def _move_in(self, old: Origin, key: Key) -> Flow[Record | None]:
+        """Move the session of ``key`` from Django's engine, if it has one, and return it."""
+        for _ in range(KEY_TRIES):
+            moving = yield Call(old, "load", (key,))
+            if moving is None:
+                # Perhaps another request has moved it between the two reads.
+                return (yield from self.storage.read(key.id))
+            new = self._new_record(key, moving)
+            if (yield from self.storage.insert(new)):
+                yield Call(old, "delete", (key,))
+                return new
+            found = yield from self.storage.read(key.id)
+            if found is not None:
+                return found
+        raise Contention(f"Session {key.id} is being moved by another request.")
+
+    def _decode(self, found: Record) -> dict[str, Any] | None:
+        try:
+            return values.decode(found.values, self.serializer())
+        except UndecodableRecord as error:
+            logger.error("Session %s is treated as ended. %s", found.id, error)
+            return None
+
+    def _noting(self, flow: Flow[Any]) -> Flow[Any]:
+        """Run ``flow``, and note if the storage cannot answer."""
+        self.outage = None
+        try:
+            return (yield from flow)
+        except StorageUnavailable as error:
+            self.outage = error
+            raise
+
+    def _remember(self, found: Record) -> None:
+        self.record = found
+        self.state = State.LIVE
+        self._stored = found.values
+        self._sign_out = (found, ANYBODY)
+
+    def _reset(self, state: State, cache: dict[str, Any] | None = None) -> None:
+        """Forget what was read. The dictionary is ``cache`` from now on."""
+        self._session_cache = {} if cache is None else cache
+        self._key = None
+        self.state = state
+        self.record = None
+        self.user = UNCHANGED
+        self._stored = {}
+        self._after_sign_in = ()
+        self._cleared = self._signing_in = self._rotated = False
+
+    def _exists(self, session_key: str | None) -> Flow[bool]:
+        key = Key.parse(session_key)
+        if key is None:
+            return False
+        found, _ = yield from self._noting(self._peek(key))
+        return (
+            found is not None
+            and keys.same(found.secret, key.digest)
+            and policy.is_alive(found, options().limits, clock.now())
+        )
+
+    def _peek(self, key: Key) -> Flow[tuple[Record | None, Any]]:
+        found = yield from self.storage.read(key.id)
+        if found is None and self._origin is not None:
+            moving = yield Call(self._origin, "load", (key,))
+            found = None if moving is None else self._new_record(key, moving)
+        return found, UNCHANGED
+
+    # Writing.
+
+    def saving(self, must_create: bool = False) -> Flow[None]:
+        """Store what has changed. Raises ``UpdateError`` if the session has ended meanwhile."""
+        yield from self.open(no_load=must_create)
+        if must_create and self._key is not None:
+            if (yield from self._exists(self._key)) or not (yield from self._insert(self._key)):
+                raise CreateError
+        elif must_create or self.state in {State.NEW, State.UNKNOWN}:
+            yield from self._insert_new()
+        elif self.state is State.LIVE:
+            yield from self._update(self._changes(), rotate=self._is_signing_in() and not self._rotated)
+        else:
+            raise UpdateError
+        waiting, self._after_sign_in = self._after_sign_in, ()
+        if waiting:
+            yield Call(_functions, "call", (waiting,))
+
+    def _create(self) -> Flow[None]:
+        """Store the dictionary as a new session under a new key."""
+        cache = yield from self.open(no_load=True)
+        if self.state is State.INTERRUPTED:
+            self._reset(State.NEW)
+        elif self.state is State.LIVE:
+            # A copy without a user, because only login() signs in.
+            self._reset(State.NEW, {key: cache[key] for key in cache.keys() - SIGN_IN_KEYS})
+        self._key = None
+        yield from self._insert_new()
+
+    def _insert_new(self) -> Flow[None]:
+        for _ in range(KEY_TRIES):
+            if (yield from self._insert(self._key or Key.new())):
+                self.modified = True
+                return
+            self._key = None
+        raise CreateError(f"The storage took none of {KEY_TRIES} new session keys.")
+
+    def _insert(self, key: Key) -> Flow[bool]:
+        if Key.parse(key) is None:
+            raise ValueError("The session key is malformed. Leave it out to get a new one.")
+        new = self._new_record(key, self._session_cache)
+        if not (yield from self._noting(self.storage.insert(new))):
+            return False
+        self._key = key
+        self._settle(new)
+        yield from notify(
+            self.storage,
+            session_started,
+            session_id=new.id,
+            user_id=new.user_id,
+            ip=new.ip,
+            user_agent=new.user_agent,
+        )
+        return True
+
+    def _update(self, changes: Changes, *, rotate: bool = False) -> Flow[None]:
+        """Merge ``changes`` into what is stored. Raises ``UpdateError`` if the session has ended."""
+        key = self.live_key.with_new_secret() if rotate else self.live_key
+
+        def merged(current: Record) -> Record:
+            self._require_secret(current)
+            after = record.merge(current, changes)
+            if rotate:
+                after = record.rotate(after, key.digest, changes.last_seen, current.user_id)
+            return after
+
+        yield from self._change(merged)
+        self._key = key
+        self.expiry_changed |= EXPIRY_KEY in {*changes.values, *changes.removed}
+        self._settle(self.live_record)
+        if rotate:
+            yield from notify(
+                self.storage,
+                session_rotated,
+                session_id=self.live_record.id,
+                user_id=self.live_record.user_id,
+            )
+
+    def _change(self, function: Callable[[Record], Record]) -> Flow[None]:
+        """Change what is stored. Raises ``UpdateError`` if this request has lost its session."""
+        try:
+            after = yield from self._noting(self.storage.change(self.live_record, function))
+        except _Overtaken:
+            after = None
+        if after is None:
+            self.state = State.INTERRUPTED
+            raise UpdateError
+        self.record = after
+        self._sign_out = (after, ANYBODY)
+        if self._origin is not None and len(self.live_key) == keys.DJANGO_KEY_LENGTH:
+            # A move that was cut off may have left a copy, which would outlive this session.
+            yield Call(self._origin, "delete", (self.live_key,))
+
+    def _require_secret(self, current: Record) -> None:
+        if current.secret != self.live_record.secret:
+            raise _Overtaken
+
+    def record_activity(self) -> Flow[None]:
+        """Store that the session was used now, and nothing else."""
+        try:
+            yield from self._update(Changes(last_seen=clock.now(), fields=self._activity()))
+        except UpdateError:
+            pass
+
+    def _cycle_key(self) -> Flow[None]:
+        cache = yield from self.open()
+        self.modified = True
+        if self.state is State.LIVE:
+            try:
+                yield from self._update(self._changes(), rotate=True)
+                self._rotated = True
+            except UpdateError:
+                if SESSION_KEY in cache:
+                    # Ended meanwhile. Nothing that the user kept in it lives on.
+                    self._reset(State.INTERRUPTED)
+                else:
+                    self._reset(State.NEW, cache)
+                    self._key = Key.new()
+        elif self.state is not State.INTERRUPTED:
+            self._key = Key.new()
+
+    def _modify(self, key: str, function: Callable[[Any], Any], default: Any = None) -> Flow[Any]:
+        """Replace the value of ``key`` by ``function(value)`` in one atomic step, and return it.
+
+        ``request.session.modify("visits", lambda visits: visits + 1, default=0)``
+
+        The value is written at once. If another request changes the session at the same moment,
+        ``function`` is called again with the new value, so it should only compute. Without a value it
+        gets ``default``. If the session has ended, only this request sees the new value.
+
+        Raises :exc:`~frontdesk.errors.StorageUnavailable`, and ``ValueError`` for the keys that Django
+        uses for the sign-in and the expiry.
+        """
+        if key in SIGN_IN_KEYS or key == EXPIRY_KEY:
+            raise ValueError(f"Django uses {key!r}; call login(), logout() or set_expiry() instead.")
+        cache = yield from self.open()
+        if self.state is not State.LIVE:  # nothing is stored, so no other request can see it
+            self.modified = True
+            cache[key] = function(cache.get(key, deepcopy(default)))
+            return cache[key]
+        starts_here, serializer = self._has_own_value(key), self.serializer()
+        fields = self._activity()
+        result: Any = None
+
+        def step(current: Record) -> Record:
+            nonlocal result
+            self._require_secret(current)
+            if starts_here:
+                base = deepcopy(cache.get(key, default))
+            elif key in current.values:
+                base = serializer.loads(current.values[key])
+            else:
+                base = deepcopy(default)
+            result = function(base)
+            changes = Changes(
+                values=values.encode({key: result}, serializer), last_seen=clock.now(), fields=fields
+            )
+            return record.merge(current, changes)
+
+        try:
+            yield from self._change(step)
+            self._stored = {**self._stored, key: self.live_record.values[key]}
+        except UpdateError:
+            pass  # the session has ended; the answer is still this request's
+        cache[key] = result
+        return result
+
+    def _has_own_value(self, key: str) -> bool:
+        """Return whether this request has changed the value of ``key`` and has not saved it yet."""
+        if self._cleared or (key in self._stored) != (key in self._session_cache):
+            return True
+        if key not in self._stored:
+            return False
+        own = {key: self._session_cache[key]}
+        return bool(values.changed(self._stored, own, self.serializer()))
+
+    def _settle(self, stored: Record) -> None:
+        """Note what is stored, after a write that left nothing to be written."""
+        self._remember(stored)
+        self._cleared = self._signing_in = self._rotated = False
+
+    # Ending.
+
+    def flushing(self) -> Flow[None]:
+        yield from self.open()
+        self.clear()
+        yield from self._end(self._sign_out)
+        self._reset(State.NEW)
+
+    def _delete(self, session_key: str | None = None) -> Flow[None]:
+        key = self._key if session_key is None else Key.parse(session_key)
+        if key is None:
+            return
+        if self._origin is not None:
+            yield Call(self._origin, "delete", (key,))
+        found = yield from self._noting(self.storage.read(key.id))
+        if found is not None and keys.same(found.secret, key.digest):
+            yield from self._end((found, ANYBODY), Reason.REVOKED)
+
+    def _end(
+        self, sign_out: tuple[Record, str | Anybody | None] | None, reason: Reason = Reason.LOGOUT
+    ) -> Flow[None]:
+        if self._origin is not None and self._came is not None:
+            yield Call(self._origin, "delete", (self._came,))
+        if sign_out is None:
+            return
+        known, owner = sign_out
+        ended = yield from self._noting(self.storage.end([known.id], owner, [known]))
+        if self.storage.in_transaction():
+            self._signed_out = known.id
+        yield from notify_ends(self.storage, ends_of(ended, reason))
+
+    def end_again(self) -> Flow[None]:
+        """End what a sign-out in a transaction has ended, in case that was rolled back."""
+        if self._signed_out is not None:
+            yield from self._noting(self.storage.end([self._signed_out]))
+
+    def disown(self) -> Flow[None]:
+        """Treat the session as ended, because its user has another password than it was made with.
+
+        The password may be changing right now, by a request that is about to save this session with the
+        new one. So the session keeps the grace period to be saved in, as nobody's for everyone else.
+        """
+        deadline = clock.now() + GRACE
+        if self.record is not None and self.record.deadline > deadline:
+            soon = Changes(last_seen=self.record.last_seen, fields={"deadline": deadline})
+            yield from self._noting(
+                self.storage.change(self.record, lambda current: record.merge(current, soon))
+            )
+        sign_out = self._sign_out
+        self._reset(State.OVERTAKEN)
+        self._sign_out = sign_out
+
+    # Records and changes.
+
+    @property
+    def live_record(self) -> Record:
+        """The record of a stored session. Raises ``RuntimeError`` if it is not stored."""
+        if self.record is None:
+            raise RuntimeError("The session is not stored.")
+        return self.record
+
+    @property
+    def key_changed(self) -> bool:
+        """Whether the session has another key than the one that came with the request."""
+        return self._key != self._came
+
+    @property
+    def live_key(self) -> Key:
+        """The key of a stored session. Raises ``RuntimeError`` if it is not stored."""
+        if self._key is None:
+            raise RuntimeError("The session has no key.")
+        return self._key
+
+    def _new_record(self, key: Key, cache: Mapping[str, Any]) -> Record:
+        now, user_id, client = clock.now(), user_in(cache), self._client or UNKNOWN
+        idle, deadline = _timeouts(cache, now)
+        return Record(
+            id=key.id,
+            secret=key.digest,
+            values=values.encode(cache, self.serializer()),
+            user_id=user_id,
+            created=now,
+            authenticated=None if user_id is None else now,
+            last_seen=now,
+            idle=idle,
+            deadline=deadline,
+            ip=client.ip,
+            user_agent=client.user_agent,
+            # Not 1: a key of Django's may come twice, and a late write must not fit the second session.
+            version=now,
+        )
+
+    def _is_signing_in(self) -> bool:
+        cache = self._session_cache
+        other_user = user_in(cache) != self.live_record.user_id
+        return SESSION_KEY in cache and (self._signing_in or other_user)
+
+    def _changes(self) -> Changes:
+        """Return all that this request has changed."""
+        cache, serializer = self._session_cache, self.serializer()
+        stored = {} if self._cleared else self._stored
+        changed = values.changed(stored, cache, serializer)
+        removed = self._stored.keys() - values.texts(cache)
+        user_id = user_in(cache)
+        new_expiry = EXPIRY_KEY in {*changed, *removed}
+        return Changes(
+            values=changed,
+            removed=removed,
+            cleared=self._cleared,
+            user_id=UNCHANGED if user_id == self.live_record.user_id else user_id,
+            last_seen=clock.now(),
+            fields=self._activity(signing_in=self._is_signing_in(), new_expiry=new_expiry),
+        )
+
+    def _activity(self, *, signing_in: bool = False, new_expiry: bool = False) -> dict[str, Any]:
+        """Return the fields of the record that this use of the session changes."""
+        now, known = clock.now(), self.live_record
+        began = now if signing_in else policy.began(known, now)
+        idle, deadline = _timeouts(self._session_cache, began)
+        fields = {"created": min(known.created, now), "idle": idle}
+        if signing_in:
+            fields["authenticated"] = now
+        elif known.authenticated is not None:
+            fields["authenticated"] = min(known.authenticated, now)
+        if signing_in or new_expiry or not policy.keeps_deadline(known, now):
+            fields["deadline"] = deadline
+        if self._client is not None:
+            fields |= self._client._asdict()
+        return {name: value for name, value in fields.items() if value != getattr(known, name)}
+
+    def as_it_will_be(self) -> Record:
+        """Return the record as this request will leave it, for a page that shows the session's limits."""
+        known, now = self.live_record, clock.now()
+        if self.modified or policy.activity_is_due(known, options().limits, now):
+            return record.merge(known, self._changes())
+        return known
+
+    @property
+    def _client(self) -> Client | None:
+        return None if self.meta is None else client_of(self.meta)
+
+    # The methods and their async twins.
+
+    load, aload = both(_load)
+    save, asave = both(saving)
+    create, acreate = both(_create)
+    exists, aexists = both(_exists)
+    delete, adelete = both(_delete)
+    flush, aflush = both(flushing)
+    cycle_key, acycle_key = both(_cycle_key)
+    modify, amodify = both(_modify)
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        run(purge())
+
+    @classmethod
+    async def aclear_expired(cls) -> None:
+        await arun(purge())
+
+
+def purge(
+    batch: int = PURGE_BATCH,
+    limit: int | None = None,
+    on_batch: Callable[[int], object] = lambda count: None,
+) -> Flow[int]:
+    """Delete expired sessions in batches, at most ``limit``, and return how many records went.
+
+    ``on_batch`` is called with the size of each batch.
+    """
+    storage, removed = get_storage(), 0
+    while limit is None or removed < limit:
+        size = batch if limit is None else min(batch, limit - removed)
+        gone = yield from storage.expire(clock.now() - PURGE_MARGIN, size)
+        yield from notify_ends(storage, [_expiry_of(each) for each in gone if each.ended is None])
+        removed += len(gone)
+        on_batch(len(gone))
+        if not gone:
+            yield from notify(storage, expired_purged)
+            return removed
+    return removed
+
+
+def _expiry_of(gone: Record) -> End:
+    idle = gone.last_seen + gone.idle <= gone.deadline
+    reason = Reason.IDLE if idle else Reason.ABSOLUTE
+    return End(gone.id, gone.user_id, reason, gone.expires, gone.ip, gone.user_agent)
+
+
+def user_in(values: Mapping[str, Any]) -> str | None:
+    """Return the id of the user who is signed in with this dictionary."""
+    user_id = values.get(SESSION_KEY)
+    return None if user_id is None else str(user_id)
+
+
+def _timeouts(cache: Mapping[str, Any], began: int) -> tuple[int, int]:
+    """Return the idle timeout and the deadline, with what ``set_expiry()`` has left in ``cache``."""
+    expiry = cache.get(EXPIRY_KEY)
+    if isinstance(expiry, str):
+        expiry = datetime.fromisoformat(expiry)
+    if not isinstance(expiry, datetime):
+        return policy.timeouts(options().limits, expiry, None, began)
+    if timezone.is_naive(expiry):
+        expiry = timezone.make_aware(expiry)
+    return policy.timeouts(options().limits, None, clock.from_datetime(expiry), began)
+
+
+class _Mutex:
+    """A lock for threads, and one for the tasks of an event loop. Getting one returns its release."""
+
+    def __init__(self) -> None:
+        self._threads = threading.Lock()
+        self._tasks = asyncio.Lock()
+
+    def acquire(self) -> Callable[[], None]:
+        self._threads.acquire()
+        return self._threads.release
+
+    async def aacquire(self) -> Callable[[], None]:
+        await self._tasks.acquire()
+        return self._tasks.release
+
+
+class _Functions:
+    """Calls plain functions, which may use the database, from sync and async code."""
+
+    def call(self, functions: Iterable[Callable[[], None]]) -> None:
+        for function in functions:
+            function()
+
+    async def acall(self, functions: Iterable[Callable[[], None]]) -> None:
+        await sync_to_async(self.call)(functions)
+
+
+_functions = _Functions()

@@ -1,0 +1,108 @@
+"""The tables: sessions of the database storage, and the history of sign-ins.
+
+Times and durations are whole microseconds, as everywhere in this library (see
+:mod:`frontdesk.core.clock`). They mean the same under ``USE_TZ = False``.
+"""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Session(models.Model):
+    """A session, or for some seconds after its end the record that it has ended."""
+
+    id = models.CharField(_("session id"), max_length=15, primary_key=True)
+    secret = models.CharField(_("SHA-256 of the secret"), max_length=64)
+    # JSON in ASCII. The database never looks into it.
+    former = models.TextField(_("former secrets"), default="{}")
+    data = models.TextField(_("data"), default="{}")
+    # Without a constraint, because the users may be in another database. Deleting a user needs no look
+    # in here either: a session without its user is anonymous.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("user"),
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+    )
+    created = models.BigIntegerField(_("created"))
+    authenticated = models.BigIntegerField(_("signed in"), null=True)
+    last_seen = models.BigIntegerField(_("last used"))
+    idle = models.BigIntegerField(_("idle timeout"))
+    deadline = models.BigIntegerField(_("ends at the latest"))
+    # When the row may be deleted, for the index that the purge uses.
+    expires = models.BigIntegerField(_("expires"), db_index=True)
+    ended = models.BigIntegerField(_("ended"), null=True)
+    ip = models.CharField(_("address"), max_length=45)
+    user_agent = models.CharField(_("browser"), max_length=255)
+    version = models.BigIntegerField(_("version"))
+
+    objects: ClassVar[models.Manager["Session"]] = models.Manager()
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+        # Staff may view sessions and end them. Sessions are not edited.
+        default_permissions = ("view",)
+        permissions = [("end_session", _("Can end session"))]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class What(models.TextChoices):
+    """What an entry of the history is about."""
+
+    SIGNED_IN = "signed_in", _("signed in")
+    FAILED = "failed", _("failed sign-in attempt")
+    REAUTHENTICATED = "reauthenticated", _("entered the password again")
+    PASSWORD = "password", _("password changed")
+    ENDED = "ended", _("session ended")
+
+
+class HistoryEntry(models.Model):
+    """A sign-in, a failed attempt, a re-authentication, a new password, or the end of a session.
+
+    It never holds a key, a password, or the user name that was typed in.
+    """
+
+    what = models.CharField(_("what"), max_length=16, choices=What)
+    at = models.BigIntegerField(_("when"))
+    # Without a constraint, as in Session. Empty for a failed attempt: looking up the user would take a
+    # time that tells whether there is one.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("user"),
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    # Of a failed attempt: the name that was typed in, hashed with the project's secret.
+    name_hash = models.CharField(_("hash of the user name"), max_length=64, blank=True, default="")
+    session_id = models.CharField(_("session id"), max_length=15, blank=True, default="")
+    reason = models.CharField(_("reason"), max_length=32, blank=True, default="")
+    methods = models.CharField(_("method"), max_length=255, blank=True, default="")
+    ip = models.CharField(_("address"), max_length=45, blank=True, default="")
+    user_agent = models.CharField(_("browser"), max_length=255, blank=True, default="")
+
+    objects: ClassVar[models.Manager["HistoryEntry"]] = models.Manager()
+
+    class Meta:
+        verbose_name = _("history entry")
+        verbose_name_plural = _("sign-in history")
+        # History is not written by hand.
+        default_permissions = ("view",)
+        indexes: ClassVar = [
+            models.Index(fields=["user", "at"], name="frontdesk_history_user"),
+            models.Index(fields=["name_hash", "at"], name="frontdesk_history_name"),
+            models.Index(fields=["at"], name="frontdesk_history_at"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.get_what_display())

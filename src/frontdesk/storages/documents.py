@@ -1,0 +1,239 @@
+"""Sessions as documents, for places that can load a name and compare-and-set it, and no more.
+
+A document is a version, a space and JSON. Each compare-and-set is about one name, so it needs no
+transaction, and no two names need to be on the same server.
+
+The sessions of a user are listed in an *index*, which is a document too. Three rules keep a live session
+from being missing in it, even if a process stops for minutes at any point:
+
+1. A session is stored before its user's index names it, and belongs to the user only after that. So a
+   new session is stored as nobody's first.
+2. A name is removed from an index only if its session is gone or has ended. Nothing brings such a session
+   back: the write that would make it the user's finds another version, and fails.
+3. The index keeps a name for longer than the session can last, by more than clocks differ.
+"""
+
+import hashlib
+import json
+import logging
+from abc import abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+from frontdesk.core import clock
+from frontdesk.core.flow import Call, Flow, arun, run
+from frontdesk.core.record import Former, Record
+from frontdesk.errors import Contention, StorageUnavailable, UndecodableRecord
+from frontdesk.storages.base import TRIES, Storage, Swap
+
+logger = logging.getLogger("frontdesk")
+
+SESSION: Final = "s-"
+INDEX: Final = "u-"
+
+SKEW: Final = 60 * clock.MINUTE
+"""More than the clocks of servers differ."""
+
+UNBORN: Final = 2**62
+"""The version of a session that is stored and not yet its user's. Loading passes over it."""
+
+UNBORN_LASTS: Final = clock.MINUTE
+
+CROWD: Final = 64
+"""An index of at least so many names is searched for dead ones each time its length has doubled."""
+
+
+class Write(NamedTuple):
+    """One compare-and-set of a document."""
+
+    name: str
+    version: int
+    """The version to replace; 0 if there must be no document."""
+    data: bytes
+    expires: int
+    """When the place may forget the document, a time of :mod:`frontdesk.core.clock`."""
+
+
+class DocumentStorage(Storage):
+    """The contract of a storage on two primitives, :meth:`get` and :meth:`cas`."""
+
+    native = False
+    """Whether ``aget`` and ``acas`` are supplied, and wait without a thread."""
+
+    @abstractmethod
+    def get(self, names: Collection[str]) -> Mapping[str, bytes]:
+        """Return the documents that are there. May leave out those that have expired."""
+
+    @abstractmethod
+    def cas(self, writes: Sequence[Write]) -> list[bool]:
+        """Make each write whose version is still there, and say which. Each is atomic by itself."""
+
+    def load(self, ids: Collection[str], latest: bool = False) -> list[Record]:
+        return run(self._load_documents(ids))
+
+    async def aload(self, ids: Collection[str], latest: bool = False) -> list[Record]:
+        if self.native:
+            return await arun(self._load_documents(ids))
+        return await super().aload(ids, latest)
+
+    def swap(self, swaps: Sequence[Swap]) -> list[bool]:
+        return run(self._swap_documents(swaps))
+
+    async def aswap(self, swaps: Sequence[Swap]) -> list[bool]:
+        if self.native:
+            return await arun(self._swap_documents(swaps))
+        return await super().aswap(swaps)
+
+    def ids_of(self, user_id: str) -> list[str]:
+        return run(self._names_of(user_id))
+
+    async def aids_of(self, user_id: str) -> list[str]:
+        if self.native:
+            return await arun(self._names_of(user_id))
+        return await super().aids_of(user_id)
+
+    def purge(self, now: int, limit: int) -> list[Record]:
+        """Delete nothing: the place forgets documents by itself."""
+        return []
+
+    def _load_documents(self, ids: Collection[str]) -> Flow[list[Record]]:
+        found = yield Call(self, "get", ([SESSION + id for id in ids],))
+        return list(decoded(found.values()))
+
+    def _swap_documents(self, swaps: Sequence[Swap]) -> Flow[list[bool]]:
+        writes = []
+        for before, after in swaps:
+            version = 0 if before is None else before.version
+            if _is_signed_in(after):
+                if before is None:
+                    # If another insert is at the same point, only one of the two finds this version.
+                    version = UNBORN
+                    yield Call(self, "cas", ([_unborn(after)],))
+                if before is None or _may_be_unlisted(before, after):
+                    yield from self._list(after)
+            writes.append(Write(SESSION + after.id, version, encoded(after), after.expires))
+        return (yield Call(self, "cas", (writes,)))  # type: ignore[no-any-return]
+
+    def _names_of(self, user_id: str) -> Flow[list[str]]:
+        _, names = yield from self._index(user_id)
+        return list(names)
+
+    def _index(self, user_id: str) -> Flow[tuple[int, dict[str, int]]]:
+        """Return the version of a user's index and its names, each with its session's deadline."""
+        name = index_name(user_id)
+        found = yield Call(self, "get", ([name],))
+        return _index_in(found[name]) if name in found else (0, {})
+
+    def _list(self, record: Record) -> Flow[None]:
+        """Put the session into its user's index, unless it is there."""
+        user_id = str(record.user_id)
+        for _ in range(TRIES):
+            version, names = yield from self._index(user_id)
+            if names.get(record.id, -1) >= record.deadline:
+                return
+            now = clock.now()
+            names = {id: deadline for id, deadline in names.items() if deadline + SKEW > now}
+            if len(names) >= CROWD and len(names).bit_count() == 1:
+                names = yield from self._without_dead(names)
+            # A deadline only grows here: a write of another request may be under way with that one.
+            names[record.id] = record.deadline
+            lasts = max(names.values()) + SKEW
+            write = Write(index_name(user_id), version, _closed(version + 1, names), lasts)
+            (stored,) = yield Call(self, "cas", ([write],))
+            if stored:
+                return
+        raise Contention(f"The index of user {user_id} was changed by others {TRIES} times in a row.")
+
+    def _without_dead(self, names: Mapping[str, int]) -> Flow[dict[str, int]]:
+        found = yield Call(self, "get", ([SESSION + id for id in names],))
+        return {
+            id: deadline
+            for id, deadline in names.items()
+            if SESSION + id in found and not _has_ended(found[SESSION + id])
+        }
+
+
+def _is_signed_in(record: Record) -> bool:
+    return record.user_id is not None and record.ended is None
+
+
+def _may_be_unlisted(before: Record, after: Record) -> bool:
+    """Return whether a write should look into the index.
+
+    Also once in a minute of use, as a cache may have evicted the index.
+    """
+    return (
+        before.user_id != after.user_id
+        or before.deadline != after.deadline
+        or before.last_seen // clock.MINUTE != after.last_seen // clock.MINUTE
+    )
+
+
+def _unborn(record: Record) -> Write:
+    until = clock.now() + UNBORN_LASTS
+    blank = replace(record, user_id=None, values={}, ip="", user_agent="", version=UNBORN)
+    return Write(SESSION + record.id, 0, encoded(blank), until)
+
+
+def index_name(user_id: str) -> str:
+    """Return the name of a user's index. A user id may be any text, and names are not."""
+    return INDEX + hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def encoded(record: Record) -> bytes:
+    """Return ``record`` as a document."""
+    body = {name: getattr(record, name) for name in FIELDS}
+    body["values"] = {key: value.decode("latin-1") for key, value in record.values.items()}
+    return _closed(record.version, body)
+
+
+def decoded(documents: Iterable[bytes]) -> Iterator[Record]:
+    """Yield the records in ``documents``. One that is damaged is logged and left out."""
+    for data in documents:
+        try:
+            record = _record_in(data)
+        except UndecodableRecord as error:
+            logger.error("%s", error)
+        else:
+            if record.version != UNBORN:
+                yield record
+
+
+FIELDS: Final = [name for name in Record.__dataclass_fields__ if name not in {"values", "version"}]
+
+
+def _record_in(data: bytes) -> Record:
+    try:
+        version, body = _opened(data)
+        body["values"] = {key: value.encode("latin-1") for key, value in body["values"].items()}
+        body["former"] = {digest: Former(*known) for digest, known in body["former"].items()}
+        return Record(version=version, **body)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UndecodableRecord(f"A stored session is damaged and treated as ended: {error!r}.") from error
+
+
+def _index_in(data: bytes) -> tuple[int, dict[str, int]]:
+    try:
+        version, names = _opened(data)
+        return version, {str(id): int(deadline) for id, deadline in names.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StorageUnavailable(f"the index of a user's sessions is damaged: {error!r}") from error
+
+
+def _has_ended(data: bytes) -> bool:
+    return any(record.ended is not None for record in decoded([data]))
+
+
+def _closed(version: int, body: Any) -> bytes:
+    return b"%d %s" % (version, json.dumps(body, separators=(",", ":")).encode("ascii"))
+
+
+def _opened(data: bytes) -> tuple[int, Any]:
+    version, _, body = data.partition(b" ")
+    return int(version), json.loads(body)
+
+
+def version_in(data: bytes | None) -> int:
+    """Return the version of a document; 0 for none."""
+    return int(data.partition(b" ")[0]) if data else 0
