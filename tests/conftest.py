@@ -12,7 +12,7 @@ import pytest
 from asgiref.sync import SyncToAsync
 from hypothesis import settings as hypothesis_settings
 
-from tests import services, sharing
+from tests import services
 
 # A shared machine can stall any single example; speed is asserted nowhere in the tests.
 hypothesis_settings.register_profile("frontdesk", deadline=None)
@@ -22,31 +22,12 @@ hypothesis_settings.load_profile("frontdesk")
 # --- the run ------------------------------------------------------------------------------------
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--share", default="1/1", help="run a share of the tests: see tests/sharing.py"
-    )
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    sharing.begin(config.getoption("--share"))
     services.RUN_DIR.mkdir(mode=0o700)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(services.RUN_DIR, ignore_errors=True)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(
-    config: pytest.Config, items: list[pytest.Item]
-) -> Iterator[None]:
-    written = {item: place for place, item in enumerate(items)}
-    yield  # and others take some away, and shuffle the rest
-    elsewhere = sharing.elsewhere(sorted(items, key=written.__getitem__))
-    if elsewhere:
-        config.hook.pytest_deselected(items=elsewhere)
-        items[:] = [item for item in items if item not in set(elsewhere)]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -129,12 +110,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
     """pytest-django's, which alone would fail to drop a database that a thread still holds open."""
     from django.db import connections
 
-    from tests import emptying
-
-    with pytest.MonkeyPatch.context() as patch:
-        with django_db_blocker.unblock():
-            emptying.instead_of_the_flush(patch)
-        yield
+    yield
     with django_db_blocker.unblock():
         # The thread in which async code runs Django's ORM lives as long as the process.
         SyncToAsync.single_thread_executor.submit(connections.close_all).result()
@@ -198,29 +174,3 @@ def redis_place(redis_url: str) -> dict[str, object]:
     """The options of a Redis storage over keys that nobody else has; it is patient with a busy machine."""
     prefix = f"{services.RUN}:{secrets.token_hex(4)}:"
     return {"URL": redis_url, "PREFIX": prefix, "TIMEOUT": 20}
-
-
-@pytest.fixture(scope="session")
-def cluster_house() -> Iterator[Any]:
-    """A Redis Cluster of three servers that belongs to this run alone."""
-    from tests.processes import redis_cluster
-
-    with redis_cluster.cluster() as house:
-        yield house
-
-
-@pytest.fixture
-def cluster_place(cluster_house: Any) -> dict[str, object]:
-    """The options of a Redis storage on the Cluster, over keys that nobody else has."""
-    prefix = f"{secrets.token_hex(4)}:"
-    return {"URL": cluster_house.urls, "CLUSTER": True, "PREFIX": prefix, "TIMEOUT": 20}
-
-
-@pytest.fixture
-def as_if_committed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the transaction of the test from a cache before the database, for which it is the world."""
-    monkeypatch.setattr("frontdesk.storages.fence.is_inside_transaction", lambda connection: False)
-    monkeypatch.setattr(
-        "frontdesk.storages.database.DatabaseStorage.after_commit",
-        lambda self, function: function(),
-    )

@@ -1,6 +1,6 @@
-"""What ``manage.py check`` says about this middleware, this engine, this storage and this cookie.
+"""What ``manage.py check`` says about the middleware, the engine, the storage and the cookie.
 
-Django's own checks look for Django's dotted paths, so they fall silent when these replace them.
+Django's own checks look for the dotted paths of Django's classes, so they say nothing about these.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,13 +14,13 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from frontdesk import conf, places
+from frontdesk import conf
 from frontdesk.engine import SessionStore
 from frontdesk.errors import InvalidSetting
 from frontdesk.middleware import AuthenticationMiddleware, SessionMiddleware
-from frontdesk.moving.places import old_place
+from frontdesk.migrate.from_django import origin
 from frontdesk.storages import get_storage
-from frontdesk.storages.base import Storage
+from frontdesk.words import places
 
 SESSION = "frontdesk.middleware.SessionMiddleware"
 AUTHENTICATION = "frontdesk.middleware.AuthenticationMiddleware"
@@ -29,18 +29,19 @@ AUTHENTICATION = "frontdesk.middleware.AuthenticationMiddleware"
 @register(Tags.security)
 def check_engine(**_: Any) -> list[CheckMessage]:
     """E001: the middleware without the engine. W013: the engine without the middleware."""
-    ours, replaced = _is_ours(settings.SESSION_ENGINE), bool(_places(SessionMiddleware))
-    if ours and not replaced and _places(DjangoSession):
+    ours, middleware = _is_ours(settings.SESSION_ENGINE), bool(_positions(SessionMiddleware))
+    if ours and not middleware:
+        found = "Django's" if _positions(DjangoSession) else "missing"
         return [
             checks.Warning(
-                "SESSION_ENGINE is frontdesk's, but the session middleware is Django's: a session that "
-                "ends during a request is a 400, an outage is a 500, and a late answer can sign people "
-                "out.",
-                hint=f"Replace it in MIDDLEWARE by {SESSION!r}.",
+                f"SESSION_ENGINE is frontdesk's, but the session middleware is {found}. With Django's, "
+                "a session that ends during a request is a 400, an outage is a 500, and a late response "
+                "can sign users out.",
+                hint=f"Put {SESSION!r} into MIDDLEWARE, in place of Django's.",
                 id="frontdesk.W013",
             )
         ]
-    if ours or not replaced:
+    if ours or not middleware:
         return []
     return [
         Error(
@@ -53,65 +54,64 @@ def check_engine(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_middleware(**_: Any) -> list[CheckMessage]:
-    """E002: the order of the two. W003: a stock one where ours would do more."""
-    sessions, users = _places(DjangoSession), _places(DjangoAuthentication)
-    found: list[CheckMessage] = []
-    if users and not any(place < users[0] for place in sessions):
-        found.append(
+    """E002: the order of the two. W003: Django's own in place of one of ours."""
+    sessions, users = _positions(DjangoSession), _positions(DjangoAuthentication)
+    if users and not any(position < users[0] for position in sessions):
+        return [
             Error(
                 "The authentication middleware comes before any session middleware.",
                 hint=f"Put {SESSION!r} before {AUTHENTICATION!r} in MIDDLEWARE.",
                 id="frontdesk.E002",
             )
-        )
-    if len(sessions) > 1 or len(users) > 1:
-        found.append(
+        ]
+    # A subclass with a cookie of its own may stand beside ours, as that of djangosaml2 does.
+    if _has_twice(SessionMiddleware, DjangoSession) or _has_twice(
+        AuthenticationMiddleware, DjangoAuthentication
+    ):
+        return [
             Error(
-                "MIDDLEWARE has two session middlewares, or two authentication middlewares.",
+                "MIDDLEWARE has Django's session or authentication middleware beside frontdesk's.",
                 hint=f"Keep {SESSION!r} and {AUTHENTICATION!r}, and remove Django's own.",
                 id="frontdesk.E002",
             )
-        )
-    elif (
-        sessions
-        and users
-        and bool(_places(SessionMiddleware)) != bool(_places(AuthenticationMiddleware))
-    ):
-        found.append(
+        ]
+    if users and bool(_positions(SessionMiddleware)) != bool(_positions(AuthenticationMiddleware)):
+        return [
             checks.Warning(
-                "Only one of the two middlewares is frontdesk's: the session and its user take two "
-                "reads instead of one.",
+                "Only one of the session and authentication middlewares is frontdesk's. The session and "
+                "its user take two reads instead of one.",
                 hint=f"Use both {SESSION!r} and {AUTHENTICATION!r}.",
                 id="frontdesk.W003",
             )
-        )
-    return found
+        ]
+    return []
 
 
 @register()
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """E004: unknown keys in ``FRONTDESK``. E005: values of the wrong type. W006: the two limits."""
+    """E004: unknown keys in ``FRONTDESK``. E005: values of the wrong type. W006: the two timeouts."""
     found: list[CheckMessage] = [
         Error(
             f"FRONTDESK has the unknown key {key!r}.",
-            hint=f"Did you mean {near!r}?" if near else f"The keys are: {', '.join(_names())}.",
+            hint=f"Did you mean {near!r}?" if near else f"The keys are: {', '.join(conf.settings())}.",
             id="frontdesk.E004",
         )
         for key, near in conf.unknown()
     ]
     wrong = conf.problems()
     found += [Error(problem, id="frontdesk.E005") for problem in wrong]
-    if not wrong:
-        options = conf.options()
-        if options.absolute_timeout is not None and options.idle_timeout > options.absolute_timeout:
-            found.append(
-                checks.Warning(
-                    "The idle limit of sessions is longer than the absolute one, so it never applies.",
-                    hint="Raise FRONTDESK['ABSOLUTE_TIMEOUT'] (None for no limit), or lower "
-                    "FRONTDESK['IDLE_TIMEOUT'] (SESSION_COOKIE_AGE when not given).",
-                    id="frontdesk.W006",
-                )
+    if wrong:
+        return found
+    options = conf.options()
+    if options.absolute_timeout is not None and options.idle_timeout > options.absolute_timeout:
+        found.append(
+            checks.Warning(
+                "The idle timeout of sessions is longer than the absolute one, so it never applies.",
+                hint="Raise FRONTDESK['ABSOLUTE_TIMEOUT'] (None for no limit), or lower "
+                "FRONTDESK['IDLE_TIMEOUT'] (SESSION_COOKIE_AGE when not given).",
+                id="frontdesk.W006",
             )
+        )
     return found
 
 
@@ -126,47 +126,64 @@ def check_storage(**_: Any) -> list[CheckMessage]:
         return [Error(str(error), id="frontdesk.E009")]
 
 
+@register(Tags.security, deploy=True)
+def check_deployed_storage(**_: Any) -> list[CheckMessage]:
+    """What the storage has to say about a server, such as W010: its processes share nothing."""
+    try:
+        return [] if conf.problems() else get_storage().check_deployed()
+    except InvalidSetting:
+        return []
+
+
 @register()
 def check_migrate_from(**_: Any) -> list[CheckMessage]:
     """E020: sessions cannot be moved from where ``MIGRATE_FROM`` says."""
     if conf.problems():
         return []
-    options, given = conf.options(), conf.options().migrate_from
+    options = conf.options()
     try:
-        place = old_place()
-        if place is not None:
-            place.prove()
+        old = origin()
+        if old is not None:
+            old.engine()  # reads the engine's own settings
     except ImproperlyConfigured as error:
         return [Error(str(error), id="frontdesk.E020")]
-    own = (options.storage_backend, options.storage_options)
-    if isinstance(given, Mapping) and (given["BACKEND"], given.get("OPTIONS", {})) == own:
+    if isinstance(options.migrate_from, Mapping) and _same(options.migrate_from, options.storage):
         return [
             Error(
                 "FRONTDESK['MIGRATE_FROM'] is the storage where sessions live now.",
-                hint="Name the one where they lived before, or take the line away.",
+                hint="Name the one where they lived before, or remove the setting.",
                 id="frontdesk.E020",
             )
         ]
     return []
 
 
-@register(Tags.security, deploy=True)
-def check_deployed_storage(**_: Any) -> list[CheckMessage]:
-    """W010, W032: what the storage has to say of a server, for example that processes share nothing."""
-    storage = _storage()
-    return [] if storage is None else storage.check_deployed()
+@register(Tags.security)
+def check_serializer(**_: Any) -> list[CheckMessage]:
+    """W017: a serializer that runs code from what it reads."""
+    if "pickle" not in settings.SESSION_SERIALIZER.lower():
+        return []
+    return [
+        checks.Warning(
+            f"SESSION_SERIALIZER is {settings.SESSION_SERIALIZER!r}. Values of a session are not signed, "
+            "so an attacker who can write to the session storage can run code with a pickling serializer.",
+            hint="Use django.contrib.sessions.serializers.JSONSerializer, or a serializer that verifies a "
+            "signature before it unpickles.",
+            id="frontdesk.W017",
+        )
+    ]
 
 
 @register(Tags.security, deploy=True)
 def check_cookie(**_: Any) -> list[CheckMessage]:
-    """W007, W008: the cookie travels over plain HTTP, or can be read by scripts (ASVS 3.3.1, 3.3.4)."""
-    if not _places(SessionMiddleware):
+    """W007, W008: the cookie is sent over plain HTTP, or scripts can read it (ASVS 3.3.1, 3.3.4)."""
+    if not _positions(SessionMiddleware):
         return []
     found: list[CheckMessage] = []
     if not settings.SESSION_COOKIE_SECURE:
         found.append(
             checks.Warning(
-                "The session cookie is sent over plain HTTP too, where anybody on the way can take it.",
+                "The session cookie is also sent over plain HTTP, where it can be stolen.",
                 hint="Set SESSION_COOKIE_SECURE = True.",
                 id="frontdesk.W007",
             )
@@ -174,7 +191,7 @@ def check_cookie(**_: Any) -> list[CheckMessage]:
     if not settings.SESSION_COOKIE_HTTPONLY:
         found.append(
             checks.Warning(
-                "The session cookie can be read by scripts, so a single injected one can take it.",
+                "Scripts can read the session cookie, so an injected script can steal it.",
                 hint="Set SESSION_COOKIE_HTTPONLY = True.",
                 id="frontdesk.W008",
             )
@@ -184,15 +201,15 @@ def check_cookie(**_: Any) -> list[CheckMessage]:
 
 @register()
 def check_places(**_: Any) -> list[CheckMessage]:
-    """W014: the project has a database of places that cannot be used."""
+    """W014: the database of places cannot be used."""
     problem = places.problem()
     if not problem:
         return []
     return [
         checks.Warning(
             f"GEOIP_PATH is set, but no place can be looked up: {problem}",
-            hint="Let GEOIP_PATH lead to a City or Country database (.mmdb), or remove the setting. "
-            "geoip2 comes with: pip install 'django-frontdesk[places]'.",
+            hint="Let GEOIP_PATH name a City or Country database (.mmdb), or remove the setting. "
+            "Install geoip2 by: pip install 'django-frontdesk[places]'.",
             id="frontdesk.W014",
         )
     ]
@@ -200,15 +217,14 @@ def check_places(**_: Any) -> list[CheckMessage]:
 
 @register()
 def check_new_device_mail(**_: Any) -> list[CheckMessage]:
-    """W015, W016: mails about new devices are wanted, and nothing is kept that tells a new one."""
+    """W015, W016: mails about new devices are on, but nothing is kept that tells a new device."""
     if conf.problems() or not conf.options().new_device_mail:
         return []
     found: list[CheckMessage] = []
     if conf.options().client_info == "off":
         found.append(
             checks.Warning(
-                "No mail is sent on a sign-in from a new device: nothing is kept of browsers, so each "
-                "device looks like any other.",
+                "No mail is sent about new devices: without client information, all devices look alike.",
                 hint="Set FRONTDESK['CLIENT_INFO'] to 'masked' or 'full', or turn "
                 "FRONTDESK['NEW_DEVICE_MAIL'] off.",
                 id="frontdesk.W015",
@@ -217,8 +233,7 @@ def check_new_device_mail(**_: Any) -> list[CheckMessage]:
     if conf.options().history_retention is None:
         found.append(
             checks.Warning(
-                "No mail is sent on a sign-in from a new device: no history is kept, so nobody knows "
-                "which devices are new.",
+                "No mail is sent about new devices: without a history, every device looks known.",
                 hint="Set FRONTDESK['HISTORY_RETENTION'], for example to timedelta(days=90), or turn "
                 "FRONTDESK['NEW_DEVICE_MAIL'] off.",
                 id="frontdesk.W016",
@@ -227,9 +242,14 @@ def check_new_device_mail(**_: Any) -> list[CheckMessage]:
     return found
 
 
-def _places(kind: type) -> list[int]:
-    """Return where in ``MIDDLEWARE`` classes of this kind stand."""
-    return [place for place, middleware in enumerate(_middleware()) if _is(middleware, kind)]
+def _positions(kind: type) -> list[int]:
+    """Return the positions in ``MIDDLEWARE`` of ``kind`` and its subclasses."""
+    return [position for position, found in enumerate(_middleware()) if _is(found, kind)]
+
+
+def _has_twice(ours: type, djangos: type) -> bool:
+    found = list(_middleware())
+    return any(_is(each, ours) for each in found) and djangos in found or found.count(ours) > 1
 
 
 def _middleware() -> Iterator[Any]:
@@ -237,7 +257,7 @@ def _middleware() -> Iterator[Any]:
         try:
             yield import_string(path)
         except ImportError:
-            yield None  # Django says so when it starts
+            yield None  # Django reports it when it starts
 
 
 def _is(candidate: Any, kind: type) -> bool:
@@ -251,12 +271,5 @@ def _is_ours(engine: str) -> bool:
         return False
 
 
-def _storage() -> Storage | None:
-    try:
-        return get_storage()
-    except InvalidSetting:
-        return None
-
-
-def _names() -> list[str]:
-    return [setting.name for setting in conf.SETTINGS]
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return (one["BACKEND"], one.get("OPTIONS", {})) == (other["BACKEND"], other.get("OPTIONS", {}))

@@ -1,5 +1,1 @@
-"""The fixtures that the places of Django's tests need."""
-
-from tests.storages.conftest import cache_table
-
-__all__ = ["cache_table"]
+"""The storages on which Django's tests run: a fixture each, for ``unittest`` classes."""

@@ -46,8 +46,8 @@ class Rows:
 
 @source.without(
     {
-        "test_session_update_error_redirect": "on purpose: the request whose session has ended is "
-        "answered, where Django raises SessionInterrupted, a 400",
+        "test_session_update_error_redirect": "a request whose session has ended gets its response, "
+        "where Django answers with a 400 (SessionInterrupted)",
     }
 )
 class TestSessionMiddleware(session_tests.SessionMiddlewareTests):
@@ -67,8 +67,8 @@ class TestAuthenticationMiddleware(auth_tests.TestAuthenticationMiddleware):
 
 @source.without(
     {
-        "test_protected_view_logged_in_performance": "it asserts two queries, session and user, and "
-        "here they come in one; tests/requests/test_counts.py asserts that",
+        "test_protected_view_logged_in_performance": "it asserts two queries, for the session and its "
+        "user; here one query reads both (tests/requests/test_counts.py)",
     },
     since=(6, 1),
 )

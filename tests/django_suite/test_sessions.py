@@ -1,93 +1,87 @@
-"""Django's ``SessionTestsMixin``, in both colours, on every storage and every place.
+"""Django's ``SessionTestsMixin`` on every storage. It tests sync and async, and none of it is left out."""
 
-No test of it is opted out.
-"""
+import os
+
+import pytest
+from django.test import SimpleTestCase, TestCase, override_settings
 
 from frontdesk.engine import SessionStore
-from tests.django_suite import places, source
+from tests import services
+from tests.django_suite import source
 
 # The models belong to an app that is not installed, and to Django's own engine.
 _models = source.stub("sessions_tests.models", SessionStore=None)
 django_tests = source.load("sessions_tests.tests", models=_models)
 
+DEFAULT_DATABASE = os.environ.get("FRONTDESK_TEST_DB", "sqlite")
 
-class SessionTests(django_tests.SessionTestsMixin):
+
+def storage(name: str, **options: object) -> override_settings:
+    path = f"frontdesk.storages.{name}"
+    return override_settings(FRONTDESK={"STORAGE": {"BACKEND": path, "OPTIONS": options}})
+
+
+class OnAStorage(django_tests.SessionTestsMixin, SimpleTestCase):
     backend = SessionStore
 
 
-class TestMemory(SessionTests, places.OnMemory):
-    pass
+class OnADatabase(django_tests.SessionTestsMixin, TestCase):
+    backend = SessionStore
+
+    @pytest.fixture(autouse=True)
+    def _storage(self, monkeypatch):
+        (alias,) = self.databases
+        monkeypatch.setattr(services.RouteToCurrent, "alias", alias)
 
 
-class TestFiles(SessionTests, places.OnFiles):
-    pass
+class TestMemory(OnAStorage):
+    @pytest.fixture(autouse=True)
+    def _storage(self):
+        with storage("memory.MemoryStorage"):
+            yield
 
 
-@places.on_database("sqlite")
-class TestSqlite(SessionTests, places.OnDatabase):
-    pass
+class TestFile(OnAStorage):
+    @pytest.fixture(autouse=True)
+    def _storage(self, tmp_path):
+        with storage("file.FileStorage", DIRECTORY=tmp_path / "sessions"):
+            yield
 
 
-@places.on_database("postgresql")
-class TestPostgresql(SessionTests, places.OnDatabase):
-    pass
+@pytest.mark.skipif(DEFAULT_DATABASE != "sqlite", reason="the default database is another one")
+class TestSqlite(OnADatabase):
+    databases = {"default"}
 
 
-@places.on_database("mariadb")
-class TestMariadb(SessionTests, places.OnDatabase):
-    pass
+@pytest.mark.needs("postgresql")
+class TestPostgresql(OnADatabase):
+    databases = {"default" if DEFAULT_DATABASE == "postgresql" else "postgresql"}
 
 
-class TestLocalMemoryCache(SessionTests, places.OnLocalMemoryCache):
-    pass
+@pytest.mark.needs("mariadb")
+class TestMariadb(OnADatabase):
+    databases = {"default" if DEFAULT_DATABASE == "mariadb" else "mariadb"}
 
 
-class TestMemcached(SessionTests, places.OnMemcached):
-    pass
+class TestRedis(OnAStorage):
+    @pytest.fixture(autouse=True)
+    def _storage(self, redis_place):
+        with storage("redis.RedisStorage", **redis_place):
+            yield
 
 
-class TestRedis(SessionTests, places.OnRedis):
-    pass
+class TestMemcached(OnAStorage):
+    @pytest.fixture(autouse=True)
+    def _storage(self, memcached):
+        backend = "django.core.cache.backends.memcached.PyMemcacheCache"
+        caches = {"default": {"BACKEND": backend, "LOCATION": memcached}}
+        with override_settings(CACHES=caches), storage("cache.CacheStorage"):
+            yield
 
 
-class TestRedisCluster(SessionTests, places.OnRedisCluster):
-    pass
-
-
-class TestRedisCache(SessionTests, places.OnRedisCache):
-    pass
-
-
-@places.on_database("sqlite")
-class TestSqliteCache(SessionTests, places.OnDatabaseCache):
-    pass
-
-
-@places.on_database("postgresql")
-class TestPostgresqlCache(SessionTests, places.OnDatabaseCache):
-    pass
-
-
-@places.on_database("mariadb")
-class TestMariadbCache(SessionTests, places.OnDatabaseCache):
-    pass
-
-
-@places.on_database("sqlite")
-class TestRedisBeforeSqlite(SessionTests, places.OnRedisBeforeTheDatabase):
-    pass
-
-
-@places.on_database("postgresql")
-class TestRedisBeforePostgresql(SessionTests, places.OnRedisBeforeTheDatabase):
-    pass
-
-
-@places.on_database("mariadb")
-class TestRedisBeforeMariadb(SessionTests, places.OnRedisBeforeTheDatabase):
-    pass
-
-
-@places.on_database("sqlite")
-class TestMemcachedBeforeSqlite(SessionTests, places.OnMemcachedBeforeTheDatabase):
-    pass
+class TestLocalMemoryCache(OnAStorage):
+    @pytest.fixture(autouse=True)
+    def _storage(self):
+        backend = "django.core.cache.backends.locmem.LocMemCache"
+        with override_settings(CACHES={"default": {"BACKEND": backend}}), storage("cache.CacheStorage"):
+            yield
