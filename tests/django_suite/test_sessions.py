@@ -21,11 +21,11 @@ def storage(name: str, **options: object) -> override_settings:
     return override_settings(FRONTDESK={"STORAGE": {"BACKEND": path, "OPTIONS": options}})
 
 
-class OnAStorage(django_tests.SessionTestsMixin, SimpleTestCase):
+class OnAStorage(django_tests.SessionTestsMixin):
     backend = SessionStore
 
 
-class OnADatabase(django_tests.SessionTestsMixin, TestCase):
+class OnADatabase(django_tests.SessionTestsMixin):
     backend = SessionStore
 
     @pytest.fixture(autouse=True)
@@ -34,14 +34,14 @@ class OnADatabase(django_tests.SessionTestsMixin, TestCase):
         monkeypatch.setattr(services.RouteToCurrent, "alias", alias)
 
 
-class TestMemory(OnAStorage):
+class TestMemory(OnAStorage, SimpleTestCase):
     @pytest.fixture(autouse=True)
     def _storage(self):
         with storage("memory.MemoryStorage"):
             yield
 
 
-class TestFile(OnAStorage):
+class TestFile(OnAStorage, SimpleTestCase):
     @pytest.fixture(autouse=True)
     def _storage(self, tmp_path):
         with storage("file.FileStorage", DIRECTORY=tmp_path / "sessions"):
@@ -49,28 +49,28 @@ class TestFile(OnAStorage):
 
 
 @pytest.mark.skipif(DEFAULT_DATABASE != "sqlite", reason="the default database is another one")
-class TestSqlite(OnADatabase):
+class TestSqlite(OnADatabase, TestCase):
     databases = {"default"}
 
 
 @pytest.mark.needs("postgresql")
-class TestPostgresql(OnADatabase):
+class TestPostgresql(OnADatabase, TestCase):
     databases = {"default" if DEFAULT_DATABASE == "postgresql" else "postgresql"}
 
 
 @pytest.mark.needs("mariadb")
-class TestMariadb(OnADatabase):
+class TestMariadb(OnADatabase, TestCase):
     databases = {"default" if DEFAULT_DATABASE == "mariadb" else "mariadb"}
 
 
-class TestRedis(OnAStorage):
+class TestRedis(OnAStorage, SimpleTestCase):
     @pytest.fixture(autouse=True)
     def _storage(self, redis_place):
         with storage("redis.RedisStorage", **redis_place):
             yield
 
 
-class TestMemcached(OnAStorage):
+class TestMemcached(OnAStorage, SimpleTestCase):
     @pytest.fixture(autouse=True)
     def _storage(self, memcached):
         backend = "django.core.cache.backends.memcached.PyMemcacheCache"
@@ -79,7 +79,7 @@ class TestMemcached(OnAStorage):
             yield
 
 
-class TestLocalMemoryCache(OnAStorage):
+class TestLocalMemoryCache(OnAStorage, SimpleTestCase):
     @pytest.fixture(autouse=True)
     def _storage(self):
         backend = "django.core.cache.backends.locmem.LocMemCache"
