@@ -1,4 +1,4 @@
-"""Django's test clients, in both colours under one interface, and what tests ask of a response."""
+"""Django's test clients for WSGI and ASGI under one interface, and what tests look at in a response."""
 
 from collections.abc import Callable
 from http.cookies import Morsel
@@ -12,15 +12,15 @@ from django.test import AsyncClient, Client
 from tests.requests import site
 
 
-class Does:
-    """What both colours can do."""
+class Browser:
+    """What both browsers can do besides Django's ``get()``, ``post()`` and so on."""
 
     native = "do"
     cookies: Any
     get: Callable[..., Any]
 
     def do(self, task: site.Task, **extra: Any) -> Any:
-        """Visit the page that performs ``task``; ``response.answer`` is what the task returned."""
+        """Visit the page that performs ``task``. ``response.answer`` is what the task returned."""
         folder = "do"
         if iscoroutinefunction(task):
             folder = "ado"
@@ -31,7 +31,7 @@ class Does:
 
     @property
     def key(self) -> str:
-        """The key in the cookie; empty if there is none."""
+        """The key in the cookie; empty without one."""
         cookie = self.cookies.get(settings.SESSION_COOKIE_NAME)
         return cookie.value if cookie else ""
 
@@ -39,36 +39,36 @@ class Does:
     def key(self, value: str) -> None:
         self.cookies[settings.SESSION_COOKIE_NAME] = value
 
-    def who(self) -> str:
-        """Return the name of who is signed in, without a domain; empty for an anonymous visitor."""
+    def username(self) -> str:
+        """Return the name of the user who is signed in, without a domain; empty for nobody."""
         return self.do(lambda request: request.user.get_username().partition("@")[0]).answer
 
-    def keep(self, **values: Any) -> Any:
-        """Keep ``values`` in the session."""
+    def put(self, **values: Any) -> Any:
+        """Put ``values`` into the session."""
         return self.do(lambda request: request.session.update(values))
 
-    def kept(self) -> dict[str, Any]:
-        """Return what a project's own code has in the session."""
+    def values(self) -> dict[str, Any]:
+        """Return the values of the session, without Django's own."""
         session = self.do(lambda request: dict(request.session.items())).answer
         return {key: value for key, value in session.items() if not str(key).startswith("_")}
 
 
-class Browser(Does, Client):
-    """A browser that talks to the WSGI handler."""
+class WSGIBrowser(Browser, Client):
+    """A browser of a site that runs under WSGI."""
 
 
-def _blocking(verb: str) -> Callable[..., Any]:
+def _blocking(method: str) -> Callable[..., Any]:
     def call(self: AsyncClient, *args: Any, **kwargs: Any) -> Any:
-        return async_to_sync(getattr(AsyncClient, verb))(self, *args, **kwargs)
+        return async_to_sync(getattr(AsyncClient, method))(self, *args, **kwargs)
 
     return call
 
 
-class AsyncBrowser(Does, AsyncClient):
-    """A browser that talks to the ASGI handler, on an event loop in a thread of its own.
+class ASGIBrowser(Browser, AsyncClient):
+    """A browser of a site that runs under ASGI.
 
-    The loop's thread-sensitive work comes back to the test's thread, so that the test's transaction and
-    its counts of queries hold for both colours.
+    The event loop runs in a thread of its own. Its thread-sensitive work comes back to the test's thread,
+    so the test's transaction and its counts of queries hold here too.
     """
 
     native = "ado"
@@ -79,7 +79,10 @@ class AsyncBrowser(Does, AsyncClient):
     logout = _blocking("alogout")
 
 
-COLOURS: dict[str, type[Browser] | type[AsyncBrowser]] = {"wsgi": Browser, "asgi": AsyncBrowser}
+BROWSERS: dict[str, type[WSGIBrowser] | type[ASGIBrowser]] = {
+    "sync": WSGIBrowser,
+    "async": ASGIBrowser,
+}
 
 
 def cookie(response: Any) -> Morsel | None:
@@ -88,13 +91,13 @@ def cookie(response: Any) -> Morsel | None:
 
 
 def clears(response: Any) -> bool:
-    """Whether ``response`` tells the browser to forget the session cookie."""
+    """Return whether ``response`` tells the browser to delete the session cookie."""
     found = cookie(response)
     return found is not None and found.value == "" and found["max-age"] == 0
 
 
 def varies(response: Any) -> bool:
-    """Whether caches are told that the page depends on the cookie."""
+    """Return whether ``response`` tells caches that it depends on the cookie."""
     return "cookie" in response.get("Vary", "").lower()
 
 

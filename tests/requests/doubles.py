@@ -1,6 +1,7 @@
-"""Storages that misbehave on demand."""
+"""Storages that misbehave on demand, and a middleware that changes the user."""
 
 import asyncio
+from typing import Any
 
 from django.contrib.auth import get_user_model
 
@@ -8,62 +9,57 @@ from frontdesk.errors import StorageUnavailable
 from frontdesk.storages.base import Storage
 from frontdesk.storages.memory import MemoryStorage
 
-VERBS = (
-    "read",
-    "insert",
-    "update",
-    "rotate",
-    "remove",
-    "of_user",
-    "remove_of_user",
-    "remove_beyond",
-    "purge",
-)
+PRIMITIVES = ("load", "swap", "ids_of", "purge")
 
 
 class Flaky(MemoryStorage):
-    """Cannot answer the verbs that are named in ``down``."""
+    """Cannot answer the primitives that are named in ``down``."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.down: set[str] = set()
-        self.when_down = lambda: None
-        """What happens before it says that it cannot."""
+        self.error: Exception = StorageUnavailable("the server is gone")
+
+    def when_down(self) -> None:
+        """Called before the error is raised."""
 
 
 class Blocking(MemoryStorage):
-    """Like any storage without a native client: its verbs wait, so an event loop must not call them.
+    """A storage without an async client, whose primitives must not be called on an event loop.
 
-    The twins are the ones that the contract supplies: a hop to a thread.
+    Its twins are those of the contract: a hop to a thread.
     """
 
-    _hop = Storage._hop
+    aload = Storage.aload
+    aswap = Storage.aswap
+    aids_of = Storage.aids_of
+    apurge = Storage.apurge
 
 
-def _failing(verb):
-    def call(self, *args, **kwargs):
-        if verb in self.down:
+def _failing(name: str) -> Any:
+    def call(self: Flaky, *args: Any, **kwargs: Any) -> Any:
+        if name in self.down:
             self.when_down()
-            raise StorageUnavailable("the desk is closed")
-        return getattr(MemoryStorage, verb)(self, *args, **kwargs)
+            raise self.error
+        return getattr(MemoryStorage, name)(self, *args, **kwargs)
 
     return call
 
 
-def _refusing(verb):
-    def call(self, *args, **kwargs):
+def _refusing(name: str) -> Any:
+    def call(self: Blocking, *args: Any, **kwargs: Any) -> Any:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return getattr(MemoryStorage, verb)(self, *args, **kwargs)
-        raise AssertionError(f"{verb}() was called on the event loop")
+            return getattr(MemoryStorage, name)(self, *args, **kwargs)
+        raise AssertionError(f"{name}() was called on the event loop")
 
     return call
 
 
-for name in VERBS:
-    setattr(Flaky, name, _failing(name))
-    setattr(Blocking, name, _refusing(name))
+for primitive in PRIMITIVES:
+    setattr(Flaky, primitive, _failing(primitive))
+    setattr(Blocking, primitive, _refusing(primitive))
 
 
 class ActingAs:
@@ -71,14 +67,14 @@ class ActingAs:
 
     name = ""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Any) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: Any) -> Any:
         if ActingAs.name:
             user = get_user_model().objects.get_by_natural_key(ActingAs.name)
 
-            async def auser():
+            async def auser() -> Any:
                 return user
 
             request.user, request.auser = user, auser

@@ -1,9 +1,8 @@
-"""The site that these tests visit: Django's own sign-in views, the admin, and a page that does whatever
-a test asks of it.
+"""The site that the tests visit: Django's own sign-in views, the admin, and a page that performs tasks.
 
-A test's task is a function of the request. A plain one runs in a sync view, a coroutine function in an
-async view, and a generator function in a view of the browser's colour: it yields `step(target, "verb",
-...)`, which becomes `target.verb(...)` or `await target.averb(...)`.
+A task is a function of the request. A plain function runs in a sync view and a coroutine function in an
+async view. A generator function runs in a view of the browser's own mode: it yields
+``step(target, "name", ...)``, which becomes ``target.name(...)`` or ``await target.aname(...)``.
 """
 
 import itertools
@@ -25,37 +24,34 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 
 Task = Callable[[Any], Any]
 
-tasks: dict[int, Task] = {}
-numbers = itertools.count()
+_tasks: dict[int, Task] = {}
+_numbers = itertools.count()
 
 
 @contextmanager
 def registered(task: Task) -> Iterator[int]:
-    """Give the number under which the site performs ``task``, for a while."""
-    number = next(numbers)
-    tasks[number] = task
+    """Give ``task`` a number, under which the site performs it inside the ``with`` block."""
+    number = next(_numbers)
+    _tasks[number] = task
     try:
         yield number
     finally:
-        del tasks[number]
+        del _tasks[number]
 
 
 class Step(NamedTuple):
     target: Any
     name: str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
 
 
 def step(target: Any, name: str, *args: Any, **kwargs: Any) -> Step:
     return Step(target, name, args, kwargs)
 
 
-class Asked:
-    """``request.user`` and ``request.auser()`` as a step: ``step(Asked(request), "user")``."""
-
-    def __init__(self, request: Any) -> None:
-        self.request = request
+class _User(NamedTuple):
+    request: Any
 
     def user(self) -> Any:
         return self.request.user
@@ -64,8 +60,13 @@ class Asked:
         return await self.request.auser()
 
 
+def current_user(request: Any) -> Step:
+    """Return the step that reads ``request.user`` or ``await request.auser()``."""
+    return Step(_User(request), "user")
+
+
 def perform(request, number):
-    outcome = tasks[number](request)
+    outcome = _tasks[number](request)
     if not isgenerator(outcome):
         return _response(outcome)
     try:
@@ -77,7 +78,7 @@ def perform(request, number):
 
 
 async def aperform(request, number):
-    outcome = tasks[number](request)
+    outcome = _tasks[number](request)
     if not isgenerator(outcome):
         return _response(await outcome)
     try:
@@ -93,12 +94,12 @@ def _response(outcome: Any) -> HttpResponse:
     if isinstance(outcome, HttpResponse):
         return outcome
     response = HttpResponse("done")
-    response.answer = outcome  # the test client hands over this very object
+    response.answer = outcome  # the test client returns this very object
     return response
 
 
 def plain(request):
-    return HttpResponse("a page for everybody")
+    return HttpResponse("a page that reads no session")
 
 
 def home(request):
@@ -109,8 +110,8 @@ async def ahome(request):
     return HttpResponse(f"welcome, {await request.auser()}")
 
 
-class Doors(auth_views.LoginView):
-    """Django's sign-in view; it only lacks a template."""
+class LoginView(auth_views.LoginView):
+    """Django's sign-in view, which only lacks a template."""
 
     template_name = "frontdesk/login.html"
 
@@ -120,7 +121,7 @@ urlpatterns = [
     path("open/", login_not_required(plain)),
     path("home/", home),
     path("ahome/", ahome),
-    path("login/", Doors.as_view(), name="login"),
+    path("login/", LoginView.as_view(), name="login"),
     path("logout/", auth_views.LogoutView.as_view(next_page="/plain/"), name="logout"),
     path("members/", login_required(home)),
     path("amembers/", login_required(ahome)),

@@ -1,18 +1,18 @@
-"""A clock for tests: it stands still until it is told to move."""
+"""A clock for tests, which stands still until the test moves it."""
 
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 from unittest.mock import patch
 
-from frontdesk import clock
+from frontdesk.core import clock
 
-Instant = datetime | int
-"""A moment; a number is microseconds since 1970-01-01 UTC, as everywhere in frontdesk."""
+Time = datetime | int
+"""An aware datetime, or microseconds since 1970-01-01 UTC as everywhere in frontdesk."""
 
 
 class Clock:
-    """Stands in for :func:`frontdesk.clock.now` within a ``with`` block, in all threads::
+    """Replaces the clock of frontdesk inside a ``with`` block, in all threads::
 
         with Clock() as clock:
             client.force_login(user)
@@ -26,11 +26,11 @@ class Clock:
             with Clock() as clock:
                 yield clock
 
-    It knows nothing of the clocks of others: a cache server drops what it holds by its own.
+    It does not move the clocks of servers: a cache drops what it holds by its own.
     """
 
-    def __init__(self, at: Instant | None = None) -> None:
-        self._now = clock.now() if at is None else _instant(at)
+    def __init__(self, at: Time | None = None) -> None:
+        self._now = clock.now() if at is None else _microseconds(at)
         self._patch = patch.object(clock, "now", self.now)
 
     def __enter__(self) -> Self:
@@ -46,19 +46,18 @@ class Clock:
         self._patch.stop()
 
     def now(self) -> int:
-        """Return the instant at which this clock stands."""
+        """Return the time that this clock shows, in microseconds."""
         return self._now
 
     def advance(self, by: timedelta | float) -> None:
-        """Move by a duration or by seconds; a negative one jumps back."""
-        self._now += clock.from_timedelta(
-            by if isinstance(by, timedelta) else timedelta(seconds=by)
-        )
+        """Move by a duration or by seconds. A negative one moves back."""
+        duration = by if isinstance(by, timedelta) else timedelta(seconds=by)
+        self._now += clock.from_timedelta(duration)
 
-    def set(self, to: Instant) -> None:
-        """Jump to an instant, forward or back."""
-        self._now = _instant(to)
+    def set(self, to: Time) -> None:
+        """Move to a time, forward or back."""
+        self._now = _microseconds(to)
 
 
-def _instant(moment: Instant) -> int:
-    return clock.from_datetime(moment) if isinstance(moment, datetime) else moment
+def _microseconds(time: Time) -> int:
+    return clock.from_datetime(time) if isinstance(time, datetime) else time
