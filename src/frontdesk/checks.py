@@ -93,7 +93,9 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = [
         Error(
             f"FRONTDESK has the unknown key {key!r}.",
-            hint=f"Did you mean {near!r}?" if near else f"The keys are: {', '.join(conf.settings())}.",
+            hint=f"Did you mean {near!r}?"
+            if near
+            else f"The keys are: {', '.join(conf.settings())}.",
             id="frontdesk.E004",
         )
         for key, near in conf.unknown()
@@ -249,7 +251,7 @@ def _positions(kind: type) -> list[int]:
 
 def _has_twice(ours: type, djangos: type) -> bool:
     found = list(_middleware())
-    return any(_is(each, ours) for each in found) and djangos in found or found.count(ours) > 1
+    return (any(_is(each, ours) for each in found) and djangos in found) or found.count(ours) > 1
 
 
 def _middleware() -> Iterator[Any]:

@@ -17,7 +17,8 @@ from frontdesk.core import clock, keys, policy
 from frontdesk.core.flow import Flow, both
 from frontdesk.core.record import FOREVER, Record
 from frontdesk.http import values
-from frontdesk.http.session import SessionStore, user_in
+from frontdesk.http.changes import user_in
+from frontdesk.http.session import SessionStore
 from frontdesk.http.values import Serializer, serializer_in_force
 from frontdesk.signals import Reason, ends_of, notify_ends
 from frontdesk.storages import get_storage

@@ -72,9 +72,7 @@ class End(NamedTuple):
 
 def ends_of(records: Sequence[Record], reason: Reason) -> list[End]:
     """Return what to report about these sessions, which have just ended."""
-    return [
-        End(each.id, each.user_id, reason, None, each.ip, each.user_agent) for each in records
-    ]
+    return [End(each.id, each.user_id, reason, None, each.ip, each.user_agent) for each in records]
 
 
 def notify(storage: Storage, signal: Signal, **facts: Any) -> Flow[None]:
@@ -88,7 +86,9 @@ def notify_ends(storage: Storage, ends: Sequence[End]) -> Flow[None]:
     if not ends:
         return
     yield from notify(storage, sessions_ended, ends=ends)
-    if not session_ended.has_listeners(type(storage)):  # asked once, as there may be thousands of ends
+    if not session_ended.has_listeners(
+        type(storage)
+    ):  # asked once, as there may be thousands of ends
         return
     for end in ends:
         yield from notify(

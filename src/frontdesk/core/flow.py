@@ -5,7 +5,7 @@ calls by plain methods, :func:`arun` awaits their twins, whose names start with 
 several flows step by step, in every order.
 """
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -56,7 +56,7 @@ async def arun(flow: Flow[Result]) -> Result:
 
 def both(
     flow: Callable[P, Flow[Result]],
-) -> tuple[Callable[P, Result], Callable[P, Awaitable[Result]]]:
+) -> tuple[Callable[P, Result], Callable[P, Coroutine[Any, Any, Result]]]:
     """Return a function that runs ``flow``, and its async twin."""
 
     @wraps(flow)

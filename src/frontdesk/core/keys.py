@@ -19,7 +19,9 @@ SECRET_LENGTH: Final = 25
 KEY_LENGTH: Final = ID_LENGTH + SECRET_LENGTH
 DJANGO_KEY_LENGTH: Final = 32
 
-_is_key = re.compile(rf"[0-9a-z]{{{DJANGO_KEY_LENGTH}}}(?:[0-9a-z]{{{KEY_LENGTH - DJANGO_KEY_LENGTH}}})?")
+_is_key = re.compile(
+    rf"[0-9a-z]{{{DJANGO_KEY_LENGTH}}}(?:[0-9a-z]{{{KEY_LENGTH - DJANGO_KEY_LENGTH}}})?"
+)
 _is_id = re.compile(rf"[0-9a-z]{{{ID_LENGTH}}}")
 
 
@@ -66,7 +68,9 @@ class Key(str):
         return Key(self.id + _random_text(SECRET_LENGTH))
 
     def __repr__(self) -> str:
-        return f"<key of session {self.id}>" if _is_key.fullmatch(self) else "<malformed session key>"
+        return (
+            f"<key of session {self.id}>" if _is_key.fullmatch(self) else "<malformed session key>"
+        )
 
 
 def digest(secret: str) -> str:

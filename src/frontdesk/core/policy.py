@@ -32,7 +32,9 @@ class Limits(NamedTuple):
     """Activity is recorded at most once in this time."""
 
 
-def timeouts(limits: Limits, expiry: int | float | None, until: int | None, began: int) -> tuple[int, int]:
+def timeouts(
+    limits: Limits, expiry: int | float | None, until: int | None, began: int
+) -> tuple[int, int]:
     """Return ``(idle, deadline)`` of a session.
 
     ``began`` is when the absolute timeout began to run. ``set_expiry()`` may have left ``expiry``, the

@@ -18,6 +18,7 @@ class Client(NamedTuple):
 
 UNKNOWN: Final = Client("", "")
 
+
 def client_of(meta: Mapping[str, Any]) -> Client:
     """Return the client of a request with this ``META``, to the extent of ``FRONTDESK["CLIENT_INFO"]``."""
     wanted = options().client_info

@@ -60,7 +60,7 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         session: Any = request.session
         if not isinstance(session, SessionStore):
             return await sync_to_async(self.process_response)(request, response)
-        return await arun(_close(request, session, response))
+        return await arun(_close(session, response))
 
     def process_request(self, request: HttpRequest) -> None:
         """Attach a session, which reads nothing until it is touched."""
@@ -75,7 +75,7 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         """Close the session and return the response, or a 503 if the changes cannot be stored."""
         session = getattr(request, "session", None)
         if isinstance(session, SessionStore):
-            return run(_close(request, session, response))
+            return run(_close(session, response))
         # An engine of Django's, or the dictionary of a test.
         return super().process_response(request, cast(HttpResponse, response))
 
@@ -112,7 +112,7 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
         # A weak reference, because a request in a reference cycle waits for the garbage collector.
         weak = ref(request)
         request.user = SimpleLazyObject(partial(_user, session, weak))  # type: ignore[assignment]
-        request.auser = partial(_auser, session, weak)  # type: ignore[assignment]
+        request.auser = partial(_auser, session, weak)
 
     def _read_user(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponseBase | None:
         try:
@@ -122,7 +122,9 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
             return unavailable(error)
         return None
 
-    async def _aread_user(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponseBase | None:
+    async def _aread_user(
+        self, request: HttpRequest, view: Any, *_: Any
+    ) -> HttpResponseBase | None:
         try:
             if _is_protected(view):
                 await request.auser()
@@ -139,7 +141,9 @@ def _user(session: SessionStore, weak: "ref[HttpRequest]") -> Any:
     if "_cached_user" not in cached:  # the name that Django uses, and other packages know
         current: Any = request.session  # perhaps another one by now
         ours = isinstance(current, SessionStore)
-        cached["_cached_user"] = run(user_of(current)) or AnonymousUser() if ours else get_user(request)
+        cached["_cached_user"] = (
+            run(user_of(current)) or AnonymousUser() if ours else get_user(request)
+        )
     return cached["_cached_user"]
 
 
@@ -148,7 +152,9 @@ async def _auser(session: SessionStore, weak: "ref[HttpRequest]") -> Any:
     if request is None:
         return await arun(user_of(session)) or AnonymousUser()
     cached = request.__dict__
-    if "_acached_user" not in cached:  # not shared with the other: login() and logout() replace only one
+    if (
+        "_acached_user" not in cached
+    ):  # not shared with the other: login() and logout() replace only one
         current: Any = request.session
         ours = isinstance(current, SessionStore)
         cached["_acached_user"] = (
@@ -171,9 +177,7 @@ def _requires_login(path: str) -> bool:
     )
 
 
-def _close(
-    request: HttpRequest, session: SessionStore, response: HttpResponseBase
-) -> Flow[HttpResponseBase]:
+def _close(session: SessionStore, response: HttpResponseBase) -> Flow[HttpResponseBase]:
     """Close ``session`` and return the response to send."""
     if session.outage is not None:
         # The storage is not asked again, because each time may take as long as the client's timeout.
@@ -185,13 +189,13 @@ def _close(
         if session.accessed or settings.SESSION_SAVE_EVERY_REQUEST:
             yield from session.open()
             transport.vary_on_cookie(response, personal=session.signed_in)
-            yield from _store(request, session, response)
+            yield from _store(session, response)
     except StorageUnavailable as error:
         return unavailable(error)
     return response
 
 
-def _store(request: HttpRequest, session: SessionStore, response: HttpResponseBase) -> Flow[None]:
+def _store(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
     now, found = clock.now(), session.record
     decision = policy.closing(
         Outcome(
@@ -201,8 +205,7 @@ def _store(request: HttpRequest, session: SessionStore, response: HttpResponseBa
             key_came=session.key_came,
             failed=response.status_code >= 500,
             quick=time.monotonic() - session.began < policy.CLEARING_WINDOW,
-            activity_due=found is not None
-            and policy.activity_is_due(found, options().limits, now),
+            activity_due=found is not None and policy.activity_is_due(found, options().limits, now),
         )
     )
     if decision is Closing.CLEAR_COOKIE:

@@ -4,15 +4,14 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from copy import deepcopy
-from datetime import datetime
-from types import MappingProxyType
+from dataclasses import replace
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
-from django.utils import timezone
 
 from frontdesk.conf import options
 from frontdesk.core import clock, keys, policy, record
@@ -21,14 +20,14 @@ from frontdesk.core.keys import Key
 from frontdesk.core.policy import State
 from frontdesk.core.record import GRACE, UNCHANGED, Changes, Record
 from frontdesk.errors import Contention, StorageUnavailable, UndecodableRecord
-from frontdesk.http import values
-from frontdesk.http.client import UNKNOWN, Client, client_of
+from frontdesk.http import changes, values
+from frontdesk.http.changes import EXPIRY_KEY, Use, user_in
+from frontdesk.http.client import client_of
+from frontdesk.http.purge import purge
 from frontdesk.migrate.from_django import Origin, origin
 from frontdesk.signals import (
     Reason,
-    End,
     ends_of,
-    expired_purged,
     notify,
     notify_ends,
     session_rotated,
@@ -39,17 +38,12 @@ from frontdesk.storages.base import ANYBODY, Anybody
 
 logger = logging.getLogger("frontdesk")
 
-EXPIRY_KEY: Final = "_session_expiry"
-"""Where Django's ``set_expiry()`` keeps its value."""
-
 SIGN_IN_KEYS: Final = {SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY}
 
 KEY_TRIES: Final = 10
 
-PURGE_BATCH: Final = 1000
-
-PURGE_MARGIN: Final = 10 * clock.MINUTE
-"""How long a purge leaves expired sessions, because the clocks of servers may differ."""
+SHORTEST_KEY: Final = 8
+"""Django's own condition on a key that code sets."""
 
 
 class _Overtaken(Exception):
@@ -79,8 +73,6 @@ class SessionStore(SessionBase):
     """When the request began, a time of :func:`time.monotonic`."""
 
     _key: Key | None = None
-    _stored: Mapping[str, bytes] = MappingProxyType({})
-    """The values of ``record``."""
     _cleared = False
     _signing_in = False
     _rotated = False
@@ -97,14 +89,16 @@ class SessionStore(SessionBase):
         self._origin: Origin | None = origin()
         super().__init__(session_key)
         self._key = self._came = Key.parse(session_key)
-        self.state = State.NEW if session_key is None else State.UNREAD if self._key else State.UNKNOWN
+        self.state = (
+            State.NEW if session_key is None else State.UNREAD if self._key else State.UNKNOWN
+        )
         self._mutex = _Mutex()
 
     def _get_session_key(self) -> str | None:
         return None if self._key is None else str(self._key)
 
     def _set_session_key(self, key: str | None) -> None:
-        self._key = Key(key) if key and self._validate_session_key(key) else None
+        self._key = Key(key) if key and len(key) >= SHORTEST_KEY else None
 
     session_key = property(_get_session_key)
     _session_key = property(_get_session_key, _set_session_key)
@@ -226,6 +220,7 @@ class SessionStore(SessionBase):
 
     def _find(self, key: Key) -> Flow[Record | None]:
         """Return the live session of ``key``, and note what a sign-out with this key ends."""
+        found: Record | None
         found, self.user = yield from self._noting(self._read(key))
         if found is None:
             return None
@@ -239,7 +234,9 @@ class SessionStore(SessionBase):
             self.state = State.OVERTAKEN
         else:
             return None  # A wrong secret is an unknown key.
-        if self.state is State.OVERTAKEN or not policy.is_alive(found, options().limits, clock.now()):
+        if self.state is State.OVERTAKEN or not policy.is_alive(
+            found, options().limits, clock.now()
+        ):
             return None
         return found
 
@@ -287,7 +284,6 @@ class SessionStore(SessionBase):
     def _remember(self, found: Record) -> None:
         self.record = found
         self.state = State.LIVE
-        self._stored = found.values
         self._sign_out = (found, ANYBODY)
 
     def _reset(self, state: State, cache: dict[str, Any] | None = None) -> None:
@@ -297,7 +293,6 @@ class SessionStore(SessionBase):
         self.state = state
         self.record = None
         self.user = UNCHANGED
-        self._stored = {}
         self._after_sign_in = ()
         self._cleared = self._signing_in = self._rotated = False
 
@@ -330,7 +325,9 @@ class SessionStore(SessionBase):
         elif must_create or self.state in {State.NEW, State.UNKNOWN}:
             yield from self._insert_new()
         elif self.state is State.LIVE:
-            yield from self._update(self._changes(), rotate=self._is_signing_in() and not self._rotated)
+            yield from self._update(
+                self._changes(), rotate=self._is_signing_in() and not self._rotated
+            )
         else:
             raise UpdateError
         waiting, self._after_sign_in = self._after_sign_in, ()
@@ -374,20 +371,20 @@ class SessionStore(SessionBase):
         )
         return True
 
-    def _update(self, changes: Changes, *, rotate: bool = False) -> Flow[None]:
-        """Merge ``changes`` into what is stored. Raises ``UpdateError`` if the session has ended."""
+    def _update(self, changed: Changes, *, rotate: bool = False) -> Flow[None]:
+        """Merge ``changed`` into what is stored. Raises ``UpdateError`` if the session has ended."""
         key = self.live_key.with_new_secret() if rotate else self.live_key
 
         def merged(current: Record) -> Record:
             self._require_secret(current)
-            after = record.merge(current, changes)
+            after = record.merge(current, changed)
             if rotate:
-                after = record.rotate(after, key.digest, changes.last_seen, current.user_id)
+                after = record.rotate(after, key.digest, changed.last_seen, current.user_id)
             return after
 
         yield from self._change(merged)
         self._key = key
-        self.expiry_changed |= EXPIRY_KEY in {*changes.values, *changes.removed}
+        self.expiry_changed |= EXPIRY_KEY in {*changed.values, *changed.removed}
         self._settle(self.live_record)
         if rotate:
             yield from notify(
@@ -418,10 +415,8 @@ class SessionStore(SessionBase):
 
     def record_activity(self) -> Flow[None]:
         """Store that the session was used now, and nothing else."""
-        try:
-            yield from self._update(Changes(last_seen=clock.now(), fields=self._activity()))
-        except UpdateError:
-            pass
+        with suppress(UpdateError):
+            yield from self._update(self._activity())
 
     def _cycle_key(self) -> Flow[None]:
         cache = yield from self.open()
@@ -453,15 +448,20 @@ class SessionStore(SessionBase):
         uses for the sign-in and the expiry.
         """
         if key in SIGN_IN_KEYS or key == EXPIRY_KEY:
-            raise ValueError(f"Django uses {key!r}; call login(), logout() or set_expiry() instead.")
+            raise ValueError(
+                f"Django uses {key!r}; call login(), logout() or set_expiry() instead."
+            )
         cache = yield from self.open()
         if self.state is not State.LIVE:  # nothing is stored, so no other request can see it
             self.modified = True
             cache[key] = function(cache.get(key, deepcopy(default)))
             return cache[key]
-        starts_here, serializer = self._has_own_value(key), self.serializer()
-        fields = self._activity()
-        result: Any = None
+        known, starts_here, serializer = (
+            self.live_record,
+            self._has_own_value(key),
+            self.serializer(),
+        )
+        activity, result = self._activity(), None
 
         def step(current: Record) -> Record:
             nonlocal result
@@ -473,27 +473,27 @@ class SessionStore(SessionBase):
             else:
                 base = deepcopy(default)
             result = function(base)
-            changes = Changes(
-                values=values.encode({key: result}, serializer), last_seen=clock.now(), fields=fields
-            )
-            return record.merge(current, changes)
+            encoded = values.encode({key: result}, serializer)
+            return record.merge(current, replace(activity, values=encoded))
 
         try:
             yield from self._change(step)
-            self._stored = {**self._stored, key: self.live_record.values[key]}
         except UpdateError:
             pass  # the session has ended; the answer is still this request's
+        else:
+            # What this request has not read of the new record stays what it compares with.
+            read = {**known.values, key: self.live_record.values[key]}
+            self.record = replace(self.live_record, values=read)
         cache[key] = result
         return result
 
     def _has_own_value(self, key: str) -> bool:
         """Return whether this request has changed the value of ``key`` and has not saved it yet."""
-        if self._cleared or (key in self._stored) != (key in self._session_cache):
+        stored = self.live_record.values
+        if self._cleared or (key in stored) != (key in self._session_cache):
             return True
-        if key not in self._stored:
-            return False
-        own = {key: self._session_cache[key]}
-        return bool(values.changed(self._stored, own, self.serializer()))
+        own = {key: self._session_cache[key]} if key in stored else {}
+        return bool(values.changed(stored, own, self.serializer()))
 
     def _settle(self, stored: Record) -> None:
         """Note what is stored, after a write that left nothing to be written."""
@@ -573,62 +573,33 @@ class SessionStore(SessionBase):
             raise RuntimeError("The session has no key.")
         return self._key
 
-    def _new_record(self, key: Key, cache: Mapping[str, Any]) -> Record:
-        now, user_id, client = clock.now(), user_in(cache), self._client or UNKNOWN
-        idle, deadline = _timeouts(cache, now)
-        return Record(
-            id=key.id,
-            secret=key.digest,
-            values=values.encode(cache, self.serializer()),
-            user_id=user_id,
-            created=now,
-            authenticated=None if user_id is None else now,
-            last_seen=now,
-            idle=idle,
-            deadline=deadline,
-            ip=client.ip,
-            user_agent=client.user_agent,
-            # Not 1: a key of Django's may come twice, and a late write must not fit the second session.
-            version=now,
-        )
+    def _new_record(self, key: Key, dictionary: Mapping[str, Any]) -> Record:
+        return changes.new_record(key, dictionary, self.serializer(), self._use())
 
     def _is_signing_in(self) -> bool:
-        cache = self._session_cache
-        other_user = user_in(cache) != self.live_record.user_id
-        return SESSION_KEY in cache and (self._signing_in or other_user)
+        other_user = user_in(self._session_cache) != self.live_record.user_id
+        return SESSION_KEY in self._session_cache and (self._signing_in or other_user)
 
     def _changes(self) -> Changes:
         """Return all that this request has changed."""
-        cache, serializer = self._session_cache, self.serializer()
-        stored = {} if self._cleared else self._stored
-        changed = values.changed(stored, cache, serializer)
-        removed = self._stored.keys() - values.texts(cache)
-        user_id = user_in(cache)
-        new_expiry = EXPIRY_KEY in {*changed, *removed}
-        return Changes(
-            values=changed,
-            removed=removed,
+        return changes.changes_of(
+            self.live_record,
+            self._session_cache,
+            self.serializer(),
+            self._use(),
             cleared=self._cleared,
-            user_id=UNCHANGED if user_id == self.live_record.user_id else user_id,
-            last_seen=clock.now(),
-            fields=self._activity(signing_in=self._is_signing_in(), new_expiry=new_expiry),
+            signing_in=self._is_signing_in(),
         )
 
-    def _activity(self, *, signing_in: bool = False, new_expiry: bool = False) -> dict[str, Any]:
-        """Return the fields of the record that this use of the session changes."""
-        now, known = clock.now(), self.live_record
-        began = now if signing_in else policy.began(known, now)
-        idle, deadline = _timeouts(self._session_cache, began)
-        fields = {"created": min(known.created, now), "idle": idle}
-        if signing_in:
-            fields["authenticated"] = now
-        elif known.authenticated is not None:
-            fields["authenticated"] = min(known.authenticated, now)
-        if signing_in or new_expiry or not policy.keeps_deadline(known, now):
-            fields["deadline"] = deadline
-        if self._client is not None:
-            fields |= self._client._asdict()
-        return {name: value for name, value in fields.items() if value != getattr(known, name)}
+    def _activity(self) -> Changes:
+        """Return only that, and by which client, the session was used now."""
+        use = self._use()
+        fields = changes.activity(self.live_record, self._session_cache, use)
+        return Changes(last_seen=use.now, fields=fields)
+
+    def _use(self) -> Use:
+        client = None if self.meta is None else client_of(self.meta)
+        return Use(clock.now(), options().limits, client)
 
     def as_it_will_be(self) -> Record:
         """Return the record as this request will leave it, for a page that shows the session's limits."""
@@ -636,10 +607,6 @@ class SessionStore(SessionBase):
         if self.modified or policy.activity_is_due(known, options().limits, now):
             return record.merge(known, self._changes())
         return known
-
-    @property
-    def _client(self) -> Client | None:
-        return None if self.meta is None else client_of(self.meta)
 
     # The methods and their async twins.
 
@@ -659,52 +626,6 @@ class SessionStore(SessionBase):
     @classmethod
     async def aclear_expired(cls) -> None:
         await arun(purge())
-
-
-def purge(
-    batch: int = PURGE_BATCH,
-    limit: int | None = None,
-    on_batch: Callable[[int], object] = lambda count: None,
-) -> Flow[int]:
-    """Delete expired sessions in batches, at most ``limit``, and return how many records went.
-
-    ``on_batch`` is called with the size of each batch.
-    """
-    storage, removed = get_storage(), 0
-    while limit is None or removed < limit:
-        size = batch if limit is None else min(batch, limit - removed)
-        gone = yield from storage.expire(clock.now() - PURGE_MARGIN, size)
-        yield from notify_ends(storage, [_expiry_of(each) for each in gone if each.ended is None])
-        removed += len(gone)
-        on_batch(len(gone))
-        if not gone:
-            yield from notify(storage, expired_purged)
-            return removed
-    return removed
-
-
-def _expiry_of(gone: Record) -> End:
-    idle = gone.last_seen + gone.idle <= gone.deadline
-    reason = Reason.IDLE if idle else Reason.ABSOLUTE
-    return End(gone.id, gone.user_id, reason, gone.expires, gone.ip, gone.user_agent)
-
-
-def user_in(values: Mapping[str, Any]) -> str | None:
-    """Return the id of the user who is signed in with this dictionary."""
-    user_id = values.get(SESSION_KEY)
-    return None if user_id is None else str(user_id)
-
-
-def _timeouts(cache: Mapping[str, Any], began: int) -> tuple[int, int]:
-    """Return the idle timeout and the deadline, with what ``set_expiry()`` has left in ``cache``."""
-    expiry = cache.get(EXPIRY_KEY)
-    if isinstance(expiry, str):
-        expiry = datetime.fromisoformat(expiry)
-    if not isinstance(expiry, datetime):
-        return policy.timeouts(options().limits, expiry, None, began)
-    if timezone.is_naive(expiry):
-        expiry = timezone.make_aware(expiry)
-    return policy.timeouts(options().limits, None, clock.from_datetime(expiry), began)
 
 
 class _Mutex:

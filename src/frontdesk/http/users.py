@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any, Final
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import (
     BACKEND_SESSION_KEY,
@@ -17,13 +18,10 @@ from django.db import connections, router
 from django.db.models import CompositePrimaryKey, Manager, Model, QuerySet
 from django.utils.crypto import constant_time_compare
 
-from asgiref.sync import sync_to_async
-
 from frontdesk.core.flow import Call, Flow
 from frontdesk.core.record import UNCHANGED
 from frontdesk.http.session import SessionStore
 from frontdesk.storages.compiled import OneRow
-
 
 MAX_INTEGER: Final = 2**31 - 1
 """Django's own look-up knows which larger keys a database cannot have."""
@@ -37,7 +35,7 @@ def user_of(session: SessionStore) -> Flow[AbstractBaseUser | None]:
     since that does not depend on the secret, and a new key would turn away concurrent requests.
     """
     values = yield from session.open()
-    path = values.get(BACKEND_SESSION_KEY)
+    path: str = values.get(BACKEND_SESSION_KEY, "")
     if SESSION_KEY not in values or path not in settings.AUTHENTICATION_BACKENDS:
         return None
     user = yield from _fetch(session, load_backend(path), values[SESSION_KEY])

@@ -63,7 +63,7 @@ class Origin:
 def _available() -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # each client of a cache has exceptions of its own
+    except Exception as error:  # noqa: BLE001 (each client of a cache has exceptions of its own)
         # Only the kind, because the text of an error may have the key.
         raise StorageUnavailable(f"Django's session engine: {type(error).__name__}") from None
 
@@ -83,7 +83,9 @@ def origin() -> Origin | None:
         raise InvalidSetting(
             f"FRONTDESK['MIGRATE_FROM'] is {path!r}, which is not a session engine: {error}."
         ) from error
-    if not (isinstance(engine, type) and issubclass(engine, DatabaseEngine | CacheEngine | FileEngine)):
+    if not (
+        isinstance(engine, type) and issubclass(engine, DatabaseEngine | CacheEngine | FileEngine)
+    ):
         raise InvalidSetting(
             f"FRONTDESK['MIGRATE_FROM'] is {path!r}. Sessions can be moved from Django's db, cached_db, "
             "cache and file engines, and from subclasses of them."

@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -15,50 +14,122 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Session',
+            name="Session",
             fields=[
-                ('id', models.CharField(max_length=15, primary_key=True, serialize=False, verbose_name='session id')),
-                ('secret', models.CharField(max_length=64, verbose_name='SHA-256 of the secret')),
-                ('former', models.TextField(default='{}', verbose_name='former secrets')),
-                ('data', models.TextField(default='{}', verbose_name='data')),
-                ('created', models.BigIntegerField(verbose_name='created')),
-                ('authenticated', models.BigIntegerField(null=True, verbose_name='signed in')),
-                ('last_seen', models.BigIntegerField(verbose_name='last used')),
-                ('idle', models.BigIntegerField(verbose_name='idle timeout')),
-                ('deadline', models.BigIntegerField(verbose_name='ends at the latest')),
-                ('expires', models.BigIntegerField(db_index=True, verbose_name='expires')),
-                ('ended', models.BigIntegerField(null=True, verbose_name='ended')),
-                ('ip', models.CharField(max_length=45, verbose_name='address')),
-                ('user_agent', models.CharField(max_length=255, verbose_name='browser')),
-                ('version', models.BigIntegerField(verbose_name='version')),
-                ('user', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                (
+                    "id",
+                    models.CharField(
+                        max_length=15, primary_key=True, serialize=False, verbose_name="session id"
+                    ),
+                ),
+                ("secret", models.CharField(max_length=64, verbose_name="SHA-256 of the secret")),
+                ("former", models.TextField(default="{}", verbose_name="former secrets")),
+                ("data", models.TextField(default="{}", verbose_name="data")),
+                ("created", models.BigIntegerField(verbose_name="created")),
+                ("authenticated", models.BigIntegerField(null=True, verbose_name="signed in")),
+                ("last_seen", models.BigIntegerField(verbose_name="last used")),
+                ("idle", models.BigIntegerField(verbose_name="idle timeout")),
+                ("deadline", models.BigIntegerField(verbose_name="ends at the latest")),
+                ("expires", models.BigIntegerField(db_index=True, verbose_name="expires")),
+                ("ended", models.BigIntegerField(null=True, verbose_name="ended")),
+                ("ip", models.CharField(max_length=45, verbose_name="address")),
+                ("user_agent", models.CharField(max_length=255, verbose_name="browser")),
+                ("version", models.BigIntegerField(verbose_name="version")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'session',
-                'verbose_name_plural': 'sessions',
-                'permissions': [('end_session', 'Can end session')],
-                'default_permissions': ('view',),
+                "verbose_name": "session",
+                "verbose_name_plural": "sessions",
+                "permissions": [("end_session", "Can end session")],
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='HistoryEntry',
+            name="HistoryEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('what', models.CharField(choices=[('signed_in', 'signed in'), ('failed', 'failed sign-in attempt'), ('reauthenticated', 'entered the password again'), ('password', 'password changed'), ('ended', 'session ended')], max_length=16, verbose_name='what')),
-                ('at', models.BigIntegerField(verbose_name='when')),
-                ('name_hash', models.CharField(blank=True, default='', max_length=64, verbose_name='hash of the user name')),
-                ('session_id', models.CharField(blank=True, default='', max_length=15, verbose_name='session id')),
-                ('reason', models.CharField(blank=True, default='', max_length=32, verbose_name='reason')),
-                ('methods', models.CharField(blank=True, default='', max_length=255, verbose_name='method')),
-                ('ip', models.CharField(blank=True, default='', max_length=45, verbose_name='address')),
-                ('user_agent', models.CharField(blank=True, default='', max_length=255, verbose_name='browser')),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "what",
+                    models.CharField(
+                        choices=[
+                            ("signed_in", "signed in"),
+                            ("failed", "failed sign-in attempt"),
+                            ("reauthenticated", "entered the password again"),
+                            ("password", "password changed"),
+                            ("ended", "session ended"),
+                        ],
+                        max_length=16,
+                        verbose_name="what",
+                    ),
+                ),
+                ("at", models.BigIntegerField(verbose_name="when")),
+                (
+                    "name_hash",
+                    models.CharField(
+                        blank=True, default="", max_length=64, verbose_name="hash of the user name"
+                    ),
+                ),
+                (
+                    "session_id",
+                    models.CharField(
+                        blank=True, default="", max_length=15, verbose_name="session id"
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(blank=True, default="", max_length=32, verbose_name="reason"),
+                ),
+                (
+                    "methods",
+                    models.CharField(blank=True, default="", max_length=255, verbose_name="method"),
+                ),
+                (
+                    "ip",
+                    models.CharField(blank=True, default="", max_length=45, verbose_name="address"),
+                ),
+                (
+                    "user_agent",
+                    models.CharField(
+                        blank=True, default="", max_length=255, verbose_name="browser"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'history entry',
-                'verbose_name_plural': 'sign-in history',
-                'default_permissions': ('view',),
-                'indexes': [models.Index(fields=['user', 'at'], name='frontdesk_history_user'), models.Index(fields=['name_hash', 'at'], name='frontdesk_history_name'), models.Index(fields=['at'], name='frontdesk_history_at')],
+                "verbose_name": "history entry",
+                "verbose_name_plural": "sign-in history",
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(fields=["user", "at"], name="frontdesk_history_user"),
+                    models.Index(fields=["name_hash", "at"], name="frontdesk_history_name"),
+                    models.Index(fields=["at"], name="frontdesk_history_at"),
+                ],
             },
         ),
     ]

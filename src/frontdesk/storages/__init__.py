@@ -22,7 +22,9 @@ def get_storage() -> Storage:
     :exc:`~frontdesk.errors.InvalidSetting` if it cannot be made.
     """
     if not apps.is_installed("frontdesk"):
-        raise InvalidSetting('Add "frontdesk" to INSTALLED_APPS. SESSION_ENGINE is "frontdesk.engine".')
+        raise InvalidSetting(
+            'Add "frontdesk" to INSTALLED_APPS. SESSION_ENGINE is "frontdesk.engine".'
+        )
     options = conf.options()
     storage = _made("STORAGE", options.storage)
     if isinstance(options.migrate_from, str):
@@ -46,11 +48,20 @@ def _made(setting: str, spec: Mapping[str, Any]) -> Storage:
     try:
         return kind(**spec.get("OPTIONS", {}))
     except TypeError as error:
-        raise InvalidSetting(f"FRONTDESK[{setting!r}]['OPTIONS'] does not fit {path}: {error}.") from error
+        raise InvalidSetting(
+            f"FRONTDESK[{setting!r}]['OPTIONS'] does not fit {path}: {error}."
+        ) from error
 
 
 def _forget(*, setting: str, **_: Any) -> None:
-    named = {"FRONTDESK", "INSTALLED_APPS", "CACHES", "DATABASES", "DATABASE_ROUTERS", "AUTH_USER_MODEL"}
+    named = {
+        "FRONTDESK",
+        "INSTALLED_APPS",
+        "CACHES",
+        "DATABASES",
+        "DATABASE_ROUTERS",
+        "AUTH_USER_MODEL",
+    }
     if setting in named:
         get_storage.cache_clear()
 

@@ -157,7 +157,10 @@ class Storage(ABC):
         raise Contention(f"Session {known.id} was changed by others {TRIES} times in a row.")
 
     def end(
-        self, ids: Collection[str], owner: str | Anybody | None = ANYBODY, known: Sequence[Record] = ()
+        self,
+        ids: Collection[str],
+        owner: str | Anybody | None = ANYBODY,
+        known: Sequence[Record] = (),
     ) -> Flow[list[Record]]:
         """End these sessions if they are ``owner``'s. Return those that were live, as they were.
 
@@ -202,16 +205,19 @@ class Storage(ABC):
 
     def expire(self, now: int, limit: int) -> Flow[list[Record]]:
         """Delete up to ``limit`` records that had expired at ``now``, and return them."""
-        return (yield from self._watched("purge", now, limit))
+        gone: list[Record] = yield from self._watched("purge", now, limit)
+        return gone
 
     def _ended(self, each: Record, now: int) -> Record:
         return replace(record.end(each, now + self.linger), version=each.version + 1)
 
     def _load(self, ids: Collection[str], *, latest: bool = False) -> Flow[list[Record]]:
-        return (yield from self._watched("load", ids, latest))
+        found: list[Record] = yield from self._watched("load", ids, latest)
+        return found
 
     def _swap(self, swaps: Sequence[Swap]) -> Flow[list[bool]]:
-        return (yield from self._watched("swap", swaps))
+        stored: list[bool] = yield from self._watched("swap", swaps)
+        return stored
 
     def _watched(self, name: str, *args: Any) -> Flow[Any]:
         return self.outage.watch(Call(self, name, args))

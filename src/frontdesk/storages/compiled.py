@@ -22,7 +22,9 @@ class OneRow:
         klass_info = compiler.klass_info
         self.columns = _columns(compiler, klass_info)
         """The positions of the model's columns, by attribute name."""
-        self.related = [_columns(compiler, each) for each in klass_info.get("related_klass_infos", ())]
+        self.related = [
+            _columns(compiler, each) for each in klass_info.get("related_klass_infos", ())
+        ]
         """The same for each model that ``select_related()`` joins."""
         converters = compiler.get_converters([column for column, _, _ in compiler.select])
         self._converters = [

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from functools import partial
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
@@ -130,7 +131,8 @@ class DatabaseStorage(Storage):
     # What the database does in fewer statements than the contract's flows.
 
     def of_user(self, user_id: str) -> Flow[list[Record]]:
-        return (yield from self._watched("records_of", user_id))
+        found: list[Record] = yield from self._watched("records_of", user_id)
+        return found
 
     def records_of(self, user_id: str) -> list[Record]:
         """Return the live sessions of a user, most recently used first: one query."""
@@ -141,7 +143,8 @@ class DatabaseStorage(Storage):
         return await self.hop(self.records_of, user_id)
 
     def end_of_user(self, user_id: str, keep: Collection[str] = ()) -> Flow[list[Record]]:
-        return (yield from self._watched("end_records_of", user_id, keep))
+        ended: list[Record] = yield from self._watched("end_records_of", user_id, keep)
+        return ended
 
     def end_records_of(self, user_id: str, keep: Collection[str]) -> list[Record]:
         """End the sessions of a user but those to ``keep``, and return them: two queries."""
@@ -153,9 +156,15 @@ class DatabaseStorage(Storage):
             for start in range(0, len(found), BATCH):
                 batch = found[start : start + BATCH]
                 theirs = rows.filter(pk__in=[each.id for each in batch], ended=None)
-                if theirs.update(version=F("version") + 1, **_ended_columns(now + self.linger)) < len(batch):
+                if theirs.update(
+                    version=F("version") + 1, **_ended_columns(now + self.linger)
+                ) < len(batch):
                     # Another request has ended some of them meanwhile, and tells about those.
-                    own = set(rows.filter(pk__in=[each.id for each in batch], ended=now + self.linger).values_list("pk", flat=True))
+                    own = set(
+                        rows.filter(
+                            pk__in=[each.id for each in batch], ended=now + self.linger
+                        ).values_list("pk", flat=True)
+                    )
                     batch = [each for each in batch if each.id in own]
                 ended += batch
             return ended
@@ -168,13 +177,7 @@ class DatabaseStorage(Storage):
 
     def scan(self, after: str = "") -> Iterator[Record]:
         """See :class:`~frontdesk.storages.base.Scans`."""
-        while True:
-            last = after
-            rows = self._execute(
-                lambda rows: list(_live(rows).filter(pk__gt=last).order_by("pk").values_list(*COLUMNS)[:BATCH])
-            )
-            if not rows:
-                return
+        while rows := self._execute(partial(_following, after)):
             yield from _records(rows)
             after = rows[-1][0]
 
@@ -249,6 +252,10 @@ def _live_of(rows: QuerySet[Session], user_id: str) -> Any:
     pk = pk_of_id(user_id, _owner().target_field)
     found = rows.none() if pk is None else _live(rows).filter(user_id=pk)
     return found.order_by("-last_seen", "-pk").values_list(*COLUMNS)
+
+
+def _following(after: str, rows: QuerySet[Session]) -> list[Any]:
+    return list(_live(rows).filter(pk__gt=after).order_by("pk").values_list(*COLUMNS)[:BATCH])
 
 
 def _owner() -> Any:

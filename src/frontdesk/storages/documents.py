@@ -23,8 +23,9 @@ from typing import Any, Final, NamedTuple
 
 from frontdesk.core import clock
 from frontdesk.core.flow import Call, Flow, arun, run
+from frontdesk.core.keys import is_id
 from frontdesk.core.record import Former, Record
-from frontdesk.errors import Contention, StorageUnavailable, UndecodableRecord
+from frontdesk.errors import Contention, UndecodableRecord
 from frontdesk.storages.base import TRIES, Storage, Swap
 
 logger = logging.getLogger("frontdesk")
@@ -39,6 +40,9 @@ UNBORN: Final = 2**62
 """The version of a session that is stored and not yet its user's. Loading passes over it."""
 
 UNBORN_LASTS: Final = clock.MINUTE
+
+DAMAGED: Final = -1
+"""The version of a document that has none, because something else has written it or cut it short."""
 
 CROWD: Final = 64
 """An index of at least so many names is searched for dead ones each time its length has doubled."""
@@ -98,7 +102,8 @@ class DocumentStorage(Storage):
         return []
 
     def _load_documents(self, ids: Collection[str]) -> Flow[list[Record]]:
-        found = yield Call(self, "get", ([SESSION + id for id in ids],))
+        # An id may come from a form. Only one that is well-formed becomes part of a name.
+        found = yield Call(self, "get", ([SESSION + id for id in ids if is_id(id)],))
         return list(decoded(found.values()))
 
     def _swap_documents(self, swaps: Sequence[Swap]) -> Flow[list[bool]]:
@@ -116,20 +121,24 @@ class DocumentStorage(Storage):
         return (yield Call(self, "cas", (writes,)))  # type: ignore[no-any-return]
 
     def _names_of(self, user_id: str) -> Flow[list[str]]:
-        _, names = yield from self._index(user_id)
-        return list(names)
+        return list(_names_in((yield from self._index(user_id))))
 
-    def _index(self, user_id: str) -> Flow[tuple[int, dict[str, int]]]:
-        """Return the version of a user's index and its names, each with its session's deadline."""
+    def _index(self, user_id: str) -> Flow[bytes | None]:
         name = index_name(user_id)
         found = yield Call(self, "get", ([name],))
-        return _index_in(found[name]) if name in found else (0, {})
+        return found.get(name)  # type: ignore[no-any-return]
 
     def _list(self, record: Record) -> Flow[None]:
         """Put the session into its user's index, unless it is there."""
         user_id = str(record.user_id)
         for _ in range(TRIES):
-            version, names = yield from self._index(user_id)
+            index = yield from self._index(user_id)
+            version = version_in(index)
+            try:
+                names = _names_in(index)
+            except UndecodableRecord as error:
+                logger.error("%s It begins anew, and sessions enter it when they are used.", error)
+                names = {}
             if names.get(record.id, -1) >= record.deadline:
                 return
             now = clock.now()
@@ -139,11 +148,15 @@ class DocumentStorage(Storage):
             # A deadline only grows here: a write of another request may be under way with that one.
             names[record.id] = record.deadline
             lasts = max(names.values()) + SKEW
-            write = Write(index_name(user_id), version, _closed(version + 1, names), lasts)
+            # An index that begins anew must not repeat a version, which a stopped process may still know.
+            after = version + 1 if version > 0 else now
+            write = Write(index_name(user_id), version, _closed(after, names), lasts)
             (stored,) = yield Call(self, "cas", ([write],))
             if stored:
                 return
-        raise Contention(f"The index of user {user_id} was changed by others {TRIES} times in a row.")
+        raise Contention(
+            f"The index of user {user_id} was changed by others {TRIES} times in a row."
+        )
 
     def _without_dead(self, names: Mapping[str, int]) -> Flow[dict[str, int]]:
         found = yield Call(self, "get", ([SESSION + id for id in names],))
@@ -210,15 +223,20 @@ def _record_in(data: bytes) -> Record:
         body["former"] = {digest: Former(*known) for digest, known in body["former"].items()}
         return Record(version=version, **body)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UndecodableRecord(f"A stored session is damaged and treated as ended: {error!r}.") from error
+        raise UndecodableRecord(
+            f"A stored session is damaged and treated as ended: {error!r}."
+        ) from error
 
 
-def _index_in(data: bytes) -> tuple[int, dict[str, int]]:
+def _names_in(data: bytes | None) -> dict[str, int]:
+    """Return the names in a user's index, each with the deadline of its session."""
+    if data is None:
+        return {}
     try:
-        version, names = _opened(data)
-        return version, {str(id): int(deadline) for id, deadline in names.items()}
+        _, names = _opened(data)
+        return {str(id): int(deadline) for id, deadline in names.items()}
     except (ValueError, TypeError, AttributeError) as error:
-        raise StorageUnavailable(f"the index of a user's sessions is damaged: {error!r}") from error
+        raise UndecodableRecord(f"The list of a user's sessions is damaged: {error!r}.") from error
 
 
 def _has_ended(data: bytes) -> bool:
@@ -235,5 +253,8 @@ def _opened(data: bytes) -> tuple[int, Any]:
 
 
 def version_in(data: bytes | None) -> int:
-    """Return the version of a document; 0 for none."""
-    return int(data.partition(b" ")[0]) if data else 0
+    """Return the version of a document, 0 for none, and :data:`DAMAGED` for one without a version."""
+    if data is None:
+        return 0
+    version = data.partition(b" ")[0]
+    return int(version) if version.isdigit() else DAMAGED

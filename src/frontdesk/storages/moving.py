@@ -11,6 +11,7 @@ one count. A session moves when it is first written. Reading never writes.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from heapq import merge
 from typing import Any
 
@@ -33,8 +34,8 @@ class MovingStorage(Storage):
         self.shared = new.shared
         self.loads_user = new.loads_user
         if isinstance(new, Scans) and isinstance(old, Scans):
-            self.scan = self._scan
-            self.count_expired = self._count_expired
+            self.scan = partial(_scan, new, old)
+            self.count_expired = partial(_count_expired, new, old)
 
     def _load_both(self, ids: Collection[str], latest: bool = False) -> Flow[list[Record]]:
         found: list[Record] = yield Call(self.new, "load", (ids, latest))
@@ -93,16 +94,6 @@ class MovingStorage(Storage):
     ids_of, aids_of = both(_ids_in_both)
     purge, apurge = both(_purge_both)
 
-    def _scan(self, after: str = "") -> Iterator[Record]:
-        moved = ""
-        for each in merge(self.new.scan(after), self.old.scan(after), key=lambda each: each.id):
-            if each.id != moved:
-                yield each
-            moved = each.id
-
-    def _count_expired(self, now: int) -> int:
-        return self.new.count_expired(now) + self.old.count_expired(now)
-
     def after_commit(self, function: Any) -> None:
         self.new.after_commit(function)
 
@@ -114,3 +105,15 @@ class MovingStorage(Storage):
 
     def check_deployed(self) -> list[CheckMessage]:
         return self.new.check_deployed()
+
+
+def _scan(new: Scans, old: Scans, after: str = "") -> Iterator[Record]:
+    last = ""
+    for each in merge(new.scan(after), old.scan(after), key=lambda each: each.id):
+        if each.id != last:
+            yield each
+        last = each.id
+
+
+def _count_expired(new: Scans, old: Scans, now: int) -> int:
+    return new.count_expired(now) + old.count_expired(now)

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from typing import Final
+from typing import Any, Final
 
 from frontdesk.core.flow import Call, Flow
 from frontdesk.errors import Contention, StorageUnavailable
@@ -77,7 +77,7 @@ class Outage:
                 failures,
             )
 
-    def watch(self, call: Call) -> Flow[object]:
+    def watch(self, call: Call) -> Flow[Any]:
         """Make ``call`` and note whether it was answered."""
         self.check()
         began = time.monotonic()
