@@ -6,7 +6,7 @@
 PYTHON  ?= python3
 STORAGE ?= database
 PORT    ?= 8000
-SECONDS ?= 10
+WORKERS ?= 2
 ARGS    ?=
 
 VENV       ?= .venv
@@ -30,21 +30,27 @@ PIP_INSTALL = -m pip install --quiet --quiet --disable-pip-version-check --no-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test docs coverage bench hammer comparison moving outages memory lint types format lock clean
+.PHONY: help demo test slow docs coverage bench hammer outages moving orders lint types format lock clean
 
 help:  ## list these commands
 	@echo "django-frontdesk: make COMMAND [PYTHON=python3.13]"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-demo: $(DEMO_READY)  ## serve the example site: make demo [STORAGE=database|cache|file|redis|cached_database] [PORT=8000]
+demo: $(DEMO_READY)  ## serve the example site: make demo [STORAGE=database|cache|file|redis] [PORT=8000]
 	@$(VENV_DEMO)/bin/python example/demo.py --storage $(STORAGE) --port $(PORT)
 
-test: $(TEST_READY)  ## run the tests: make test [ARGS="-k login -n 2"]
-	@$(VENV)/bin/python -m pytest $(ARGS)
+test: $(TEST_READY)  ## run the tests, in two processes: make test [ARGS="-k login"]
+	@$(VENV)/bin/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+
+slow: $(TEST_READY)  ## run the slow tests, which CI runs as well
+	@$(VENV)/bin/python -m pytest -q -m slow $(ARGS)
+
+orders: $(TEST_READY)  ## try every order of three operations: many minutes
+	@$(VENV)/bin/python -m pytest -q -m exhaustive $(ARGS)
 
 docs: $(TEST_READY)  ## check that every snippet and command in the documentation works
-	@$(VENV)/bin/python -m pytest tests/docs $(ARGS)
+	@$(VENV)/bin/python -m pytest -q tests/docs $(ARGS)
 
 coverage: $(TEST_READY)  ## run the tests and show the lines they miss
 	@$(VENV)/bin/python -m coverage erase
@@ -52,23 +58,17 @@ coverage: $(TEST_READY)  ## run the tests and show the lines they miss
 	@$(VENV)/bin/python -m coverage combine --quiet
 	@$(VENV)/bin/python -m coverage report
 
-bench: $(BENCH_READY)  ## measure speed, write docs/benchmarks.md: make bench PYTHON=python3.13 [ARGS="--only requests"]
+bench: $(BENCH_READY)  ## measure speed and write docs/benchmarks.md: make bench PYTHON=python3.13
 	@$(VENV_BENCH)/bin/python -m benchmarks.speed $(ARGS)
 
-hammer: $(TEST_READY)  ## race processes over HTTP on every storage: make hammer [SECONDS=10] [ARGS="--storages file"]
-	@$(VENV)/bin/python -m benchmarks.hammer --seconds $(SECONDS) $(ARGS)
+hammer: $(TEST_READY)  ## race processes over HTTP on every storage: make hammer [ARGS="--storages file"]
+	@$(VENV)/bin/python -m benchmarks.hammer $(ARGS)
 
-comparison: $(TEST_READY)  ## try the same races on Django's engines and on the released peers
-	@$(VENV)/bin/python -m benchmarks.comparison $(ARGS)
-
-moving: $(TEST_READY)  ## move a site to frontdesk and back under traffic: make moving [ARGS="--engine file"]
-	@$(VENV)/bin/python -m benchmarks.moving $(ARGS)
-
-outages: $(TEST_READY)  ## take servers away under load, and write docs/outages.md: make outages [ARGS="--storages redis"]
+outages: $(TEST_READY)  ## take servers away under load and write docs/outages.md
 	@$(VENV)/bin/python -m benchmarks.outages $(ARGS)
 
-memory: $(TEST_READY)  ## measure what a session takes in Redis: make memory [ARGS="--sessions 1000000"]
-	@$(VENV)/bin/python -m benchmarks.memory $(ARGS)
+moving: $(TEST_READY)  ## move a site from Django's engines and back under traffic
+	@$(VENV)/bin/python -m benchmarks.moving $(ARGS)
 
 lint: $(LINT_READY)  ## check style and formatting
 	@$(VENV_LINT)/bin/ruff check .
