@@ -16,9 +16,11 @@ class OneRow:
     def __init__(self, queryset: QuerySet[Any]) -> None:
         self._alias = queryset.db
         compiler: Any = queryset.query.get_compiler(self._alias)
-        self._sql, params = compiler.as_sql()
+        sql, params = compiler.as_sql()
         if len(params) != 1:
             raise ValueError(f"The statement should have one parameter, not {len(params)}.")
+        # By name, because on SQLite Django searches a statement for unnamed parameters each time.
+        self._sql = sql.replace("%s", "%(param)s")
         klass_info = compiler.klass_info
         self.columns = _columns(compiler, klass_info)
         """The positions of the model's columns, by attribute name."""
@@ -37,7 +39,7 @@ class OneRow:
         """Return the row for ``param``, or ``None``. Its values are those of the ORM."""
         connection = connections[self._alias]
         with connection.cursor() as cursor:
-            cursor.execute(self._sql, (param,))
+            cursor.execute(self._sql, {"param": param})
             found = cursor.fetchone()
         if found is None:
             return None

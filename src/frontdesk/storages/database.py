@@ -64,10 +64,11 @@ class DatabaseStorage(Storage):
     def load(self, ids: Collection[str], latest: bool = False) -> list[Record]:
         if len(ids) == 1 and not latest:
             (id,) = ids
-            return self._execute(lambda rows: self._read(rows.db).fetch(id)[0])
+            return self._execute(lambda alias: self._read(alias).fetch(id)[0])
 
-        def select(rows: QuerySet[Session]) -> list[Record]:
-            if latest and connections[rows.db].in_atomic_block:
+        def select(alias: str) -> list[Record]:
+            rows = _rows(alias)
+            if latest and connections[alias].in_atomic_block:
                 # A locking read sees what others have committed since this transaction began.
                 rows = rows.select_for_update()
             return list(_records(rows.filter(pk__in=ids).values_list(*COLUMNS)))
@@ -78,10 +79,10 @@ class DatabaseStorage(Storage):
         """See :class:`~frontdesk.storages.base.LoadsUser`: one query."""
         users = get_user_model()
 
-        def select(rows: QuerySet[Session]) -> tuple[list[Record], Any]:
+        def select(alias: str) -> tuple[list[Record], Any]:
             # Asked at each read, because a router may answer by tenant.
-            joined = router.db_for_write(users) == rows.db and _owner().related_model is users
-            return self._read(rows.db, users if joined else None).fetch(id)
+            joined = router.db_for_write(users) == alias and _owner().related_model is users
+            return self._read(alias, users if joined else None).fetch(id)
 
         return self._execute(select)
 
@@ -95,16 +96,16 @@ class DatabaseStorage(Storage):
     def _swap_one(self, before: Record | None, after: Record) -> bool:
         columns = _columns(after)
 
-        def update(rows: QuerySet[Session]) -> bool:
-            there = rows.filter(pk=after.id, version=0 if before is None else before.version)
-            return there.update(**columns) == 1
+        def update(alias: str) -> bool:
+            version = 0 if before is None else before.version
+            return _rows(alias).filter(pk=after.id, version=version).update(**columns) == 1
 
-        def insert(rows: QuerySet[Session]) -> bool:
-            inside = connections[rows.db].in_atomic_block
+        def insert(alias: str) -> bool:
+            inside = connections[alias].in_atomic_block
             try:
                 # The savepoint keeps the project's transaction usable if the id is taken.
-                with transaction.atomic(using=rows.db) if inside else nullcontext():
-                    rows.create(pk=after.id, **columns)
+                with transaction.atomic(using=alias) if inside else nullcontext():
+                    _rows(alias).create(pk=after.id, **columns)
             except IntegrityError:
                 return False
             return True
@@ -115,9 +116,10 @@ class DatabaseStorage(Storage):
         return [each.id for each in self.records_of(user_id)]
 
     def purge(self, now: int, limit: int) -> list[Record]:
-        def delete(rows: QuerySet[Session]) -> list[Record]:
-            skips = connections[rows.db].features.has_select_for_update_skip_locked
-            with transaction.atomic(using=rows.db):
+        def delete(alias: str) -> list[Record]:
+            rows = _rows(alias)
+            skips = connections[alias].features.has_select_for_update_skip_locked
+            with transaction.atomic(using=alias):
                 # SQLite has no row locks. A write, even of no row, locks the database for this transaction.
                 rows.filter(pk="").update(version=0)
                 over = rows.filter(expires__lte=now).order_by("expires")
@@ -136,7 +138,7 @@ class DatabaseStorage(Storage):
 
     def records_of(self, user_id: str) -> list[Record]:
         """Return the live sessions of a user, most recently used first: one query."""
-        return self._execute(lambda rows: list(_records(_live_of(rows, user_id))))
+        return self._execute(lambda alias: list(_records(_live_of(alias, user_id))))
 
     async def arecords_of(self, user_id: str) -> list[Record]:
         """See :meth:`records_of`."""
@@ -149,8 +151,9 @@ class DatabaseStorage(Storage):
     def end_records_of(self, user_id: str, keep: Collection[str]) -> list[Record]:
         """End the sessions of a user but those to ``keep``, and return them: two queries."""
 
-        def end(rows: QuerySet[Session]) -> list[Record]:
-            found = list(_records(_live_of(rows, user_id).exclude(pk__in=keep)))
+        def end(alias: str) -> list[Record]:
+            rows = _rows(alias)
+            found = list(_records(_live_of(alias, user_id).exclude(pk__in=keep)))
             now = clock.now()
             ended: list[Record] = []
             for start in range(0, len(found), BATCH):
@@ -183,15 +186,15 @@ class DatabaseStorage(Storage):
 
     def count_expired(self, now: int) -> int:
         """See :class:`~frontdesk.storages.base.Scans`."""
-        return self._execute(lambda rows: rows.filter(expires__lte=now).count())
+        return self._execute(lambda alias: _rows(alias).filter(expires__lte=now).count())
 
     # Transactions, connections and their faults.
 
     def after_commit(self, function: Callable[[], None]) -> None:
-        transaction.on_commit(function, using=_rows().db)
+        transaction.on_commit(function, using=_alias())
 
     def in_transaction(self) -> bool:
-        return connections[_rows().db].in_atomic_block
+        return connections[_alias()].in_atomic_block
 
     def _read(self, alias: str, users: Any = None) -> "_Read":
         read = self._reads.get((alias, users))
@@ -199,17 +202,17 @@ class DatabaseStorage(Storage):
             read = self._reads[alias, users] = _Read(alias, users)
         return read
 
-    def _execute(self, statement: Callable[[QuerySet[Session]], Result]) -> Result:
+    def _execute(self, statement: Callable[[str], Result]) -> Result:
         """Call ``statement`` and turn the faults of the database into ours.
 
         A statement that lost against a concurrent one had no effect, so it is tried again. Inside the
         project's transaction only the project can do that, because the whole transaction is lost.
         """
-        rows = _rows()
-        tries = 1 if connections[rows.db].in_atomic_block else RETRIES
+        alias = _alias()
+        tries = 1 if connections[alias].in_atomic_block else RETRIES
         for attempt in range(1, tries + 1):
             try:
-                return statement(rows)
+                return statement(alias)
             except FAULTS as error:
                 code = _code(error)
                 if code in PROJECTS:
@@ -239,23 +242,27 @@ class _Read:
         return records, self._row.instance(self._users, row, columns)
 
 
-def _rows() -> QuerySet[Session]:
+def _alias() -> str:
     # Reads go where writes go, because a replica may still show a session that has ended.
-    return Session.objects.using(router.db_for_write(Session))
+    return router.db_for_write(Session)
 
 
-def _live(rows: QuerySet[Session]) -> QuerySet[Session]:
-    return rows.filter(ended=None, expires__gt=clock.now())
+def _rows(alias: str) -> QuerySet[Session]:
+    return Session.objects.using(alias)
 
 
-def _live_of(rows: QuerySet[Session], user_id: str) -> Any:
+def _live(alias: str) -> QuerySet[Session]:
+    return _rows(alias).filter(ended=None, expires__gt=clock.now())
+
+
+def _live_of(alias: str, user_id: str) -> Any:
     pk = pk_of_id(user_id, _owner().target_field)
-    found = rows.none() if pk is None else _live(rows).filter(user_id=pk)
+    found = _rows(alias).none() if pk is None else _live(alias).filter(user_id=pk)
     return found.order_by("-last_seen", "-pk").values_list(*COLUMNS)
 
 
-def _following(after: str, rows: QuerySet[Session]) -> list[Any]:
-    return list(_live(rows).filter(pk__gt=after).order_by("pk").values_list(*COLUMNS)[:BATCH])
+def _following(after: str, alias: str) -> list[Any]:
+    return list(_live(alias).filter(pk__gt=after).order_by("pk").values_list(*COLUMNS)[:BATCH])
 
 
 def _owner() -> Any:
