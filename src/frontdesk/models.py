@@ -39,6 +39,7 @@ class Session(models.Model):
     ended = models.BigIntegerField(_("ended"), null=True)
     ip = models.CharField(_("address"), max_length=45)
     user_agent = models.CharField(_("browser"), max_length=255)
+    carrier = models.CharField(_("carrier"), max_length=16)
     version = models.BigIntegerField(_("version"))
 
     objects: ClassVar[models.Manager["Session"]] = models.Manager()

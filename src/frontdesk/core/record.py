@@ -54,6 +54,8 @@ class Record:
     """When the session ends, however active."""
     ip: str = ""
     user_agent: str = ""
+    carrier: str = ""
+    """How the key travels, and the attributes of its cookie in short, see :mod:`frontdesk.http.transport`."""
     ended: int | None = None
     """When the session was ended. Such a record stays for :data:`GRACE` and never becomes live again."""
     version: int = 1

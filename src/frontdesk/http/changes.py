@@ -26,6 +26,8 @@ class Use(NamedTuple):
     limits: Limits
     client: Client | None
     """``None`` outside of a request."""
+    carrier: str
+    """How the key travels, see :mod:`frontdesk.http.transport`."""
 
 
 def user_in(dictionary: Mapping[str, Any]) -> str | None:
@@ -50,6 +52,7 @@ def new_record(key: Key, dictionary: Mapping[str, Any], serializer: Serializer, 
         deadline=deadline,
         ip=client.ip,
         user_agent=client.user_agent,
+        carrier=use.carrier,
         # Not 1: a key of Django's may come twice, and a late write must not fit the second session.
         version=use.now,
     )
@@ -98,7 +101,7 @@ def activity(
     if signing_in or new_expiry or not policy.keeps_deadline(known, use.now):
         fields["deadline"] = deadline
     if use.client is not None:
-        fields |= use.client._asdict()
+        fields |= {**use.client._asdict(), "carrier": use.carrier}
     return {name: value for name, value in fields.items() if value != getattr(known, name)}
 
 

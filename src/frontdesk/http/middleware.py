@@ -214,6 +214,7 @@ def _store(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
         # The page only needed to read. When the session was used can be recorded later.
         with suppress(StorageUnavailable):
             yield from session.record_activity()
+            _set_cookie(session, response)
     elif decision is Closing.SAVE:
         yield from _save(session, response)
 
@@ -228,7 +229,11 @@ def _save(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
             session.session_id,
         )
         return
-    if session.key_changed or session.expiry_changed or settings.SESSION_SAVE_EVERY_REQUEST:
+    _set_cookie(session, response)
+
+
+def _set_cookie(session: SessionStore, response: HttpResponseBase) -> None:
+    if session.key_changed or session.cookie_changed or settings.SESSION_SAVE_EVERY_REQUEST:
         until_closed = session.get_expire_at_browser_close()
         age = None if until_closed else policy.cookie_age(session.live_record, clock.now())
         transport.set_cookie(response, session.live_key, age)

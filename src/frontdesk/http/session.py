@@ -20,7 +20,7 @@ from frontdesk.core.keys import Key
 from frontdesk.core.policy import State
 from frontdesk.core.record import GRACE, UNCHANGED, Changes, Record
 from frontdesk.errors import Contention, StorageUnavailable, UndecodableRecord
-from frontdesk.http import changes, values
+from frontdesk.http import changes, transport, values
 from frontdesk.http.changes import EXPIRY_KEY, Use, user_in
 from frontdesk.http.client import client_of
 from frontdesk.http.purge import purge
@@ -66,8 +66,8 @@ class SessionStore(SessionBase):
     """The session as this request last saw it in the storage."""
     outage: StorageUnavailable | None = None
     """The failure of the last call of the storage, if it failed."""
-    expiry_changed = False
-    """Whether ``set_expiry()`` has changed how long the cookie should last."""
+    cookie_changed = False
+    """Whether the browser needs a new cookie: for ``set_expiry()``, or as the settings of cookies changed."""
 
     began = 0.0
     """When the request began, a time of :func:`time.monotonic`."""
@@ -384,7 +384,8 @@ class SessionStore(SessionBase):
 
         yield from self._change(merged)
         self._key = key
-        self.expiry_changed |= EXPIRY_KEY in {*changed.values, *changed.removed}
+        new_expiry = EXPIRY_KEY in {*changed.values, *changed.removed}
+        self.cookie_changed |= new_expiry or "carrier" in changed.fields
         self._settle(self.live_record)
         if rotate:
             yield from notify(
@@ -599,7 +600,7 @@ class SessionStore(SessionBase):
 
     def _use(self) -> Use:
         client = None if self.meta is None else client_of(self.meta)
-        return Use(clock.now(), options().limits, client)
+        return Use(clock.now(), options().limits, client, transport.cookie_attributes())
 
     def as_it_will_be(self) -> Record:
         """Return the record as this request will leave it, for a page that shows the session's limits."""

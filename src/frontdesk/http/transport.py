@@ -1,5 +1,7 @@
 """How a session key travels between a browser and the server: in a cookie."""
 
+import zlib
+
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -12,6 +14,19 @@ def key_in(request: HttpRequest) -> str | None:
     """Return the text that came as the key of a session, well-formed or not."""
     sent = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
     return None if sent is None else Key(sent)
+
+
+def cookie_attributes() -> str:
+    """Return a short text that changes with the settings of the cookie, to notice that they changed."""
+    attributes = (
+        settings.SESSION_COOKIE_NAME,
+        settings.SESSION_COOKIE_DOMAIN,
+        settings.SESSION_COOKIE_PATH,
+        settings.SESSION_COOKIE_SECURE,
+        settings.SESSION_COOKIE_HTTPONLY,
+        settings.SESSION_COOKIE_SAMESITE,
+    )
+    return f"cookie:{zlib.crc32(repr(attributes).encode()):08x}"
 
 
 def set_cookie(response: HttpResponseBase, key: str, max_age: int | None) -> None:

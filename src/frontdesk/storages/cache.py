@@ -1,112 +1,286 @@
-"""Sessions in any of Django's caches that can compare and set; see :mod:`frontdesk.storages.cas`."""
+"""Sessions in a cache of Django's that can compare and set.
 
-from collections.abc import Collection
-from typing import Any
+Django's cache API has no compare-and-set, and without it no cache can promise that an ended session stays
+ended: between a ``get`` and a ``set`` another request may end it. So this module knows how each kind of
+cache does it, and refuses a kind that it does not know.
 
+``KEY_FUNCTION``, ``KEY_PREFIX`` and ``VERSION`` of the cache apply to all keys.
+"""
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from django.conf import settings
 from django.core import checks
 from django.core.cache import InvalidCacheBackendError, caches
-from django.core.cache.backends.base import BaseCache
-from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.memcached import PyMemcacheCache
+from django.core.cache.backends.redis import RedisCache
 
-from frontdesk import clock
-from frontdesk.errors import InvalidSetting
-from frontdesk.storages.cas import CompareAndSet
-from frontdesk.storages.cas_known import for_cache
-from frontdesk.storages.record import Purged
-from frontdesk.storages.slots import SlotStorage
+from frontdesk.conf import unknown_option
+from frontdesk.core import clock
+from frontdesk.errors import FrontdeskError, InvalidSetting, StorageUnavailable
+from frontdesk.storages.documents import DocumentStorage, Write, version_in
+from frontdesk.storages.redis import CAS
 
-LONGEST = 5 * 365 * 86_400
-"""Seconds; what has no end is kept that long, since not every cache takes more."""
+# Only the client library of the cache in use is installed.
+try:
+    from redis.exceptions import RedisError
+except ImportError:
+    RedisError = OSError
+try:
+    from django_redis.cache import RedisCache as DjangoRedisCache
+except ImportError:
+    DjangoRedisCache = RedisCache
+try:
+    from pymemcache.client.rendezvous import RendezvousHash
+    from pymemcache.exceptions import MemcacheError, MemcacheServerError
+except ImportError:
+    MemcacheError = MemcacheServerError = OSError
 
-PREFIX = "frontdesk:"
+PREFIX: Final = "frontdesk:"
 
-ROOMY = 10_000
-"""Entries. Django's default of 300 is full after 150 people have signed in."""
+LONGEST: Final = 365 * 86_400
+"""Seconds. A document that expires later is kept for this long, as memcached counts only until 2038."""
+
+ROOMY: Final = 10_000
+"""How many entries a cache should hold. Django's default of 300 is full after 150 users have signed in."""
 
 
-class CacheStorage(SlotStorage):
+class CacheStorage(DocumentStorage):
     """Sessions in the cache ``ALIAS`` of ``settings.CACHES``.
 
-    Expiry is the cache's. A cache that is restarted or that evicts signs people out: give sessions one
-    of their own, large enough.
+    Restarting the cache signs all users out, and evicting a session signs its user out. So give sessions a
+    cache of their own that is large enough.
     """
 
-    def __init__(self, *, ALIAS: str = "default") -> None:  # noqa: N803 (an option)
+    def __init__(self, **options: Any) -> None:
         super().__init__()
-        self._alias = ALIAS
+        self._alias = options.pop("ALIAS", "default")
+        for name in options:
+            raise unknown_option("CacheStorage", name, ["ALIAS"])
         try:
-            for_cache(caches[ALIAS])
-        except InvalidCacheBackendError as error:
+            cache = caches[self._alias]
+        except (InvalidCacheBackendError, ImportError) as error:
             raise InvalidSetting(
-                f"FRONTDESK['STORAGE']['OPTIONS']['ALIAS'] is {ALIAS!r}, which cannot be used: {error}"
+                f"CacheStorage cannot use the cache {self._alias!r}: {error}"
             ) from error
+        for kind, way in WAYS.items():
+            if isinstance(cache, kind):
+                self._kind = way
+                break
+        else:
+            raise InvalidSetting(
+                f"CacheStorage cannot use the cache {self._alias!r}, because {type(cache).__name__} has no "
+                f"compare-and-set. Use {', '.join(way.name for way in WAYS.values())}, or another storage."
+            )
+        self.shared = self._kind.shared
+        if problem := self._way().problem():
+            raise InvalidSetting(f"CacheStorage cannot use the cache {self._alias!r}: {problem}")
 
-    @property
-    def _cache(self) -> BaseCache:
-        return caches[self._alias]  # one per thread, so it is not kept
+    def _way(self) -> "_Way":
+        # Django has one cache object per thread.
+        return self._kind(caches[self._alias], settings.CACHES[self._alias].get("OPTIONS", {}))
 
-    def _ways(self) -> tuple[BaseCache, CompareAndSet]:
-        cache = self._cache
-        return cache, for_cache(cache)
+    def get(self, names: Collection[str]) -> dict[str, bytes]:
+        way = self._way()
+        with way.available():
+            return way.get(names) if names else {}
 
-    def _load(self, name: str) -> tuple[bytes | None, Any]:
-        cache, way = self._ways()
-        with way.guarded():
-            return way.load(cache.make_and_validate_key(PREFIX + name))
-
-    def _load_many(self, names: Collection[str]) -> dict[str, bytes]:
-        cache, way = self._ways()
-        keys = {cache.make_and_validate_key(PREFIX + name): name for name in names}
-        with way.guarded():
-            return {keys[key]: value for key, value in way.load_many(keys.keys()).items()}
-
-    def _store(self, name: str, token: Any, data: bytes, expires: int) -> bool:
-        cache, way = self._ways()
-        seconds = -((clock.now() - expires) // clock.SECOND)  # rounded up
-        timeout = min(max(seconds, 1), LONGEST)
-        with way.guarded():
-            return way.store(cache.make_and_validate_key(PREFIX + name), token, data, timeout)
-
-    def purge(self, now: int, limit: int) -> Purged:
-        _, way = self._ways()
-        with way.guarded():
-            # What the cache has dropped by itself was never seen to expire, so nothing is said of it.
-            return Purged(way.purge(limit), ())
-
-    @property
-    def shared(self) -> bool:
-        return not isinstance(self._cache, LocMemCache)
+    def cas(self, writes: Sequence[Write]) -> list[bool]:
+        way = self._way()
+        with way.available():
+            return [way.cas(write) for write in writes]
 
     def check(self) -> list[checks.CheckMessage]:
-        return [*self._check_size(), *check_limits(self._alias, self._ways()[1])]
+        return self._way().check(self._alias)
 
-    def _check_size(self) -> list[checks.CheckMessage]:
-        cache = self._cache
-        if not isinstance(cache, LocMemCache | DatabaseCache) or cache._max_entries >= ROOMY:
+
+class _Way(ABC):
+    """How to read, and to compare and set, in one kind of cache."""
+
+    name: str
+    shared = True
+    faults: tuple[type[Exception], ...] = (OSError,)
+    """What the client raises when its server cannot answer."""
+
+    def __init__(self, cache: Any, options: dict[str, Any]) -> None:
+        self.cache = cache
+        self.options = options
+
+    @abstractmethod
+    def get(self, names: Collection[str]) -> dict[str, bytes]:
+        """See :meth:`DocumentStorage.get`."""
+
+    @abstractmethod
+    def cas(self, write: Write) -> bool:
+        """See :meth:`DocumentStorage.cas`."""
+
+    def problem(self) -> str | None:
+        """Return why the cache cannot be used, if there is a reason."""
+        return None
+
+    def key(self, name: str) -> str:
+        return self.cache.make_and_validate_key(PREFIX + name)  # type: ignore[no-any-return]
+
+    @contextmanager
+    def available(self) -> Iterator[None]:
+        try:
+            yield
+        except self.faults as error:
+            raise StorageUnavailable(f"The cache of the sessions cannot answer: {error}") from error
+
+    def missing_timeouts(self) -> list[str]:
+        """Return the options without which the client waits for its server without a limit."""
+        return []
+
+    def check(self, alias: str) -> list[checks.CheckMessage]:
+        if not (missing := self.missing_timeouts()):
+            return []
+        options = ", ".join(f"{name!r}: 1" for name in missing)
+        return [
+            checks.Warning(
+                f"The cache {alias!r} waits for its server without a limit. While the server hangs, all "
+                "pages that need a session hang, too.",
+                hint=f"Add to OPTIONS of the cache, in seconds: {options}.",
+                id="frontdesk.W033",
+            )
+        ]
+
+
+_IN_PROCESS = threading.Lock()
+
+
+class _LocMem(_Way):
+    """The memory of this process, so a lock of this process is enough."""
+
+    name = "LocMemCache"
+    shared = False
+
+    def get(self, names: Collection[str]) -> dict[str, bytes]:
+        found = self.cache.get_many([PREFIX + name for name in names])
+        return {key.removeprefix(PREFIX): data for key, data in found.items()}
+
+    def cas(self, write: Write) -> bool:
+        with _IN_PROCESS:
+            if version_in(self.cache.get(PREFIX + write.name)) != write.version:
+                return False
+            self.cache.set(PREFIX + write.name, write.data, _seconds(write))
+            return True
+
+    def check(self, alias: str) -> list[checks.CheckMessage]:
+        entries = self.options.get("MAX_ENTRIES", 300)
+        if entries >= ROOMY:
             return []
         return [
             checks.Warning(
-                f"The cache {self._alias!r} holds {cache._max_entries} entries; when it is full, it "
-                "throws sessions out, which signs people out.",
-                hint=f"Set OPTIONS['MAX_ENTRIES'] of that cache to {ROOMY} or more, or use another "
-                "storage.",
+                f"The cache {alias!r} holds {entries} entries. When it is full, it evicts sessions, which "
+                "signs their users out.",
+                hint=f"Set MAX_ENTRIES in OPTIONS of the cache to {ROOMY} or more.",
                 id="frontdesk.W011",
             )
         ]
 
 
-def check_limits(alias: str, way: CompareAndSet) -> list[checks.CheckMessage]:
-    """W033: the server of the cache ``alias`` is waited for as long as it likes."""
-    missing = way.missing_limits()
-    if not missing:
-        return []
-    options = ", ".join(f"{name!r}: 1" for name in missing)
-    return [
-        checks.Warning(
-            f"The server of the cache {alias!r} is waited for without limit: while it hangs, so "
-            "do all pages that need a session, and in the end all others.",
-            hint=f"Add to OPTIONS of that cache, in seconds: {options}.",
-            id="frontdesk.W033",
-        )
-    ]
+class _Memcached(_Way):
+    """The commands ``gets`` and ``cas`` of memcached.
+
+    Each key belongs to one server for good. pymemcache's HashClient gives the keys of a server that is
+    down to others. That would sign users out, and bring ended sessions back later. So this uses the
+    clients that HashClient has for each server. Django has no public way to them.
+    """
+
+    name = "PyMemcacheCache"
+    faults = (MemcacheError, OSError)
+
+    def get(self, names: Collection[str]) -> dict[str, bytes]:
+        keys = {self.key(name): name for name in names}
+        by_client: dict[Any, list[str]] = {}
+        for key in keys:
+            by_client.setdefault(self._client(key), []).append(key)
+        found: dict[str, bytes] = {}
+        for client, own in by_client.items():
+            found |= client.get_many(own)
+        return {keys[key]: data for key, data in found.items()}
+
+    def cas(self, write: Write) -> bool:
+        key = self.key(write.name)
+        client, expire = self._client(key), self.cache.get_backend_timeout(_seconds(write))
+        there, token = client.gets(key)
+        if version_in(there) != write.version:
+            return False
+        try:
+            if there is None:
+                return bool(client.add(key, write.data, expire, noreply=False))
+            return bool(client.cas(key, write.data, token, expire, noreply=False))
+        except MemcacheServerError as error:
+            if "too large" not in str(error):
+                raise
+            raise FrontdeskError(
+                f"A session or the list of a user's sessions has {len(write.data)} bytes, which memcached "
+                "does not store. Keep less in the session, or raise its limit with -I."
+            ) from error
+
+    def _client(self, key: str) -> Any:
+        clients = self.cache._cache.clients
+        return clients[RendezvousHash(sorted(clients)).get_node(key)]
+
+    def problem(self) -> str | None:
+        if self.options.get("ignore_exc"):
+            return "remove ignore_exc from its OPTIONS. With it, users are signed out while a server is down."
+        return None
+
+    def missing_timeouts(self) -> list[str]:
+        return [name for name in ("connect_timeout", "timeout") if not self.options.get(name)]
+
+
+class _Redis(_Way):
+    """The script of :mod:`frontdesk.storages.redis`. Reads go to the primary, too."""
+
+    name = "RedisCache"
+    faults = (RedisError, OSError)
+    timeouts = ("socket_connect_timeout", "socket_timeout")
+
+    @property
+    def client(self) -> Any:
+        return self.cache._cache.get_client(write=True)  # Django has no public way to it
+
+    def get(self, names: Collection[str]) -> dict[str, bytes]:
+        values = self.client.mget([self.key(name) for name in names])
+        return {name: data for name, data in zip(names, values, strict=True) if data is not None}
+
+    def cas(self, write: Write) -> bool:
+        milliseconds = _seconds(write) * 1000
+        key = self.key(write.name)
+        return bool(self.client.eval(CAS, 1, key, write.version, write.data, milliseconds))
+
+    def missing_timeouts(self) -> list[str]:
+        pool = self.client.connection_pool
+        connection = pool.connection_class(**pool.connection_kwargs)  # not connected to anything
+        return [name for name in self.timeouts if getattr(connection, name.lower(), None) is None]
+
+
+class _DjangoRedis(_Redis):
+    name = "RedisCache of django-redis"
+    timeouts = ("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT")
+
+    @property
+    def client(self) -> Any:
+        return self.cache.client.get_client(write=True)
+
+
+WAYS: Final[dict[type, type[_Way]]] = {
+    DjangoRedisCache: _DjangoRedis,
+    RedisCache: _Redis,
+    PyMemcacheCache: _Memcached,
+    LocMemCache: _LocMem,
+}
+"""How each kind of cache compares and sets. Without django-redis, its entry is that of Django's."""
+
+
+def _seconds(write: Write) -> int:
+    rounded_up = -((clock.now() - write.expires) // clock.SECOND)
+    return min(max(rounded_up, 1), LONGEST)

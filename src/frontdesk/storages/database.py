@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 
 COLUMNS: Final = (
     *("id", "secret", "former", "data", "user_id", "created", "authenticated", "last_seen"),
-    *("idle", "deadline", "ended", "ip", "user_agent", "version"),
+    *("idle", "deadline", "ended", "ip", "user_agent", "carrier", "version"),
 )
 
 FAULTS: Final = (OperationalError, InterfaceError, InternalError)
@@ -283,9 +283,10 @@ def _columns(record: Record) -> dict[str, Any]:
 
 def _ended_columns(now: int) -> dict[str, Any]:
     """Return what an end writes, see :func:`frontdesk.core.record.end`."""
-    left = {"data": "{}", "user_id": None, "ip": "", "user_agent": "", "authenticated": None}
+    left = {"data": "{}", "user_id": None, "authenticated": None}
+    client = {"ip": "", "user_agent": "", "carrier": ""}
     times = {"last_seen": now, "idle": 0, "deadline": now, "ended": now, "expires": now + GRACE}
-    return {**left, **times}
+    return {**left, **client, **times}
 
 
 def _records(rows: Iterable[Sequence[Any]]) -> Iterator[Record]:
