@@ -66,13 +66,18 @@ class What(models.TextChoices):
 
 
 class HistoryEntry(models.Model):
-    """A sign-in, a failed attempt, a re-authentication, a new password, or the end of a session.
+    """A sign-in, failed attempts, a re-authentication, a new password, or the end of a session.
 
     It never holds a key, a password, or the user name that was typed in.
     """
 
     what = models.CharField(_("what"), max_length=16, choices=What)
     at = models.BigIntegerField(_("when"))
+    # Failed attempts with the same name within a period are one row, so that a stranger cannot fill the
+    # table with the name of one user.
+    count = models.PositiveIntegerField(_("count"), default=1)
+    until = models.BigIntegerField(_("last time"), null=True)
+    period = models.BigIntegerField(_("period of failed attempts"), null=True)
     # Without a constraint, as in Session. Empty for a failed attempt: looking up the user would take a
     # time that tells whether there is one.
     user = models.ForeignKey(
@@ -101,8 +106,10 @@ class HistoryEntry(models.Model):
         default_permissions = ("view",)
         indexes: ClassVar = [
             models.Index(fields=["user", "at"], name="frontdesk_history_user"),
-            models.Index(fields=["name_hash", "at"], name="frontdesk_history_name"),
             models.Index(fields=["at"], name="frontdesk_history_at"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["name_hash", "period"], name="frontdesk_history_name"),
         ]
 
     def __str__(self) -> str:

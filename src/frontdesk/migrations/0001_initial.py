@@ -77,6 +77,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("at", models.BigIntegerField(verbose_name="when")),
+                ("count", models.PositiveIntegerField(default=1, verbose_name="count")),
+                ("until", models.BigIntegerField(null=True, verbose_name="last time")),
+                (
+                    "period",
+                    models.BigIntegerField(null=True, verbose_name="period of failed attempts"),
+                ),
                 (
                     "name_hash",
                     models.CharField(
@@ -126,8 +132,12 @@ class Migration(migrations.Migration):
                 "default_permissions": ("view",),
                 "indexes": [
                     models.Index(fields=["user", "at"], name="frontdesk_history_user"),
-                    models.Index(fields=["name_hash", "at"], name="frontdesk_history_name"),
                     models.Index(fields=["at"], name="frontdesk_history_at"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("name_hash", "period"), name="frontdesk_history_name"
+                    )
                 ],
             },
         ),
