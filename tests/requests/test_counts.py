@@ -1,7 +1,7 @@
-"""How often the storage is asked: the promises of one round trip, and of reading without writing.
+"""How many statements a request takes on the database storage: one read, and a write only for a change.
 
-And of what costs time without being a round trip: SQL that is compiled, and memory that waits for the
-garbage collector.
+Also what costs time without being a statement: SQL that is compiled, hops between threads, and memory that
+waits for the garbage collector.
 """
 
 import gc
@@ -10,281 +10,263 @@ from weakref import ref
 
 import pytest
 from django.contrib import auth
+from django.contrib.auth.models import User
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
-from django.db import connections
+from django.db import connection
 from django.db.models.sql.compiler import SQLCompiler
 from django.test.utils import CaptureQueriesContext
 
-from tests import services
-from tests.requests.conftest import PASSWORD
-from tests.requests.site import step
+from frontdesk import sessions
+from frontdesk.engine import SessionStore
+from tests.fixtures import DATABASE, MEMORY, sign_in, sign_out, use
+from tests.requests.site import current_user, step
 
-pytestmark = [pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
-KEY = "a1" * 16
+KEY = "a1" * 20
+
+
+@pytest.fixture(autouse=True)
+def storage(site, settings):
+    """The database, and nothing beside the session that a sign-in would write."""
+    settings.FRONTDESK["HISTORY_RETENTION"] = None
+    settings.FRONTDESK["MAX_SESSIONS_PER_USER"] = None
+    return use(settings, DATABASE)
 
 
 @pytest.fixture
-def queries(request):
-    """Count the statements to the database of the test: ``with queries(1): ...``"""
-    alias = request.getfixturevalue("database") if "database" in request.fixturenames else "default"
+def statements():
+    """``statements(function)`` returns the verbs of the statements that a call takes."""
 
-    class Counted(CaptureQueriesContext):
-        def __init__(self, expected):
-            super().__init__(connections[alias])
-            self.expected = expected
+    def count(function, *args, **kwargs):
+        with CaptureQueriesContext(connection) as seen:
+            function(*args, **kwargs)
+        return [query["sql"].split()[0] for query in seen.captured_queries]
 
-        def __exit__(self, kind, error, trace):
-            super().__exit__(kind, error, trace)
-            if kind is None:
-                said = "\n".join(query["sql"] for query in self.captured_queries)
-                assert len(self.captured_queries) == self.expected, said
+    return count
 
-    return Counted
 
+# --- reading ------------------------------------------------------------------------------------
 
 PAGES = {
-    "user": ("/home/", 1),
-    "user in an async view": ("/ahome/", 1),
-    "login_required": ("/members/", 1),
-    "login_required in an async view": ("/amembers/", 1),
-    "nothing": ("/plain/", 0),
+    "user": ("/home/", ["SELECT"]),
+    "user in an async view": ("/ahome/", ["SELECT"]),
+    "login_required": ("/members/", ["SELECT"]),
+    "login_required in an async view": ("/amembers/", ["SELECT"]),
+    "nothing": ("/plain/", []),
 }
 
 
-# --- statements on the database storage -------------------------------------------------------------
-
-
-@services.each_database()
 @pytest.mark.parametrize(("page", "expected"), PAGES.values(), ids=PAGES)
-def test_a_page_of_a_signed_in_person_takes(database, member, queries, page, expected):
-    member.get(page)  # whatever happens once per process
-    with queries(expected):
-        assert member.get(page).status_code == 200
+def test_a_page_of_a_signed_in_user_takes(member, statements, page, expected):
+    assert statements(member.get, page) == expected
 
 
-@services.each_database()
-def test_reading_only_the_session_takes_one_statement(database, member, queries):
-    member.kept()
-    with queries(1):
-        member.kept()
-
-
-@services.each_database()
-def test_reading_session_and_user_takes_one_statement(database, member, queries):
-    def both(request):
-        return request.session["_auth_user_id"], request.user.is_authenticated
-
-    member.do(both)
-    with queries(1):
-        assert member.do(both).answer[1] is True
-
-
-@services.each_database()
 @pytest.mark.parametrize("page", [page for page, _ in PAGES.values()])
-def test_a_visitor_without_a_cookie_takes_none(database, browser, queries, page):
-    browser.get(page)
-    with queries(0):
-        browser.get(page)
+def test_a_page_without_a_cookie_takes_none(browser, statements, page):
+    assert statements(browser.get, page) == []
 
 
-@services.each_database()
-def test_a_malformed_cookie_takes_none(database, browser, queries):
+READS = {
+    "session": lambda request: request.session.get("cart"),
+    "session and user": lambda request: (request.session["_auth_user_id"], request.user.pk),
+    "user and session": lambda request: (request.user.pk, request.session["_auth_user_id"]),
+    "both again": lambda request: [(request.user.pk, request.session.get("a")) for _ in range(3)],
+    "current": sessions.current,
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_reading_takes_one_statement(member, statements, read):
+    assert statements(member.do, read) == ["SELECT"]
+
+
+def test_a_user_of_the_browsers_mode_takes_one_statement(member, user, statements):
+    def task(request):
+        return (yield current_user(request))
+
+    assert statements(member.do, task) == ["SELECT"]
+
+
+def test_a_malformed_cookie_takes_none(browser, statements):
     browser.key = KEY.upper()
-    with queries(0):
-        browser.get("/home/")
+    assert statements(browser.get, "/home/") == []
 
 
-@services.each_database()
-def test_an_unknown_cookie_takes_one_statement_that_reads(database, browser, queries):
+@pytest.mark.parametrize("key", [KEY, KEY[:32]])
+def test_an_unknown_cookie_takes_one_read(browser, statements, key):
+    browser.key = key
+    assert statements(browser.get, "/home/") == ["SELECT"]
+
+
+@pytest.mark.parametrize("page", ["/home/", "/ahome/"])
+def test_the_user_is_one_statement_on_other_storages(new_browser, user, settings, statements, page):
+    use(settings, MEMORY)
+    browser = new_browser()
+    sign_in(browser, user)
+    assert statements(browser.get, page) == ["SELECT"]
+
+
+# --- writing ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [1, 20])
+def test_a_change_takes_a_read_and_a_write(member, statements, number):
+    values = {f"key{index}": index for index in range(number)}
+    assert statements(member.put, **values) == ["SELECT", "UPDATE"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_value_takes_one_insert(browser, statements):
+    assert statements(browser.put, cart=1) == ["INSERT"]
+
+
+def test_modify_takes_a_read_and_a_write(member, statements):
+    def task(request):
+        return (yield step(request.session, "modify", "visits", lambda visits: visits + 1, 0))
+
+    assert statements(member.do, task) == ["SELECT", "UPDATE"]
+
+
+def test_activity_takes_a_write_at_most_once_per_interval(member, clock, statements):
+    clock.move(minutes=2)
+    assert statements(member.get, "/home/") == ["SELECT", "UPDATE"]
+    clock.move(seconds=59)
+    assert statements(member.get, "/home/") == ["SELECT"]
+    clock.move(seconds=1)
+    assert statements(member.get, "/home/") == ["SELECT", "UPDATE"]
+
+
+# --- signing in and out -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def of_sessions(statements):
+    """The verbs of the statements on the table of sessions, without the user's own."""
+
+    def count(function, *args, **kwargs):
+        with CaptureQueriesContext(connection) as seen:
+            function(*args, **kwargs)
+        sql = (query["sql"] for query in seen.captured_queries)
+        return [each.split()[0] for each in sql if "frontdesk_session" in each]
+
+    return count
+
+
+def test_signing_in_without_a_session_takes_one_insert(browser, user, of_sessions):
+    assert of_sessions(sign_in, browser, user) == ["INSERT"]
+
+
+def test_signing_in_with_an_unknown_cookie_takes_one_insert(browser, user, of_sessions):
     browser.key = KEY
-    with queries(1) as seen:
-        browser.get("/home/")
-    assert seen.captured_queries[0]["sql"].startswith("SELECT")
+    assert of_sessions(sign_in, browser, user) == ["SELECT", "INSERT"]
 
 
-@services.each_database()
-def test_signing_out_takes_one_read_and_one_write(database, member, queries, settings):
-    """And one into the history, if there is one: see tests/history/test_counts.py."""
-    settings.FRONTDESK = {"HISTORY_RETENTION": None}
-
-    def leave(request):
-        yield step(auth, "logout", request)
-
-    with queries(2) as seen:
-        member.do(leave)
-    assert [query["sql"].split()[0] for query in seen.captured_queries] == ["SELECT", "UPDATE"]
+def test_signing_in_with_a_session_rotates_and_saves_it(browser, user, of_sessions):
+    browser.put(cart=1)
+    assert of_sessions(sign_in, browser, user) == ["SELECT", "UPDATE", "UPDATE"]
 
 
-# --- what no request needs to repeat ---------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_signing_in_takes_no_statement_beside_djangos_own(browser, user, statements):
+    """The user is read by ``authenticate()``, and ``last_login`` is written."""
+    assert statements(sign_in, browser, user) == ["SELECT", "UPDATE", "INSERT"]
+
+
+def test_a_failed_sign_in_touches_no_session(browser, user, of_sessions):
+    fields = {"username": "ada", "password": "wrong"}
+    assert of_sessions(browser.post, "/login/", fields) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_signing_out_takes_a_read_and_a_write(member, statements):
+    """Inside a transaction it takes another read after the view, see test_transactions.py."""
+    assert statements(sign_out, member) == ["SELECT", "UPDATE"]
+
+
+def test_a_sign_in_costs_the_same_with_many_sessions(new_browser, user, of_sessions):
+    for _ in range(100):
+        new_browser().force_login(user)
+    assert of_sessions(sign_in, new_browser(), user) == ["INSERT"]
+
+
+# --- all sessions of a user ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [1, 50])
+def test_a_list_takes_one_statement(user, new_browser, statements, number):
+    for _ in range(number):
+        new_browser().force_login(user)
+    assert statements(sessions.for_user, user) == ["SELECT"]
+    assert sessions.count(user) == number
+
+
+@pytest.mark.parametrize("number", [1, 50])
+def test_ending_all_takes_two_statements(user, new_browser, statements, number):
+    for _ in range(number):
+        new_browser().force_login(user)
+    assert statements(sessions.end_all, user) == ["SELECT", "UPDATE"]
+    assert sessions.count(user) == 0
+
+
+def test_ending_one_takes_two_statements(member, user, statements):
+    (info,) = sessions.for_user(user)
+    assert statements(sessions.end, user, info.id) == ["SELECT", "UPDATE"]
+    assert statements(sessions.end, user, "no id") == []
+
+
+# --- what no request repeats --------------------------------------------------------------------
 
 
 @pytest.fixture
 def compilations(monkeypatch):
-    """A list of the SQL that the ORM has compiled."""
-    compiled = []
+    """The SQL that the ORM has compiled."""
+    compiled, as_it_is = [], SQLCompiler.as_sql
 
-    def as_sql(self, *args, **options):
-        compiled.append(made := as_it_is(self, *args, **options))
+    def as_sql(self, *args, **kwargs):
+        compiled.append(made := as_it_is(self, *args, **kwargs))
         return made
 
-    as_it_is = SQLCompiler.as_sql
     monkeypatch.setattr(SQLCompiler, "as_sql", as_sql)
     return compiled
 
 
-@pytest.mark.parametrize("page", [page for page, _ in PAGES.values()])
-def test_a_page_of_a_signed_in_person_compiles_no_sql(storage_setting, member, page, compilations):
-    member.get(page)
+@pytest.mark.parametrize("backend", [DATABASE, MEMORY])
+@pytest.mark.parametrize("page", ["/home/", "/ahome/"])
+def test_reading_compiles_no_sql(new_browser, user, settings, compilations, backend, page):
+    use(settings, backend)
+    browser = new_browser()
+    sign_in(browser, user)
+    browser.get(page)
     compilations.clear()
-    assert member.get(page).status_code == 200
+    assert browser.get(page).status_code == 200
     assert compilations == []
 
 
-@services.each_database()
-def test_the_user_is_one_statement_where_the_storage_does_not_bring_them(
-    database, settings, redis_place, new_browser, user, queries
-):
-    settings.FRONTDESK = {
-        "STORAGE": {"BACKEND": "frontdesk.storages.redis.RedisStorage", "OPTIONS": redis_place}
-    }
-    browser = new_browser()
-    browser.post("/login/", {"username": user.get_username(), "password": PASSWORD})
-    browser.get("/home/")
-    with queries(1):
-        assert user.get_username() in browser.get("/home/").text
-
-
 @pytest.mark.parametrize("page", ["/home/", "/members/", "/plain/"])
-def test_a_request_is_freed_without_the_garbage_collector(storage_setting, settings, member, page):
-    """In a cycle of references it would cost more to free than its session to read."""
+def test_a_request_is_freed_without_the_garbage_collector(settings, user, page):
+    """In a cycle of references, it would cost more to free than its session to read."""
     settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if path.startswith("frontdesk.")]
-    handler = WSGIHandler()
+    session = SessionStore()
+    session.update({auth.SESSION_KEY: str(user.pk)})
+    session.save()
     environ = {
         "REQUEST_METHOD": "GET",
         "PATH_INFO": page,
         "SERVER_NAME": "testserver",
         "SERVER_PORT": "80",
-        "HTTP_COOKIE": f"{settings.SESSION_COOKIE_NAME}={member.key}",
+        "HTTP_COOKIE": f"{settings.SESSION_COOKIE_NAME}={session.session_key}",
         "wsgi.input": BytesIO(),
         "wsgi.url_scheme": "http",
     }
+    handler = WSGIHandler()
     gc.disable()
     try:
         request = WSGIRequest(environ)
         remembered = ref(request)
-        assert handler.get_response(request).status_code == 200
+        handler.get_response(request)
         del request
         assert remembered() is None
     finally:
         gc.enable()
-
-
-# --- verbs on every storage -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("page", ["/home/", "/ahome/", "/members/"])
-def test_a_page_of_a_signed_in_person_is_one_read(storage_setting, member, journal, page):
-    journal.clear()
-    member.get(page)
-    assert len(journal.reads) == 1
-    assert journal.writes == []
-
-
-def test_a_page_that_does_not_look_is_no_read(storage_setting, member, journal):
-    journal.clear()
-    member.get("/plain/")
-    assert journal == []
-
-
-def test_a_visitor_without_a_cookie_is_no_read(storage_setting, browser, journal):
-    browser.get("/home/")
-    assert journal == []
-
-
-def test_an_unknown_cookie_is_one_read_and_no_write(storage_setting, browser, journal):
-    browser.key = KEY
-    browser.get("/home/")
-    assert len(journal.reads) == 1
-    assert journal.writes == []
-
-
-@pytest.fixture
-def sign_in(user):
-    def task(request):
-        name = user.get_username()
-        found = yield step(auth, "authenticate", request, username=name, password=PASSWORD)
-        yield step(auth, "login", request, found)
-
-    return task
-
-
-def test_signing_in_on_a_fresh_browser_writes_the_session_once(
-    storage_setting, browser, user, sign_in, journal
-):
-    browser.do(sign_in)
-    assert journal == ["insert"]
-
-
-def test_signing_in_through_djangos_view_writes_the_session_once(
-    storage_setting, browser, user, sign_in, journal
-):
-    browser.post("/login/", {"username": user.get_username(), "password": PASSWORD})
-    assert journal == ["insert"]
-
-
-def test_signing_in_with_an_unknown_cookie_writes_the_session_once(
-    storage_setting, browser, user, sign_in, journal
-):
-    browser.key = KEY
-    browser.do(sign_in)
-    assert len(journal.reads) == 1
-    assert journal.writes == ["insert"]
-
-
-def test_signing_in_with_a_session_rotates_it_and_keeps_what_login_left(
-    storage_setting, browser, user, sign_in, journal
-):
-    browser.keep(cart=1)
-    journal.clear()
-    browser.do(sign_in)
-    assert journal.writes == ["rotate", "update"]
-
-
-def test_signing_out_writes_the_session_once(storage_setting, member, journal):
-    def leave(request):
-        yield step(auth, "logout", request)
-
-    journal.clear()
-    member.do(leave)
-    assert journal.writes == ["remove"]
-
-
-def test_a_failed_sign_in_writes_nothing(storage_setting, browser, user, sign_in, journal):
-    browser.post("/login/", {"username": user.get_username(), "password": "wrong"})
-    assert journal == []
-
-
-def test_changing_many_values_writes_once(storage_setting, browser, journal):
-    browser.keep(cart=1)
-    journal.clear()
-
-    def change(request):
-        for number in range(20):
-            request.session[f"key{number}"] = number
-
-    browser.do(change)
-    assert len(journal.reads) == 1
-    assert journal.writes == ["update"]
-
-
-def test_a_session_is_read_once_however_often_it_is_asked(storage_setting, member, journal):
-    journal.clear()
-
-    def ask(request):
-        for _ in range(3):
-            request.session.get("cart")
-            request.user.get_username()
-
-    member.do(ask)
-    assert len(journal.reads) == 1
+    assert User.objects.count() == 1
