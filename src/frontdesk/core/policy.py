@@ -109,9 +109,7 @@ class State(Enum):
     """Nothing is stored: no key came, or this request has signed out."""
     LIVE = auto()
     UNKNOWN = auto()
-    """The key that came is malformed, unknown, expired, or not readable."""
-    OVERTAKEN = auto()
-    """The key that came was good a moment ago. The browser may have another one by now."""
+    """The key that came is malformed, unknown, replaced, or of a session that cannot be used."""
     INTERRUPTED = auto()
     """Live when this request read it, and ended or rotated before this request could write."""
 
@@ -132,6 +130,7 @@ class Outcome(NamedTuple):
     modified: bool  # or SESSION_SAVE_EVERY_REQUEST
     empty: bool
     key_came: bool
+    overtaken: bool  # the key was good a moment ago, so the browser may have another one by now
     failed: bool  # a 5xx response
     quick: bool  # within CLEARING_WINDOW
     activity_due: bool
@@ -139,7 +138,7 @@ class Outcome(NamedTuple):
 
 def closing(outcome: Outcome) -> Closing:
     """Decide what becomes of the session of a request."""
-    if outcome.state in {State.OVERTAKEN, State.INTERRUPTED}:
+    if outcome.overtaken:
         return Closing.LEAVE
     if outcome.empty:
         gone = outcome.state is State.NEW or (outcome.state is State.UNKNOWN and outcome.quick)

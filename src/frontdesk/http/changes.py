@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.utils import timezone
 
 from frontdesk.core import clock, policy
@@ -71,14 +71,16 @@ def changes_of(
     changed = values.changed({} if cleared else known.values, dictionary, serializer)
     removed = known.values.keys() - values.texts(dictionary)
     user_id = user_in(dictionary)
-    new_expiry = EXPIRY_KEY in {*changed, *removed}
+    # A new password's hash is written by the request that changes the password. Another one may have read
+    # the old hash meanwhile, and shortened the session, see SessionStore.disown().
+    restarts = signing_in or not {EXPIRY_KEY, HASH_SESSION_KEY}.isdisjoint({*changed, *removed})
     return Changes(
         values=changed,
         removed=removed,
         cleared=cleared,
         user_id=UNCHANGED if user_id == known.user_id else user_id,
         last_seen=use.now,
-        fields=activity(known, dictionary, use, signing_in=signing_in, new_expiry=new_expiry),
+        fields=activity(known, dictionary, use, signing_in=signing_in, new_deadline=restarts),
     )
 
 
@@ -88,7 +90,7 @@ def activity(
     use: Use,
     *,
     signing_in: bool = False,
-    new_expiry: bool = False,
+    new_deadline: bool = False,
 ) -> dict[str, Any]:
     """Return the fields of the record that this use changes. A time in the future becomes now."""
     began = use.now if signing_in else policy.began(known, use.now)
@@ -98,11 +100,12 @@ def activity(
         fields["authenticated"] = use.now
     elif known.authenticated is not None:
         fields["authenticated"] = min(known.authenticated, use.now)
-    if signing_in or new_expiry or not policy.keeps_deadline(known, use.now):
+    if not policy.keeps_deadline(known, use.now):
         fields["deadline"] = deadline
     if use.client is not None:
         fields |= {**use.client._asdict(), "carrier": use.carrier}
-    return {name: value for name, value in fields.items() if value != getattr(known, name)}
+    fields = {name: value for name, value in fields.items() if value != getattr(known, name)}
+    return {**fields, "deadline": deadline} if new_deadline else fields
 
 
 def _timeouts(dictionary: Mapping[str, Any], limits: Limits, began: int) -> tuple[int, int]:

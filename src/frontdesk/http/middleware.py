@@ -203,6 +203,7 @@ def _store(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
             modified=session.modified or settings.SESSION_SAVE_EVERY_REQUEST,
             empty=session.is_empty(),
             key_came=session.key_came,
+            overtaken=session.overtaken,
             failed=response.status_code >= 500,
             quick=time.monotonic() - session.began < policy.CLEARING_WINDOW,
             activity_due=found is not None and policy.activity_is_due(found, options().limits, now),

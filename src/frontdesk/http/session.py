@@ -68,6 +68,8 @@ class SessionStore(SessionBase):
     """The failure of the last call of the storage, if it failed."""
     cookie_changed = False
     """Whether the browser needs a new cookie: for ``set_expiry()``, or as the settings of cookies changed."""
+    overtaken = False
+    """Whether the browser may have another cookie by now, which this response must leave alone."""
 
     began = 0.0
     """When the request began, a time of :func:`time.monotonic`."""
@@ -155,11 +157,10 @@ class SessionStore(SessionBase):
         A sign-in of the same user changes no value, but needs a new key and restarts the absolute
         timeout all the same (OWASP ASVS 7.2.4).
         """
-        if self.state is State.OVERTAKEN:
-            self._reset(State.NEW, self._session_cache)
-        elif self.state is State.INTERRUPTED:
+        if self.state is State.INTERRUPTED:
             self._reset(State.NEW)
         self.user = UNCHANGED
+        self.overtaken = False
         self._signing_in = True
 
     def renew_sign_in(self) -> None:
@@ -210,6 +211,7 @@ class SessionStore(SessionBase):
             if was_live:
                 # It has ended since it was read. What was read must not be stored under a new key.
                 self._reset(State.INTERRUPTED)
+                self.overtaken = True
             elif self.state is State.UNREAD:
                 self.state = State.UNKNOWN
             self._key = None
@@ -227,18 +229,14 @@ class SessionStore(SessionBase):
         former = found.former.get(key.digest)
         if keys.same(found.secret, key.digest):
             self._sign_out = (found, ANYBODY)
-            if found.ended is not None:
-                self.state = State.OVERTAKEN
+            self.overtaken = found.ended is not None
         elif former is not None and former.until > clock.now():
             self._sign_out = (found, former.user_id)
-            self.state = State.OVERTAKEN
+            self.overtaken = True
         else:
             return None  # A wrong secret is an unknown key.
-        if self.state is State.OVERTAKEN or not policy.is_alive(
-            found, options().limits, clock.now()
-        ):
-            return None
-        return found
+        alive = not self.overtaken and policy.is_alive(found, options().limits, clock.now())
+        return found if alive else None
 
     def _read(self, key: Key) -> Flow[tuple[Record | None, Any]]:
         if self.with_user:
@@ -403,6 +401,7 @@ class SessionStore(SessionBase):
             after = None
         if after is None:
             self.state = State.INTERRUPTED
+            self.overtaken = True
             raise UpdateError
         self.record = after
         self._sign_out = (after, ANYBODY)
@@ -508,6 +507,7 @@ class SessionStore(SessionBase):
         self.clear()
         yield from self._end(self._sign_out)
         self._reset(State.NEW)
+        self.overtaken = False
 
     def _delete(self, session_key: str | None = None) -> Flow[None]:
         key = self._key if session_key is None else Key.parse(session_key)
@@ -549,9 +549,8 @@ class SessionStore(SessionBase):
             yield from self._noting(
                 self.storage.change(self.record, lambda current: record.merge(current, soon))
             )
-        sign_out = self._sign_out
-        self._reset(State.OVERTAKEN)
-        self._sign_out = sign_out
+        self._reset(State.UNKNOWN)
+        self.overtaken = True
 
     # Records and changes.
 
