@@ -75,6 +75,11 @@ class SessionStore(SessionBase):
     """When the request began, a time of :func:`time.monotonic`."""
 
     _key: Key | None = None
+    _known: Mapping[str, bytes] = {}
+    """The stored values that the dictionary is compared with: what this request has read and written.
+
+    ``record`` may have more, which other requests have written since.
+    """
     _cleared = False
     _signing_in = False
     _rotated = False
@@ -281,6 +286,7 @@ class SessionStore(SessionBase):
 
     def _remember(self, found: Record) -> None:
         self.record = found
+        self._known = found.values
         self.state = State.LIVE
         self._sign_out = (found, ANYBODY)
 
@@ -380,11 +386,13 @@ class SessionStore(SessionBase):
                 after = record.rotate(after, key.digest, changed.last_seen, current.user_id)
             return after
 
+        written = record.merge(self._as_read, changed).values
         yield from self._change(merged)
         self._key = key
         new_expiry = EXPIRY_KEY in {*changed.values, *changed.removed}
         self.cookie_changed |= new_expiry or "carrier" in changed.fields
         self._settle(self.live_record)
+        self._known = written
         if rotate:
             yield from notify(
                 self.storage,
@@ -456,11 +464,7 @@ class SessionStore(SessionBase):
             self.modified = True
             cache[key] = function(cache.get(key, deepcopy(default)))
             return cache[key]
-        known, starts_here, serializer = (
-            self.live_record,
-            self._has_own_value(key),
-            self.serializer(),
-        )
+        starts_here, serializer = self._has_own_value(key), self.serializer()
         activity, result = self._activity(), None
 
         def step(current: Record) -> Record:
@@ -481,15 +485,13 @@ class SessionStore(SessionBase):
         except UpdateError:
             pass  # the session has ended; the answer is still this request's
         else:
-            # What this request has not read of the new record stays what it compares with.
-            read = {**known.values, key: self.live_record.values[key]}
-            self.record = replace(self.live_record, values=read)
+            self._known = {**self._known, key: self.live_record.values[key]}
         cache[key] = result
         return result
 
     def _has_own_value(self, key: str) -> bool:
         """Return whether this request has changed the value of ``key`` and has not saved it yet."""
-        stored = self.live_record.values
+        stored = self._known
         if self._cleared or (key in stored) != (key in self._session_cache):
             return True
         own = {key: self._session_cache[key]} if key in stored else {}
@@ -562,6 +564,11 @@ class SessionStore(SessionBase):
         return self.record
 
     @property
+    def _as_read(self) -> Record:
+        """The record without what other requests have written since this one has read it."""
+        return replace(self.live_record, values=self._known)
+
+    @property
     def key_changed(self) -> bool:
         """Whether the session has another key than the one that came with the request."""
         return self._key != self._came
@@ -583,7 +590,7 @@ class SessionStore(SessionBase):
     def _changes(self) -> Changes:
         """Return all that this request has changed."""
         return changes.changes_of(
-            self.live_record,
+            self._as_read,
             self._session_cache,
             self.serializer(),
             self._use(),
