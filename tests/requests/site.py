@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from inspect import isgenerator
 from typing import Any, NamedTuple
 
+from asgiref.sync import sync_to_async
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import (
@@ -63,6 +64,21 @@ class _User(NamedTuple):
 def current_user(request: Any) -> Step:
     """Return the step that reads ``request.user`` or ``await request.auser()``."""
     return Step(_User(request), "user")
+
+
+class _Elsewhere(NamedTuple):
+    function: Callable[[], Any]
+
+    def call(self) -> Any:
+        return self.function()
+
+    async def acall(self) -> Any:
+        return await sync_to_async(self.function)()
+
+
+def meanwhile(function: Callable[[], Any]) -> Step:
+    """Return the step that calls ``function``, for example for another request. It may block."""
+    return Step(_Elsewhere(function), "call")
 
 
 def perform(request, number):
