@@ -381,10 +381,10 @@ class SessionStore(SessionBase):
 
         def merged(current: Record) -> Record:
             self._require_secret(current)
-            after = record.merge(current, changed)
-            if rotate:
-                after = record.rotate(after, key.digest, changed.last_seen, current.user_id)
-            return after
+            # Not the time of ``changed``, as other requests may have used the session since.
+            now = clock.now()
+            after = record.merge(current, replace(changed, last_seen=now))
+            return record.rotate(after, key.digest, now, current.user_id) if rotate else after
 
         written = record.merge(self._as_read, changed).values
         yield from self._change(merged)
@@ -430,8 +430,11 @@ class SessionStore(SessionBase):
         cache = yield from self.open()
         self.modified = True
         if self.state is State.LIVE:
+            changed = self._changes()
+            # With the deadline, because another request may just have disowned the session.
+            fields = {"deadline": self.live_record.deadline, **changed.fields}
             try:
-                yield from self._update(self._changes(), rotate=True)
+                yield from self._update(replace(changed, fields=fields), rotate=True)
                 self._rotated = True
             except UpdateError:
                 if SESSION_KEY in cache:
@@ -478,7 +481,7 @@ class SessionStore(SessionBase):
                 base = deepcopy(default)
             result = function(base)
             encoded = values.encode({key: result}, serializer)
-            return record.merge(current, replace(activity, values=encoded))
+            return record.merge(current, replace(activity, values=encoded, last_seen=clock.now()))
 
         try:
             yield from self._change(step)
@@ -545,12 +548,17 @@ class SessionStore(SessionBase):
         The password may be changing right now, by a request that is about to save this session with the
         new one. So the session keeps the grace period to be saved in, as nobody's for everyone else.
         """
-        deadline = clock.now() + GRACE
-        if self.record is not None and self.record.deadline > deadline:
-            soon = Changes(last_seen=self.record.last_seen, fields={"deadline": deadline})
-            yield from self._noting(
-                self.storage.change(self.record, lambda current: record.merge(current, soon))
-            )
+        known, deadline = self.record, clock.now() + GRACE
+
+        def ending_soon(current: Record) -> Record:
+            self._require_secret(current)
+            if current.values.get(HASH_SESSION_KEY) != self._known.get(HASH_SESSION_KEY):
+                raise _Overtaken
+            return replace(current, deadline=deadline)
+
+        if known is not None and known.deadline > deadline:
+            with suppress(_Overtaken):  # that request has been quicker
+                yield from self._noting(self.storage.change(known, ending_soon))
         self._reset(State.UNKNOWN)
         self.overtaken = True
 
