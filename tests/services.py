@@ -112,6 +112,19 @@ def _probe_redis() -> None:
         client.ping()
 
 
+def _probe_redis_server() -> None:
+    import redis  # noqa: F401
+
+    if not shutil.which("redis-server"):
+        raise FileNotFoundError("no redis-server program is installed")
+
+
+def _probe_django_redis() -> None:
+    import django_redis  # noqa: F401
+
+    _probe_redis()
+
+
 def _probe_memcached() -> None:
     import pymemcache  # noqa: F401
 
@@ -140,6 +153,8 @@ PROBES: dict[str, Callable[[], None]] = {
     "postgresql": _probe_postgresql,
     "mariadb": _probe_mariadb,
     "redis": _probe_redis,
+    "redis-server": _probe_redis_server,
+    "django-redis": _probe_django_redis,
     "memcached": _probe_memcached,
     "chromium": _probe_chromium,
     "openssl": _probe_openssl,

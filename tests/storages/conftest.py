@@ -1,76 +1,68 @@
-"""Fixtures for the tests of the storages."""
+"""Fixtures for tests that run on each place, by sync and async calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.db import connections
+from asgiref.sync import async_to_sync
 
-from frontdesk.models import Session
-from frontdesk.storages import direct
-from frontdesk.storages.select import Select
-from frontdesk.testing.conformance.ground import Caller
+from frontdesk.core.flow import Call, Flow, arun, run
+from frontdesk.storages.base import Storage
 from tests.storages import places
-from tests.storages.driving import DIGEST
 
 
-@pytest.fixture(scope="session")
-def cache_table(django_db_setup, django_db_blocker) -> str:
-    """The name of a table for the database cache, in every database of this run."""
-    with django_db_blocker.unblock():
-        places.create_cache_tables()
-    return places.TABLE
+@pytest.fixture(params=places.each())
+def place(request) -> places.Place:
+    return request.param
+
+
+@pytest.fixture
+def storage(place) -> Iterator[Storage]:
+    """An empty storage."""
+    with place.open() as storage:
+        yield storage
 
 
 @pytest.fixture(params=["sync", "async"])
-def do(request, storage) -> Caller:
-    """What calls a verb of the module's own ``storage``, in either colour."""
-    return Caller(storage, request.param)
-
-
-# Of the way past Django's cursor.
+def mode(request) -> str:
+    return request.param
 
 
 @pytest.fixture
-def connection(database):
-    return connections[database]
+def do(storage, mode) -> Iterator[Do]:
+    """What runs flows, and calls primitives, of ``storage``, sync or async."""
+    with Do(storage, mode) as do:
+        yield do
 
 
-@pytest.fixture
-def user(database):
-    return get_user_model().objects.create_user("ada")
+class Do:
+    """``do(storage.insert(record))`` runs a flow, ``do.load(ids)`` calls a primitive."""
+
+    def __init__(self, storage: Storage, mode: str) -> None:
+        self.storage = storage
+        self._is_async = mode == "async"
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Do:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._runner.close()
+
+    def __call__(self, flow: Flow[Any]) -> Any:
+        if not self._is_async:
+            return run(flow)
+        if self.storage.thread_sensitive:
+            # The storage works in this thread, where the database connections of the test are.
+            return async_to_sync(arun)(flow)
+        return self._runner.run(arun(flow))
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args: self(_one(Call(self.storage, name, args)))
 
 
-@pytest.fixture
-def kept(database):
-    return Session.objects.using(database).create(
-        digest=DIGEST,
-        data={"cart": '["ü", 1]'},
-        created=1,
-        last_seen=2**60,
-        idle=3,
-        deadline=2**62,
-        expires=2**61,
-        ip="::1",
-    )
-
-
-@pytest.fixture
-def select(database):
-    compiler = Session.objects.using(database).filter(digest="x").query.get_compiler(database)
-    return Select(compiler.as_sql()[0])
-
-
-@pytest.fixture
-def cursors(connection, monkeypatch):
-    """A list that gets an entry for each cursor that Django makes."""
-    made = []
-
-    def create_cursor(name=None):
-        made.append(name)
-        return as_it_is(name)
-
-    as_it_is = connection.create_cursor
-    connection.ensure_connection()
-    monkeypatch.setattr(connection, "create_cursor", create_cursor)
-    # The spy is not to be taken for somebody who watches.
-    monkeypatch.setattr(direct, "_makes_another_cursor", lambda connection: False)
-    return made
+def _one(call: Call) -> Flow[Any]:
+    return (yield call)

@@ -11,6 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from math import ceil
 from typing import Any, Final
 
 from django.conf import settings
@@ -208,7 +209,8 @@ class _Memcached(_Way):
 
     def cas(self, write: Write) -> bool:
         key = self.key(write.name)
-        client, expire = self._client(key), self.cache.get_backend_timeout(_seconds(write))
+        client = self._client(key)
+        expire = self.cache.get_backend_timeout(max(ceil(_seconds(write)), 1))
         there, token = client.gets(key)
         if version_in(there) != write.version:
             return False
@@ -253,7 +255,7 @@ class _Redis(_Way):
         return {name: data for name, data in zip(names, values, strict=True) if data is not None}
 
     def cas(self, write: Write) -> bool:
-        milliseconds = _seconds(write) * 1000
+        milliseconds = max(int(_seconds(write) * 1000), 1)
         key = self.key(write.name)
         return bool(self.client.eval(CAS, 1, key, write.version, write.data, milliseconds))
 
@@ -271,6 +273,13 @@ class _DjangoRedis(_Redis):
     def client(self) -> Any:
         return self.cache.client.get_client(write=True)
 
+    def problem(self) -> str | None:
+        try:
+            _ = self.client
+        except NotImplementedError:
+            return "its client has several primaries. Use django_redis.client.DefaultClient."
+        return None
+
 
 WAYS: Final[dict[type, type[_Way]]] = {
     DjangoRedisCache: _DjangoRedis,
@@ -281,6 +290,5 @@ WAYS: Final[dict[type, type[_Way]]] = {
 """How each kind of cache compares and sets. Without django-redis, its entry is that of Django's."""
 
 
-def _seconds(write: Write) -> int:
-    rounded_up = -((clock.now() - write.expires) // clock.SECOND)
-    return min(max(rounded_up, 1), LONGEST)
+def _seconds(write: Write) -> float:
+    return min((write.expires - clock.now()) / clock.SECOND, LONGEST)
