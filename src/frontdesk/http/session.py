@@ -85,8 +85,8 @@ class SessionStore(SessionBase):
     _rotated = False
     _sign_out: tuple[Record, str | Anybody | None] | None = None
     """The session that a sign-out ends, and whose it has to be for that."""
-    _signed_out: str | None = None
-    """The id of a session that was ended in a transaction, which may still undo that."""
+    _signed_out: tuple[tuple[str, str | Anybody | None], ...] = ()
+    """The ids, and the owners, of sessions that were ended in a transaction, which may still undo that."""
     _after_sign_in: tuple[Callable[[], None], ...] = ()
 
     def __init__(self, session_key: str | None = None) -> None:
@@ -534,13 +534,14 @@ class SessionStore(SessionBase):
         known, owner = sign_out
         ended = yield from self._noting(self.storage.end([known.id], owner, [known]))
         if self.storage.in_transaction():
-            self._signed_out = known.id
+            self._signed_out = (*self._signed_out, (known.id, owner))
         yield from notify_ends(self.storage, ends_of(ended, reason))
 
     def end_again(self) -> Flow[None]:
         """End what a sign-out in a transaction has ended, in case that was rolled back."""
-        if self._signed_out is not None:
-            yield from self._noting(self.storage.end([self._signed_out]))
+        for session_id, owner in self._signed_out:
+            ended = yield from self._noting(self.storage.end([session_id], owner))
+            yield from notify_ends(self.storage, ends_of(ended, Reason.LOGOUT))
 
     def disown(self) -> Flow[None]:
         """Treat the session as ended, because its user has another password than it was made with.
