@@ -31,6 +31,7 @@ from frontdesk.core.flow import Flow, arun, run
 from frontdesk.core.policy import Closing, Outcome
 from frontdesk.errors import StorageUnavailable
 from frontdesk.http import transport
+from frontdesk.http.current import serving
 from frontdesk.http.session import SessionStore
 from frontdesk.http.unavailable import unavailable
 from frontdesk.http.users import user_of
@@ -46,21 +47,23 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
             return self.__acall__(request)
         self.process_request(request)
         try:
-            response: Any = self.get_response(request)
+            with serving(request):
+                response: Any = self.get_response(request)
+                return self.process_response(request, response)
         except StorageUnavailable as error:
             return unavailable(error)
-        return self.process_response(request, response)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         self.process_request(request)
         try:
-            response: HttpResponseBase = await cast(Any, self.get_response)(request)
+            with serving(request):
+                response: HttpResponseBase = await cast(Any, self.get_response)(request)
+                session: Any = request.session
+                if not isinstance(session, SessionStore):
+                    return await sync_to_async(self.process_response)(request, response)
+                return await arun(_close(session, response))
         except StorageUnavailable as error:
             return unavailable(error)
-        session: Any = request.session
-        if not isinstance(session, SessionStore):
-            return await sync_to_async(self.process_response)(request, response)
-        return await arun(_close(session, response))
 
     def process_request(self, request: HttpRequest) -> None:
         """Attach a session, which reads nothing until it is touched."""
