@@ -20,7 +20,20 @@ ALLAUTH_USER_KEY = "account_authentication_methods_user"
 OTP_KEY = "otp_device_id"
 """Where django-otp records the verified device of the user (``django_otp.DEVICE_ID_SESSION_KEY``)."""
 
-KEYS = (SESSION_KEY, BACKEND_SESSION_KEY, ALLAUTH_KEY, ALLAUTH_USER_KEY, OTP_KEY)
+IMPERSONATION_KEYS = ("hijack_history", "loginas_from_user", "impersonator")
+"""Where django-hijack and django-loginas record which member of staff acts as the user.
+
+A project that signs staff in as a user by its own code sets the last one, to any true value.
+"""
+
+KEYS = (
+    SESSION_KEY,
+    BACKEND_SESSION_KEY,
+    ALLAUTH_KEY,
+    ALLAUTH_USER_KEY,
+    OTP_KEY,
+    *IMPERSONATION_KEYS,
+)
 """The keys of a session that :func:`methods_of` reads."""
 
 IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,79}", re.ASCII)
@@ -33,6 +46,7 @@ WORDS = {
     "code": gettext_lazy("code by e-mail or phone"),
     "socialaccount": gettext_lazy("account of another site"),
     "password_reset": gettext_lazy("password reset"),
+    "impersonation": gettext_lazy("staff acting as the user"),
     "RemoteUserBackend": gettext_lazy("web server"),
 }
 
@@ -49,6 +63,7 @@ def methods_of(values: Mapping[str, Any]) -> tuple[str, ...]:
       ``ModelBackend``. Any other backend is the last part of its dotted path. So is a
       ``RemoteUserBackend``: it inherits from ``ModelBackend``, but checks no password;
     - ``"otp"`` after them, if django-otp has verified a device.
+    - only ``"impersonation"`` if a member of staff acts as the user, see :func:`is_impersonated`.
 
     The tuple is empty if no user is signed in. Values in an unknown form are skipped. Raises only what
     importing a backend of the project raises.
@@ -56,11 +71,21 @@ def methods_of(values: Mapping[str, Any]) -> tuple[str, ...]:
     backend = values.get(BACKEND_SESSION_KEY)
     if not isinstance(backend, str):
         return ()
+    if is_impersonated(values):
+        return ("impersonation",)
     methods = [*_allauth_methods(values)] or [*_backend_methods(backend)]
     device = values.get(OTP_KEY)
     if device and isinstance(device, str):
         methods.append("otp")
     return tuple(dict.fromkeys(methods))
+
+
+def is_impersonated(values: Mapping[str, Any]) -> bool:
+    """Return whether a member of staff acts as the user of a session with these decoded values.
+
+    django-hijack empties its list when staff stop, so only a true value counts.
+    """
+    return any(values.get(key) for key in IMPERSONATION_KEYS)
 
 
 def methods_in_words(methods: Iterable[str]) -> str:
