@@ -203,6 +203,13 @@ class Storage(ABC):
             return []
         return (yield from self.end([each.id for each in known], user_id, known))
 
+    def end_of_users(self, user_ids: Collection[str]) -> Flow[list[Record]]:
+        """End all sessions of these users, who were deleted. Return those that were live."""
+        ended: list[Record] = []
+        for user_id in user_ids:
+            ended += yield from self.end_of_user(user_id)
+        return ended
+
     def expire(self, now: int, limit: int) -> Flow[list[Record]]:
         """Delete up to ``limit`` records that had expired at ``now``, and return them."""
         gone: list[Record] = yield from self._watched("purge", now, limit)

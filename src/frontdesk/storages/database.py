@@ -138,22 +138,26 @@ class DatabaseStorage(Storage):
 
     def records_of(self, user_id: str) -> list[Record]:
         """Return the live sessions of a user, most recently used first: one query."""
-        return self._execute(lambda alias: list(_records(_live_of(alias, user_id))))
+        return self._execute(lambda alias: list(_records(_live_of(alias, [user_id]))))
 
     async def arecords_of(self, user_id: str) -> list[Record]:
         """See :meth:`records_of`."""
         return await self.hop(self.records_of, user_id)
 
     def end_of_user(self, user_id: str, keep: Collection[str] = ()) -> Flow[list[Record]]:
-        ended: list[Record] = yield from self._watched("end_records_of", user_id, keep)
+        ended: list[Record] = yield from self._watched("end_records_of", [user_id], keep)
         return ended
 
-    def end_records_of(self, user_id: str, keep: Collection[str]) -> list[Record]:
-        """End the sessions of a user but those to ``keep``, and return them: two queries."""
+    def end_of_users(self, user_ids: Collection[str]) -> Flow[list[Record]]:
+        ended: list[Record] = yield from self._watched("end_records_of", user_ids, ())
+        return ended
+
+    def end_records_of(self, user_ids: Collection[str], keep: Collection[str]) -> list[Record]:
+        """End the sessions of these users but those to ``keep``, and return them: two queries."""
 
         def end(alias: str) -> list[Record]:
             rows = _rows(alias)
-            found = list(_records(_live_of(alias, user_id).exclude(pk__in=keep)))
+            found = list(_records(_live_of(alias, user_ids).exclude(pk__in=keep)))
             now = clock.now()
             ended: list[Record] = []
             for start in range(0, len(found), BATCH):
@@ -174,9 +178,11 @@ class DatabaseStorage(Storage):
 
         return self._execute(end)
 
-    async def aend_records_of(self, user_id: str, keep: Collection[str]) -> list[Record]:
+    async def aend_records_of(
+        self, user_ids: Collection[str], keep: Collection[str]
+    ) -> list[Record]:
         """See :meth:`end_records_of`."""
-        return await self.hop(self.end_records_of, user_id, keep)
+        return await self.hop(self.end_records_of, user_ids, keep)
 
     def scan(self, after: str = "") -> Iterator[Record]:
         """See :class:`~frontdesk.storages.base.Scans`."""
@@ -255,9 +261,9 @@ def _live(alias: str) -> QuerySet[Session]:
     return _rows(alias).filter(ended=None, expires__gt=clock.now())
 
 
-def _live_of(alias: str, user_id: str) -> Any:
-    pk = pk_of_id(user_id, _owner().target_field)
-    found = _rows(alias).none() if pk is None else _live(alias).filter(user_id=pk)
+def _live_of(alias: str, user_ids: Collection[str]) -> Any:
+    pks = [pk_of_id(each, _owner().target_field) for each in user_ids]
+    found = _live(alias).filter(user_id__in=[pk for pk in pks if pk is not None])
     return found.order_by("-last_seen", "-pk").values_list(*COLUMNS)
 
 
