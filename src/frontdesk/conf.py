@@ -82,7 +82,7 @@ def is_limit(value: Any) -> bool:
 def _limit(value: Any) -> str | None:
     if callable(value) or is_limit(value):
         return None
-    return "a whole number, 1 or more, a function of the user that returns one or None, or None"
+    return "a whole number, 1 or more, or None, or a function of the user and the request that returns one"
 
 
 def _boolean(value: Any) -> str | None:
@@ -159,10 +159,11 @@ class Options:
         "How old a sign-in may be before sensitive views ask for the password again.",
         _microseconds,
     )
-    max_sessions_per_user: int | Callable[[Any], int | None] | None = _setting(
-        lambda: None,
+    max_sessions_per_user: int | Callable[[Any, Any], int | None] | None = _setting(
+        lambda: 100,
         _limit,
-        "How many sessions a user may have: a number, a function of the user, or None for no limit.",
+        "How many sessions a user may have: a number, a function of the user and the request that returns "
+        "one, or None for no limit.",
     )
     at_max_sessions: str = _setting(
         lambda: "end_oldest",

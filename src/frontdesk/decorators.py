@@ -1,4 +1,4 @@
-"""A decorator for views that want a recent sign-in."""
+"""A decorator and a mixin for views that need a recent sign-in."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,15 +8,18 @@ from typing import Any, TypeVar, overload
 from asgiref.sync import iscoroutinefunction
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest
+from django.views.generic.base import View
 
-from frontdesk.drive import arun, run
-from frontdesk.reentry import Terms, checked
+from frontdesk.core.flow import arun, run
+from frontdesk.signin.reauth import Action, Terms, checked
 
-View = TypeVar("View", bound=Callable[..., Any])
+__all__ = ["RecentLoginRequiredMixin", "recent_login_required"]
+
+ViewFunction = TypeVar("ViewFunction", bound=Callable[..., Any])
 
 
 @overload
-def recent_login_required(view: View) -> View: ...
+def recent_login_required(view: ViewFunction) -> ViewFunction: ...
 
 
 @overload
@@ -26,7 +29,8 @@ def recent_login_required(
     max_age: timedelta | None = None,
     login_url: str | None = None,
     redirect_field_name: str = REDIRECT_FIELD_NAME,
-) -> Callable[[View], View]: ...
+    action: Action = "",
+) -> Callable[[ViewFunction], ViewFunction]: ...
 
 
 def recent_login_required(
@@ -35,43 +39,84 @@ def recent_login_required(
     max_age: timedelta | None = None,
     login_url: str | None = None,
     redirect_field_name: str = REDIRECT_FIELD_NAME,
+    action: Action = "",
 ) -> Any:
-    """Let a view run only if its user signed in, or entered the password again, within ``max_age``.
+    """Run a view only if its user signed in, or entered the password again, within ``max_age``.
 
-    ``FRONTDESK["REAUTH_AGE"]`` (15 minutes) when ``max_age`` is not given. For sync and async views, and
-    for what ``as_view()`` returns; ``ValueError`` for an age that is not positive. Others are answered:
+    Without ``max_age``, ``FRONTDESK["REAUTH_AGE"]`` (15 minutes) counts. Works for sync and async views,
+    and for what ``as_view()`` returns. Raises ``ValueError`` for an age that is not positive. Otherwise:
 
-    - An anonymous visitor is sent to sign in, as by Django's ``login_required``, which
-      ``login_url`` and ``redirect_field_name`` are taken from.
-    - A GET goes to the page named ``reauthenticate``, and comes back.
-    - A POST is answered on the spot with a form that has what was posted in it. When the password comes
-      with it, to the same address, the view runs with what was posted at first. The status is 403
-      until then. Uploaded files cannot be kept, and bodies that are no form, or too large, neither:
-      then the page says so.
-    - Somebody without a usable password is sent to sign in again, and so is somebody whom a middleware has
+    - An anonymous user is redirected to the sign-in page, as by Django's ``login_required``, from which
+      ``login_url`` and ``redirect_field_name`` are taken.
+    - A GET is redirected to the page named ``reauthenticate``, which redirects back.
+    - A POST is answered at once, with the status 403 and a form that holds what was posted. When that
+      comes back to the same address with the password, the view runs with what was posted at first.
+      Uploaded files cannot be kept, nor can bodies that are no form or too large. The page says so.
+    - A user without a usable password is redirected to the sign-in page. So is one whom a middleware has
       put in the place of the session's own user.
+
+    ``action`` says what the password is for, as the page puts it after "Enter your password to": for
+    example ``gettext_lazy("close your account")``, or a function of the request that returns such text.
 
     Sources: OWASP ASVS 7.5.1 and 7.5.2.
     """
-    terms = Terms(max_age, login_url, redirect_field_name)
+    terms = Terms(max_age, login_url, redirect_field_name, action)
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         guarded: Any
         if iscoroutinefunction(view):
 
             async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-                answer = await arun(checked(request, await request.auser(), terms))
-                return await view(request, *args, **kwargs) if answer is None else answer
+                response = await arun(checked(request, await request.auser(), terms))
+                return await view(request, *args, **kwargs) if response is None else response
 
         else:
 
             def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-                answer = run(checked(request, request.user, terms))
-                return view(request, *args, **kwargs) if answer is None else answer
+                response = run(checked(request, request.user, terms))
+                return view(request, *args, **kwargs) if response is None else response
 
-        # As Django's decorators: LoginRequiredMiddleware sends to the same place.
+        # LoginRequiredMiddleware reads these, as it does with Django's own decorators.
         guarded.login_url = login_url
         guarded.redirect_field_name = redirect_field_name
         return wraps(view)(guarded)
 
     return decorate if view is None else decorate(view)
+
+
+class RecentLoginRequiredMixin(View):
+    """:func:`recent_login_required` for a class-based view, whose handlers may be async.
+
+    It is a ``View`` itself, so that its check also runs if it is listed after the view.
+    """
+
+    max_age: timedelta | None = None
+    """How old the sign-in may be. ``None`` for ``FRONTDESK["REAUTH_AGE"]``."""
+    login_url: str | None = None
+    redirect_field_name = REDIRECT_FIELD_NAME
+    action = ""
+    """What the password is for, see :func:`recent_login_required`."""
+
+    def get_action(self) -> str:
+        """Return what the password is for. Override it if that depends on the request."""
+        return self.action
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Ask for the password first if the sign-in is not recent."""
+        guarded = recent_login_required(
+            max_age=self.max_age,
+            login_url=self.login_url,
+            redirect_field_name=self.redirect_field_name,
+            action=lambda _: self.get_action(),
+        )
+        return guarded(self._own_dispatch())(request, *args, **kwargs)
+
+    def _own_dispatch(self) -> Any:
+        dispatch = super().dispatch
+        if not self.view_is_async:
+            return dispatch
+
+        async def awaited(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            return await dispatch(request, *args, **kwargs)  # type: ignore[misc]
+
+        return awaited

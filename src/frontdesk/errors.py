@@ -10,6 +10,9 @@ FrontdeskError
 Django's own CreateError, UpdateError and SessionInterrupted keep their meaning.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 
 
@@ -30,10 +33,35 @@ class Contention(StorageUnavailable):
 
 
 class SessionLimitReached(FrontdeskError, PermissionDenied):
-    """A sign-in was refused because of ``MAX_SESSIONS_PER_USER``.
+    """``login()`` has signed nobody in, because the user has ``MAX_SESSIONS_PER_USER`` sessions already.
 
-    Django answers it with a 403. The sign-in page shows it in the form.
+    Django answers it with a 403. A view that catches it can ask the user and go on::
+
+        try:
+            login(request, user)
+        except SessionLimitReached as refusal:
+            if not confirmed:
+                return ask(refusal.would_end)
+            refusal.make_room()
+            login(request, user)
+
+    Call ``make_room()`` only for a user whose password has been checked.
     """
+
+    def __init__(
+        self,
+        message: str,
+        would_end: Sequence[Any],
+        make_room: Callable[[], int],
+        amake_room: Callable[[], Awaitable[int]],
+    ) -> None:
+        super().__init__(message)
+        self.would_end = would_end
+        """The sessions that ``make_room()`` ends, each a :class:`frontdesk.sessions.SessionInfo`."""
+        self.make_room = make_room
+        """End the least recently used sessions, so that there is room for one, and return how many."""
+        self.amake_room = amake_room
+        """The async twin of ``make_room``."""
 
 
 class UndecodableRecord(FrontdeskError):

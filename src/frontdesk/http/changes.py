@@ -39,7 +39,7 @@ def user_in(dictionary: Mapping[str, Any]) -> str | None:
 def new_record(key: Key, dictionary: Mapping[str, Any], serializer: Serializer, use: Use) -> Record:
     """Return the record of a session that begins now."""
     user_id, client = user_in(dictionary), use.client or UNKNOWN
-    idle, deadline = _timeouts(dictionary, use.limits, use.now)
+    idle, deadline = timeouts(dictionary, use.limits, use.now)
     return Record(
         id=key.id,
         secret=key.digest,
@@ -94,7 +94,7 @@ def activity(
 ) -> dict[str, Any]:
     """Return the fields of the record that this use changes. A time in the future becomes now."""
     began = use.now if signing_in else policy.began(known, use.now)
-    idle, deadline = _timeouts(dictionary, use.limits, began)
+    idle, deadline = timeouts(dictionary, use.limits, began)
     fields: dict[str, Any] = {"created": min(known.created, use.now), "idle": idle}
     if signing_in:
         fields["authenticated"] = use.now
@@ -108,8 +108,11 @@ def activity(
     return {**fields, "deadline": deadline} if new_deadline else fields
 
 
-def _timeouts(dictionary: Mapping[str, Any], limits: Limits, began: int) -> tuple[int, int]:
-    """Return the idle timeout and the deadline, with what ``set_expiry()`` has left."""
+def timeouts(dictionary: Mapping[str, Any], limits: Limits, began: int) -> tuple[int, int]:
+    """Return the idle timeout and the deadline of a session that began at ``began``.
+
+    ``dictionary`` may have what ``set_expiry()`` has left.
+    """
     expiry = dictionary.get(EXPIRY_KEY)
     if isinstance(expiry, str):
         expiry = datetime.fromisoformat(expiry)

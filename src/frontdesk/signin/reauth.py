@@ -1,16 +1,19 @@
-"""Re-authentication: a delicate view is for somebody who has shown only now who they are.
+"""Re-authentication: a sensitive view runs only shortly after its user has proved the password.
 
 Sources: OWASP ASVS 7.5.1 and 7.5.2, NIST SP 800-63B-4 section 5.2.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
+from asgiref.sync import sync_to_async
+from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth import HASH_SESSION_KEY, REDIRECT_FIELD_NAME, authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.sites.shortcuts import get_current_site
@@ -20,28 +23,39 @@ from django.shortcuts import render, resolve_url
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
-from frontdesk import carrying, clock, policy, reports
 from frontdesk.conf import options
-from frontdesk.difference import user_in
-from frontdesk.drive import Call, Flow, hop, run
-from frontdesk.forms import ReauthenticationForm
-from frontdesk.session import Session
+from frontdesk.core import clock, policy
+from frontdesk.core.flow import Call, Flow, run
+from frontdesk.http.changes import user_in
+from frontdesk.http.session import SessionStore
 from frontdesk.signals import user_reauthenticated
-from frontdesk.user_ids import user_id_of
+from frontdesk.signin import carrying
+from frontdesk.signin.passwords import keep_after_upgrade
+from frontdesk.storages.user_ids import user_id_of
 
-TEMPLATE = "frontdesk/reauthenticate.html"
-URL_NAME = "reauthenticate"
+TEMPLATE: Final = "frontdesk/reauthenticate.html"
+URL_NAME: Final = "reauthenticate"
+
+SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
+
+POSTED: Final = "sensitive_post_parameters"
+"""The attribute of a request that Django's decorator of this name sets."""
+
+Action = str | Callable[[HttpRequest], str]
+"""What the password is asked for, after "Enter your password to": "sign out Firefox on Android"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On which terms a view lets somebody in. Raises ``ValueError`` for an age that nobody can meet."""
+    """When a view runs, and what other requests are told. Raises ``ValueError`` if no age would do."""
 
     max_age: timedelta | None = None
     login_url: str | None = None
     redirect_field_name: str = REDIRECT_FIELD_NAME
+    action: Action = ""
 
     def __post_init__(self) -> None:
         if self.max_age is not None and self.max_age <= timedelta(0):
@@ -54,69 +68,119 @@ class Terms:
             return options().reauth_age
         return clock.from_timedelta(self.max_age)
 
+    def action_of(self, request: HttpRequest) -> str:
+        """Return the action in words, empty if the view has not said."""
+        return str(self.action(request) if callable(self.action) else self.action)
+
+
+class ReauthenticationForm(forms.Form):
+    """Asks a user who is signed in for the password.
+
+    ``django.contrib.auth.authenticate()`` checks it. So every backend, also one that slows down guessing,
+    and the signal ``user_login_failed`` see it as they see a sign-in.
+    """
+
+    prefix = carrying.PREFIX
+
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
+    )
+
+    error_messages = {
+        "refused": gettext_lazy("This password was not accepted. Please enter it again."),
+    }
+
+    def __init__(
+        self, request: HttpRequest, user: AbstractBaseUser, *args: Any, **kwargs: Any
+    ) -> None:
+        self.request = request
+        self.user = user
+        super().__init__(*args, **kwargs)
+
+    @sensitive_variables()
+    def clean_password(self) -> str:
+        """Return the password. Raises ``ValidationError`` unless it is that of this very user."""
+        password: str = self.cleaned_data["password"]
+        found = authenticate(self.request, username=self.user.get_username(), password=password)
+        if found is None or found.pk != self.user.pk:
+            raise forms.ValidationError(self.error_messages["refused"], code="refused")
+        keep_after_upgrade(self.user, found, password)
+        return password
+
 
 def checked(request: HttpRequest, user: Any, terms: Terms) -> Flow[HttpResponse | None]:
-    """Return what to answer in place of the view; ``None`` if the view may run.
+    """Return the response to send instead of the view's; ``None`` if the view may run.
 
-    ``request.POST`` then is what the view's own form sent, without the password.
+    In the latter case ``request.POST`` has what the view's own form sent, without the password.
     """
-    restore = reports.hide(request)
+    # Error reports show nothing of what was posted until the view runs, which decides for itself.
+    before = vars(request).get(POSTED)
+    setattr(request, POSTED, "__ALL__")
     if not user.is_authenticated:
         return _to_sign_in(request, terms)
     if not (yield from _is_recent(request, user, terms)):
-        answer: HttpResponse | None = yield Call(_desk, "ask", (request, user, terms))
-        if answer is not None:
-            return answer
+        response: HttpResponse | None = yield Call(_asking, "ask", (request, user, terms))
+        if response is not None:
+            return response
     carrying.drop_own_fields(request)
-    restore()  # from here on the view says what is to be kept out of reports
+    if before is None:
+        delattr(request, POSTED)
+    else:
+        setattr(request, POSTED, before)
     return None
 
 
 def renew(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """Note that ``user`` has just shown again who they are, and tell.
+    """Note that ``user`` has just proved the password, and send the signal.
 
-    Raises ``PermissionDenied`` if the session is not theirs: their password says nothing of its user.
+    The session becomes one with the hash that ``user`` has now, as at a sign-in. Raises
+    ``PermissionDenied`` if it is another user's.
     """
     if not is_own(request, user):
         raise PermissionDenied(f"The session of this request is not that of {user!r}.")
-    session_of(request).renew_sign_in()
+    session, current = session_of(request), user.get_session_auth_hash()
+    if session.get(HASH_SESSION_KEY) != current:
+        session[HASH_SESSION_KEY] = current
+    session.renew_sign_in()
     user_reauthenticated.send(sender=user.__class__, request=request, user=user)
 
 
 def is_own(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    """Whether it is ``user`` who is signed in with the session of ``request``.
+    """Return whether ``user`` is the one who is signed in with the session of ``request``.
 
-    A middleware of the project's may have put another user in ``request.user``: one whom staff act as, or
+    A middleware of the project may have put another user into ``request.user``: one as whom staff act, or
     one who came with a token.
     """
     return run(_is_own(request, user))
 
 
 def _is_own(request: HttpRequest, user: AbstractBaseUser) -> Flow[bool]:
-    cache = yield from session_of(request).opened()
-    return user.pk is not None and user_in(cache) == user_id_of(user)
+    dictionary = yield from session_of(request).open()
+    return user.pk is not None and user_in(dictionary) == user_id_of(user)
 
 
 def not_own() -> str:
-    """Return what to tell those who act as another user than the one whose session it is."""
+    """Return what to tell staff who act as another user than the one whose session it is."""
     return _(
         "Nothing has been done: you are acting as another user than the one who signed in here. "
-        "Please sign in as the user whom this is about."
+        "Sign in as that user first."
     )
 
 
-def session_of(request: HttpRequest) -> Session:
+def session_of(request: HttpRequest) -> SessionStore:
     """Return the session. Raises ``ImproperlyConfigured`` if it is of another engine."""
-    if not isinstance(request.session, Session):
+    if not isinstance(request.session, SessionStore):
         raise ImproperlyConfigured(
-            "This needs sessions of frontdesk's, which know when their user signed in. "
+            "Only sessions of frontdesk know when their user signed in. "
             'Set SESSION_ENGINE = "frontdesk.engine".'
         )
     return request.session
 
 
 def _is_recent(request: HttpRequest, user: AbstractBaseUser, terms: Terms) -> Flow[bool]:
-    # A user who came by another way than the session has shown nothing to the session.
+    # The sign-in of the session says nothing about a user who came in another way.
     if not (yield from _is_own(request, user)):
         return False
     session = session_of(request)
@@ -130,8 +194,8 @@ def _is_recent(request: HttpRequest, user: AbstractBaseUser, terms: Terms) -> Fl
     )
 
 
-class _Desk:
-    """Asks for the password: plain code, which async callers reach by one hop."""
+class _Asking:
+    """Asks for the password. Plain code, which async callers reach by one hop to a thread."""
 
     @sensitive_variables()
     def ask(
@@ -141,41 +205,44 @@ class _Desk:
             return _to_sign_in_again(request, terms, not_own())
         if not user.has_usable_password():
             return _to_sign_in_again(request, terms)
-        if request.method in {"GET", "HEAD", "OPTIONS"}:
-            return never_cached(
-                redirect_to_login(
-                    request.get_full_path(), resolve_url(URL_NAME), REDIRECT_FIELD_NAME
-                )
-            )
+        if request.method in SAFE_METHODS:
+            here, page = request.get_full_path(), resolve_url(URL_NAME)
+            return never_cached(redirect_to_login(here, page, REDIRECT_FIELD_NAME))
         carried = carrying.carried(request)
         entered = carried is not None and carrying.PASSWORD_FIELD in request.POST
         form = ReauthenticationForm(request, user, request.POST if entered else None)
         if entered and form.is_valid():
             renew(request, user)
             return None
-        return _in_place(request, form, carried)
+        return _form_in_place(request, form, carried, terms)
 
     async def aask(self, *args: Any) -> HttpResponse | None:
-        return await hop(self.ask, *args)
+        return await sync_to_async(self.ask)(*args)
 
 
-_desk = _Desk()
+_asking = _Asking()
 
 
 @sensitive_variables()
-def _in_place(
-    request: HttpRequest, form: ReauthenticationForm, carried: carrying.Carried | None
+def _form_in_place(
+    request: HttpRequest,
+    form: ReauthenticationForm,
+    carried: carrying.Carried | None,
+    terms: Terms,
 ) -> HttpResponse:
-    """Answer a request with the form, which sends on what came if it can.
+    """Answer a request with the form, which also sends what came if it can.
 
-    A 403, since a program must not take it for success.
+    With the status 403, so that no program takes it for success.
     """
     site = get_current_site(request)
+    page_before = _page_before(request)
     context = {
         "form": form,
+        "action": terms.action_of(request),
+        "cancel_url": page_before or resolve_url(settings.LOGIN_REDIRECT_URL),
         "carried": carried,
         "interrupted": True,
-        "next": "" if carried else _page_before(request),
+        "next": "" if carried else page_before,
         "username_field": carrying.USERNAME_FIELD,
         "site": site,
         "site_name": site.name,
@@ -184,7 +251,7 @@ def _in_place(
 
 
 def _page_before(request: HttpRequest) -> str:
-    """Return the address of the page that the request was made from, if it is one of this site."""
+    """Return the address of the page from which the request was made, if it is one of this site."""
     referer = request.headers.get("Referer", "")
     safe = url_has_allowed_host_and_scheme(
         referer, allowed_hosts={request.get_host()}, require_https=request.is_secure()
@@ -193,15 +260,13 @@ def _page_before(request: HttpRequest) -> str:
 
 
 def _to_sign_in_again(request: HttpRequest, terms: Terms, reason: str = "") -> HttpResponse:
-    """Send those whose password is of no use here to where they sign in otherwise."""
-    is_get = request.method in {"GET", "HEAD", "OPTIONS"}
-    if not is_get:
-        reason = reason or _(
-            "Nothing has been done yet. Please sign in again, and then send it once more."
-        )
+    """Redirect a user whose password would prove nothing here to the sign-in page."""
+    is_safe = request.method in SAFE_METHODS
+    if not is_safe and not reason:
+        reason = _("Nothing has been done yet. Please sign in again, and then send it once more.")
     if reason:
         messages.warning(request, reason, fail_silently=True)
-    return _to_sign_in(request, terms, "" if is_get else _page_before(request))
+    return _to_sign_in(request, terms, "" if is_safe else _page_before(request))
 
 
 def _to_sign_in(request: HttpRequest, terms: Terms, back_to: str = "") -> HttpResponse:

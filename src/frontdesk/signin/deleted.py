@@ -1,0 +1,100 @@
+"""Users who are deleted leave no session behind (OWASP ASVS 7.4.2).
+
+``QuerySet.delete()`` sends one signal for each user. What follows from it is done after the commit, for many
+users at once.
+"""
+
+import threading
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+from django.db.models.signals import post_delete
+from django.dispatch import Signal
+
+from frontdesk.core.flow import Flow, both
+from frontdesk.signals import Reason, ends_of, notify_ends
+from frontdesk.storages import get_storage
+from frontdesk.storages.user_ids import user_id_of
+
+BATCH: Final = 100
+
+users_deleted = Signal()
+"""Sent after the commit with ``users``, a list of :class:`Deleted`, for other parts of this library."""
+
+
+class Deleted(NamedTuple):
+    """A user who was deleted."""
+
+    pk: Any
+    user_id: str
+    names: tuple[str, ...]
+    """What the user could sign in with: the user name and the e-mail address."""
+
+
+class _Pending(threading.local):
+    """The users that this thread has deleted and not yet reported, by the alias of their database."""
+
+    def __init__(self) -> None:
+        self.users: dict[str, list[Deleted]] = {}
+
+
+_pending = _Pending()
+
+
+def listen() -> None:
+    """Connect the receiver for the user model."""
+    post_delete.connect(user_deleted, sender=get_user_model(), dispatch_uid="frontdesk.deleted")
+
+
+def names_of(user: AbstractBaseUser) -> tuple[str, ...]:
+    """Return what ``user`` can sign in with: the user name and the e-mail address, if there is one.
+
+    Reads nothing, because the row of a deleted user is gone.
+    """
+    model: Any = user
+    fields = (model.USERNAME_FIELD, model.get_email_field_name())
+    names = [
+        getattr(user, field, "") for field in fields if field not in user.get_deferred_fields()
+    ]
+    return tuple(dict.fromkeys(str(name) for name in names if name))
+
+
+def user_deleted(instance: AbstractBaseUser, using: str, **_kwargs: Any) -> None:
+    """Receive ``post_delete`` of the user model.
+
+    The sessions have no user from now on, whatever happens here. So a failure is only logged.
+    """
+    # Taken now, because Django clears the primary key before the transaction is committed.
+    known = Deleted(instance.pk, user_id_of(instance), names_of(instance))
+    _pending.users.setdefault(using, []).append(known)
+    transaction.on_commit(partial(_report, using), using=using, robust=True)
+
+
+def _report(using: str) -> None:
+    """End the sessions of the users who were deleted. The first call after a commit does it for all."""
+    users = _pending.users.pop(using, [])
+    for start in range(0, len(users), BATCH):
+        gone = _really_deleted(users[start : start + BATCH], using)
+        if gone:
+            users_deleted.send(sender=get_user_model(), users=gone)
+            _end_sessions([each.user_id for each in gone])
+
+
+def _really_deleted(users: list[Deleted], using: str) -> list[Deleted]:
+    """Return ``users`` without those whose deletion was rolled back."""
+    rows: Any = get_user_model()._base_manager.using(using)
+    pks = [each.pk for each in users]
+    there = set(rows.filter(pk__in=pks).values_list("pk", flat=True))
+    return [each for each in users if each.pk not in there]
+
+
+def _ending_sessions(user_ids: list[str]) -> Flow[None]:
+    storage = get_storage()
+    ended = yield from storage.end_of_users(user_ids)
+    yield from notify_ends(storage, ends_of(ended, Reason.USER_GONE))
+
+
+_end_sessions = both(_ending_sessions)[0]
