@@ -1,6 +1,9 @@
 """The application."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.core.signals import setting_changed
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,4 +15,21 @@ class FrontdeskConfig(AppConfig):
     verbose_name = _("Sessions")
 
     def ready(self) -> None:
-        pass
+        # The app registry must be loaded first. Importing the checks registers them.
+        from frontdesk import checks  # noqa: F401
+
+        self._listen()
+        # A test may replace the user model, whose signals are received.
+        setting_changed.connect(self._user_model_changed, dispatch_uid="frontdesk.apps")
+
+    def _user_model_changed(self, *, setting: str, **_: Any) -> None:
+        if setting == "AUTH_USER_MODEL":
+            self._listen()
+
+    def _listen(self) -> None:
+        from frontdesk.history import recording
+        from frontdesk.signin import deleted, limit
+
+        limit.listen()
+        recording.listen()  # after the limit, which may refuse a sign-in
+        deleted.listen()

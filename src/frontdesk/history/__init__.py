@@ -1,143 +1,175 @@
-"""The history of a person: sign-ins, failed tries, re-entries and new passwords, and ends of sessions.
+"""The sign-in history of users: sign-ins, failed attempts, re-authentications, new passwords and ends.
 
-What is written, and when, is in :mod:`frontdesk.recording`. Nothing here is needed to sign in or out: a
-history that cannot be kept is logged, and people come and go as ever.
+:mod:`frontdesk.history.recording` writes it. Signing in and out does not depend on it: a history that cannot
+be written is logged.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import connections, router, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Q
+from django.db import router
+from django.db.models import Q, QuerySet
 from django.utils.crypto import salted_hmac
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from frontdesk import clock
 from frontdesk.conf import options
-from frontdesk.devices import device_in_words
-from frontdesk.drive import hop
-from frontdesk.history_rows import Row, insert_into
-from frontdesk.methods import methods_in_words
-from frontdesk.models.history import HistoryEntry, What
-from frontdesk.outage import HISTORY, Incident
-from frontdesk.places import place_of
+from frontdesk.core import clock
+from frontdesk.models import HistoryEntry, What
 from frontdesk.signals import Reason
+from frontdesk.signin.deleted import names_of
+from frontdesk.words.devices import device_in_words
+from frontdesk.words.methods import methods_in_words
+from frontdesk.words.places import place_of
 
-BATCH = 1000
+__all__ = ["Entry", "aforget", "apurge", "arecent", "forget", "purge", "recent"]
 
-NAME_LENGTH = 1024
-"""So much of a name that somebody typed is hashed, in characters."""
+BATCH: Final = 1000
 
-incident = Incident(HISTORY)
+NAME_LENGTH: Final = 1024
+"""How many characters of a name that was typed in are hashed."""
 
-ENDINGS = {
+ENDINGS: Final = {
     Reason.LOGOUT: gettext_lazy("Signed out"),
-    Reason.REVOKED: gettext_lazy("Ended by you"),
-    Reason.REVOKED_BY_STAFF: gettext_lazy("Ended by the staff of this site"),
+    Reason.REVOKED: gettext_lazy("Ended by the user"),
+    Reason.REVOKED_BY_STAFF: gettext_lazy("Ended by staff"),
     Reason.PASSWORD_CHANGE: gettext_lazy("Ended because the password was changed"),
-    Reason.IDLE: gettext_lazy("Ended after a long time without use"),
-    Reason.ABSOLUTE: gettext_lazy("Ended because its time was over"),
-    Reason.LIMIT: gettext_lazy("Ended because of too many devices"),
-    Reason.USER_GONE: gettext_lazy("Ended with the account"),
+    Reason.IDLE: gettext_lazy("Ended because it was not used"),
+    Reason.ABSOLUTE: gettext_lazy("Ended because the sign-in was too long ago"),
+    Reason.LIMIT: gettext_lazy("Ended because of too many sessions"),
+    Reason.USER_GONE: gettext_lazy("Ended because the user was deleted"),
+}
+
+WORDS: Final = {
+    What.REAUTHENTICATED: gettext_lazy("Entered the password again"),
+    What.PASSWORD: gettext_lazy("The password was changed"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of the history, for people and programs."""
+    """An entry of the history. Times are aware, in UTC."""
 
     what: What
     at: datetime
-    """Aware, in UTC."""
+    until: datetime
+    """When it last happened: later than ``at`` only for several failed attempts."""
+    count: int
+    """How often it happened: more than once only for failed attempts."""
     reason: str
-    """Why a session ended, a value of :class:`~frontdesk.signals.Reason`; empty for what is no end."""
+    """Why a session ended, a value of :class:`~frontdesk.signals.Reason`; otherwise empty."""
     session_id: str
-    """The session's id then, empty if there was none. It gets another one with each sign-in and re-entry."""
+    """The public id of the session; empty without one."""
     methods: tuple[str, ...]
-    """How somebody signed in, see :func:`frontdesk.methods.methods_of`."""
+    """How the user signed in, see :func:`frontdesk.words.methods.methods_of`."""
     ip: str
+    """The address, of several failed attempts that of the last one; empty if unknown."""
     user_agent: str
 
     @property
     def in_words(self) -> str:
         """What happened, in the active language."""
         if self.what is What.FAILED:
-            return gettext("Failed try to sign in")
-        if self.what is What.REENTERED:
-            return gettext("Entered the password again")
-        if self.what is What.PASSWORD:
-            return gettext("The password was changed")
+            words = ngettext(
+                "Failed sign-in attempt", "%(count)d failed sign-in attempts", self.count
+            )
+            return words % {"count": self.count}
+        if self.what is What.SIGNED_IN:
+            return self._sign_in_in_words()
         if self.what is What.ENDED:
-            return str(ENDINGS[Reason(self.reason)] if self.reason in ENDINGS else gettext("Ended"))
+            known = self.reason in set(Reason)
+            return str(ENDINGS[Reason(self.reason)]) if known else gettext("Ended")
+        return str(WORDS[self.what])
+
+    def _sign_in_in_words(self) -> str:
         if not self.methods:
             return gettext("Signed in")
+        if "impersonation" in self.methods:
+            return gettext("Staff signed in as the user")
         return gettext("Signed in with %(methods)s") % {"methods": methods_in_words(self.methods)}
 
     @property
     def device(self) -> str:
-        """Browser and system in the active language; empty if nothing is known of them."""
+        """The browser and its system in the active language; empty if unknown."""
         return device_in_words(self.user_agent) if self.user_agent else ""
 
     @property
     def place(self) -> str:
-        """The approximate place, if the project can look it up; see :func:`frontdesk.places.place_of`."""
+        """The approximate place of the address, see :func:`frontdesk.words.places.place_of`."""
         return place_of(self.ip)
-
-
-# --- reading ------------------------------------------------------------------------------------------
 
 
 def recent(user: AbstractBaseUser, limit: int = 20) -> list[Entry]:
     """Return up to ``limit`` entries of ``user``, newest first: one query.
 
-    Failed tries are those with this user's name, and at most half of the list while there is more to
-    tell: whoever got in cannot push that out of sight by failing often. Entries that are older than
-    ``HISTORY_RETENTION`` are not returned, be they purged or not.
+    Failed attempts are those with the name or the e-mail address of the user. They take at most half of the
+    list while there are other entries, so a stranger cannot push these out by failing often. Entries older
+    than ``HISTORY_RETENTION`` are not returned, even if they were not purged yet.
     """
     if options().history_retention is None or limit <= 0:
         return []
-    rows = list(_rows(user, limit))
-    own = [row for row in rows if row.what != What.FAILED]
+    rows = list(_newest(user, limit))
     failed = [row for row in rows if row.what == What.FAILED]
-    failed = failed[: max(limit // 2, limit - len(own))]
-    own = own[: limit - len(failed)]
-    newest = sorted(own + failed, key=lambda row: (row.at, row.pk), reverse=True)
-    return _recognisable([entry_of(row) for row in newest])
+    others = [row for row in rows if row.what != What.FAILED]
+    failed = failed[: max(limit // 2, limit - len(others))]
+    others = others[: limit - len(failed)]
+    entries = [entry_of(row) for row in others + failed]
+    return sorted(entries, key=lambda entry: entry.until, reverse=True)
 
 
 async def arecent(user: AbstractBaseUser, limit: int = 20) -> list[Entry]:
     """See :func:`recent`."""
-    return await hop(recent, user, limit)
+    return await sync_to_async(recent)(user, limit)
 
 
-def _rows(user: AbstractBaseUser, limit: int) -> Iterator[HistoryEntry]:
-    """Return the newest of the user's own and of the failed tries, ``limit`` of each, newest first.
+def purge(limit: int = BATCH) -> int:
+    """Delete up to ``limit`` entries older than ``HISTORY_RETENTION``, and return how many went.
 
-    Two walks along an index each, which an OR would not be. Django cannot write a union of limited
-    queries for SQLite, where they have to stand in brackets of their own.
+    With ``HISTORY_RETENTION = None``, all entries go. Several processes may do this at once.
     """
-    alias = router.db_for_read(HistoryEntry)
-    kept = HistoryEntry.objects.using(alias).filter(at__gte=oldest()).order_by("-at", "-pk")
-    parts = [kept.filter(user=user.pk), kept.filter(name_hash__in=hashes_of(user.get_username()))]
-    compiled = [part[:limit].query.get_compiler(alias).as_sql() for part in parts]
-    # Django's own SQL, with its parameters apart.
-    union = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS part" for sql, _ in compiled)  # noqa: S608
-    params = [param for _, given in compiled for param in given]
-    return iter(HistoryEntry.objects.using(alias).raw(union, params))
+    # First the keys, because MariaDB cannot limit a subquery, and other databases cannot limit a DELETE.
+    rows = rows_to_write()
+    old = rows.filter(at__lt=oldest()).order_by("at")
+    pks = list(old.values_list("pk", flat=True)[:limit])
+    return rows.filter(pk__in=pks).delete()[0] if pks else 0
+
+
+async def apurge(limit: int = BATCH) -> int:
+    """See :func:`purge`."""
+    return await sync_to_async(purge)(limit)
+
+
+def forget(user: AbstractBaseUser) -> int:
+    """Delete the history of ``user``, failed attempts included, and return how many entries went."""
+    return forget_all([user.pk], names_of(user))
+
+
+async def aforget(user: AbstractBaseUser) -> int:
+    """See :func:`forget`."""
+    return await sync_to_async(forget)(user)
+
+
+# For the modules of this package and for the pages of staff.
+
+
+def forget_all(pks: Iterable[Any], names: Iterable[str]) -> int:
+    """Delete the history of users, given by their primary keys and their names: one statement."""
+    theirs = Q(user__in=list(pks)) | Q(name_hash__in=hashes_of(*names))
+    return rows_to_write().filter(theirs).delete()[0]
 
 
 def entry_of(row: HistoryEntry) -> Entry:
-    """Return ``row`` for people and programs."""
+    """Return ``row`` as pages and programs see it."""
     return Entry(
         what=What(row.what),
         at=clock.to_datetime(row.at),
+        until=clock.to_datetime(row.at if row.until is None else row.until),
+        count=row.count,
         reason=row.reason,
         session_id=row.session_id,
         methods=tuple(row.methods.split()),
@@ -146,110 +178,51 @@ def entry_of(row: HistoryEntry) -> Entry:
     )
 
 
-def _recognisable(entries: list[Entry]) -> list[Entry]:
-    """Return ``entries`` with each end showing the device of the sign-in that it ends, if that is there."""
-    begun = {entry.session_id: entry for entry in entries if entry.user_agent and entry.session_id}
-    return [
-        replace(entry, ip=begun[entry.session_id].ip, user_agent=begun[entry.session_id].user_agent)
-        if entry.what is What.ENDED and not entry.user_agent and entry.session_id in begun
-        else entry
-        for entry in entries
-    ]
-
-
 def oldest() -> int:
-    """Return the instant before which nothing is remembered."""
+    """Return the time before which nothing is remembered."""
     return clock.now() - (options().history_retention or 0)
 
 
-# --- names --------------------------------------------------------------------------------------------
+def rows_to_write() -> QuerySet[HistoryEntry]:
+    """Return the rows in the database that the routers choose."""
+    return HistoryEntry.objects.using(router.db_for_write(HistoryEntry))
 
 
-def hashes_of(name: object) -> list[str]:
-    """Return the hashes of a user name: with the secret of today, and with each of the fallbacks."""
-    # As Django's forms and managers normalise it. Not by case: "Ada" may be somebody else than "ada",
-    # who is not to see her tries. Any text can come in a request, half of a surrogate pair included.
-    text = get_user_model().normalize_username(str(name)[:NAME_LENGTH])
-    given = text.encode("utf-8", "surrogatepass")
+def hashes_of(*names: object) -> list[str]:
+    """Return the hashes of user names or e-mail addresses, as failed attempts have them.
+
+    Each name with the project's secret, and with each of ``SECRET_KEY_FALLBACKS``.
+    """
     return [
-        salted_hmac("frontdesk.history", given, secret=secret, algorithm="sha256").hexdigest()
+        salted_hmac("frontdesk.history", text, secret=secret, algorithm="sha256").hexdigest()
+        for text in map(_normalized, names)
         for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     ]
 
 
-# --- writing ------------------------------------------------------------------------------------------
+def _normalized(name: object) -> bytes:
+    # As Django's forms and managers do. Upper and lower case of a user name stay apart, because "Ada" may be
+    # another user than "ada". Of e-mail addresses they do not, because most sites ignore case there.
+    text: str = get_user_model().normalize_username(str(name)[:NAME_LENGTH])
+    text = text.lower() if "@" in text else text
+    # Any text may come in a request, half of a surrogate pair included.
+    return text.encode("utf-8", "surrogatepass")
 
 
-def remember(row: Row) -> HistoryEntry:
-    """Write one entry: one statement. Raises what the database raises."""
-    with _apart() as connection:
-        key = insert_into(connection.alias).one(connection, row)
-        return HistoryEntry.from_db(connection.alias, ("id", *Row._fields), (key, *row))
+def _newest(user: AbstractBaseUser, limit: int) -> Iterator[HistoryEntry]:
+    """Return the newest entries of the user and the newest failed attempts, ``limit`` of each.
 
-
-def remember_all(rows: Sequence[Row]) -> None:
-    """Write entries, as many with a statement as the database takes."""
-    with _apart() as connection:
-        insert = insert_into(connection.alias)
-        if len(rows) == 1:  # by a statement that says nothing of arrays
-            insert.one(connection, rows[0])
-        else:
-            insert.many(connection, rows)
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Keep a failure of the history from whoever signs in or out, and log it once."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 (whatever it is, nobody is to be turned away for it)
-        incident.failed(error)
-    else:
-        if incident.open:
-            incident.answered()
-
-
-@contextmanager
-def _apart() -> Iterator[BaseDatabaseWrapper]:
-    """Give the history's database. Within a transaction of the view, a failure leaves that usable."""
-    connection = connections[router.db_for_write(HistoryEntry)]
-    inside = connection.in_atomic_block
-    with transaction.atomic(using=connection.alias) if inside else nullcontext():
-        yield connection
-
-
-# --- forgetting ---------------------------------------------------------------------------------------
-
-
-def purge(limit: int = BATCH) -> int:
-    """Delete up to ``limit`` entries whose time is over, and return how many: two statements.
-
-    With ``HISTORY_RETENTION = None``, that is all of them. Safe to run twice at once.
+    Each part follows an index, which an OR would not. Django cannot write a union of limited queries for
+    SQLite, which wants each in brackets.
     """
-    # First the keys, as MariaDB cannot limit a subquery, and others not a DELETE.
-    there = HistoryEntry.objects.using(router.db_for_write(HistoryEntry))
-    over = there.filter(at__lt=oldest()).order_by("at")
-    pks = list(over.values_list("pk", flat=True)[:limit])
-    return there.filter(pk__in=pks).delete()[0] if pks else 0
-
-
-async def apurge(limit: int = BATCH) -> int:
-    """See :func:`purge`."""
-    return await hop(purge, limit)
-
-
-def forget(user: AbstractBaseUser) -> int:
-    """Delete what is remembered of ``user``, tries with their name included; return how many entries."""
-    return forgotten(user.pk, user.get_username())
-
-
-def forgotten(user_id: Any, name: object) -> int:
-    """See :func:`forget`: one statement, for somebody who may be gone already."""
-    theirs = Q(user=user_id) | Q(name_hash__in=hashes_of(name))
-    alias = router.db_for_write(HistoryEntry)
-    return HistoryEntry.objects.using(alias).filter(theirs).delete()[0]
-
-
-async def aforget(user: AbstractBaseUser) -> int:
-    """See :func:`forget`."""
-    return await hop(forget, user)
+    alias = router.db_for_read(HistoryEntry)
+    kept = HistoryEntry.objects.using(alias).filter(at__gte=oldest())
+    parts = [
+        kept.filter(user=user.pk).order_by("-at"),
+        kept.filter(name_hash__in=hashes_of(*names_of(user) or [""])).order_by("-period"),
+    ]
+    compiled = [part[:limit].query.get_compiler(alias).as_sql() for part in parts]
+    # SQL that Django wrote. The parameters are apart.
+    union = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS part" for sql, _ in compiled)  # noqa: S608
+    params = [param for _, given in compiled for param in given]
+    return iter(HistoryEntry.objects.using(alias).raw(union, params))

@@ -1,42 +1,49 @@
-"""What is written into the history, by receivers of signals.
+"""Writes the history, by receivers of signals.
 
-Each writes at most one statement, none while ``HISTORY_RETENTION`` is ``None``, and never raises. The
-purge is the exception: it takes two statements a batch, and with ``None`` it deletes what is still there.
-What a view writes in a transaction that it then rolls back is gone with it, a failed try too.
+Everything is written after the commit. So what a view does in a transaction that is rolled back is not in the
+history, and a history that cannot be written does not break the transaction. Each entry is one INSERT. The
+second and later failed attempts with a name within :data:`PERIOD` are one UPDATE each, of one row.
+
+Nothing is written while ``HISTORY_RETENTION`` is ``None``. Failed attempts and new passwords are only
+written during a request, not by scripts.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in, user_login_failed
-from django.db import transaction
-from django.db.models.signals import post_delete, post_save
+from django.db import IntegrityError, router, transaction
+from django.db.models import F
+from django.db.models.signals import post_save
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
-from frontdesk import clock, history, new_device
-from frontdesk.client import NOBODY, client_of
 from frontdesk.conf import options
-from frontdesk.history_rows import Row
-from frontdesk.methods import methods_of
-from frontdesk.models.history import What
-from frontdesk.session import Session
-from frontdesk.signals import (
-    End,
-    Reason,
-    expired_cleared,
-    sessions_ended,
-    user_reauthenticated,
-)
-from frontdesk.user_ids import key_of, user_id_of
+from frontdesk.core import clock
+from frontdesk.errors import StorageUnavailable
+from frontdesk.history import forget_all, hashes_of, mail, oldest, purge, rows_to_write
+from frontdesk.http.client import client_of
+from frontdesk.http.current import current_request
+from frontdesk.http.session import SessionStore
+from frontdesk.models import HistoryEntry, What
+from frontdesk.signals import End, Reason, expired_purged, sessions_ended, user_reauthenticated
+from frontdesk.signin.deleted import Deleted, users_deleted
+from frontdesk.storages.outage import Outage
+from frontdesk.storages.user_ids import pk_of_id, user_id_of
+from frontdesk.words.methods import methods_of
 
-UID = "frontdesk.recording"
+UID: Final = "frontdesk.recording"
 
-METHODS = 3
-"""So many are kept; each has at most 80 characters, and nobody signs in with more factors than there are."""
+METHODS: Final = 3
+"""How many methods of a sign-in are kept. Each has at most 80 characters."""
+
+PERIOD: Final = 15 * clock.MINUTE
+
+outage = Outage("The sign-in history", "Users sign in and out as usual, and this is not recorded.")
 
 
 def listen() -> None:
@@ -45,83 +52,116 @@ def listen() -> None:
     user_login_failed.connect(failed, dispatch_uid=UID)
     user_reauthenticated.connect(reauthenticated, dispatch_uid=UID)
     sessions_ended.connect(ended, dispatch_uid=UID)
-    expired_cleared.connect(purged_too, dispatch_uid=UID)
+    expired_purged.connect(purge_too, dispatch_uid=UID)
+    users_deleted.connect(forget_too, dispatch_uid=UID)
     post_save.connect(user_saved, sender=get_user_model(), dispatch_uid=UID)
-    post_delete.connect(user_deleted, sender=get_user_model(), dispatch_uid=UID)
 
 
 def signed_in(request: Any, user: AbstractBaseUser, **_kwargs: Any) -> None:
     """Receive ``user_logged_in``."""
-    _once_stored(What.SIGNED_IN, request, user)
+    _record_once_stored(What.SIGNED_IN, request, user)
 
 
 def reauthenticated(request: HttpRequest, user: AbstractBaseUser, **_kwargs: Any) -> None:
     """Receive :data:`frontdesk.signals.user_reauthenticated`."""
-    _once_stored(What.REENTERED, request, user)
+    _record_once_stored(What.REAUTHENTICATED, request, user)
 
 
-def _once_stored(what: What, request: Any, user: AbstractBaseUser) -> None:
-    """Write when the session is stored: then it has its id, and how the person signed in is known."""
+def _record_once_stored(what: What, request: Any, user: AbstractBaseUser) -> None:
+    """Write the entry when the session is stored, and so has its id and the values of other packages."""
     if options().history_retention is None or user.pk is None:
         return
-    write = partial(_write, what, request, user, clock.now(), get_language())
+    record = partial(_record, what, request, user, clock.now(), get_language())
     session = getattr(request, "session", None)
-    if isinstance(session, Session):
-        session.when_signed_in(write)
+    if isinstance(session, SessionStore):
+        session.when_signed_in(record)
     else:
-        write()
+        record()
 
 
-def _write(what: What, request: Any, user: AbstractBaseUser, at: int, language: str | None) -> None:
-    with history.undisturbed():
-        facts = _session_facts(request, user)
-        client = client_of(_meta(request))
-        entry = history.remember(Row(what.value, at, user.pk, **facts, **client._asdict()))
+def _record(
+    what: What, request: Any, user: AbstractBaseUser, at: int, language: str | None
+) -> None:
+    facts = {**_session_facts(request, user), **client_of(_meta(request))._asdict()}
+    entry = HistoryEntry(what=what, at=at, user_id=user.pk, **facts)
+
+    def write() -> None:
+        _insert([entry])
         if what is What.SIGNED_IN and options().new_device_mail:
-            tell = partial(new_device.tell, entry, request, user, language)
-            transaction.on_commit(tell, using=entry._state.db)
+            mail.tell(entry, request, user, language)
+
+    _after_commit(write)
 
 
 def _session_facts(request: Any, user: AbstractBaseUser) -> dict[str, str]:
-    """Return what the session tells of a sign-in, unless that leaves it alone, as one for a token does."""
+    """Return what the session says about a sign-in. One for a token leaves the session alone."""
     session = getattr(request, "session", None)
-    if session is None or (isinstance(session, Session) and not session.signed_in):
+    ours = isinstance(session, SessionStore)
+    if session is None or (ours and not session.signed_in):
         return {}
     if session.get(SESSION_KEY) != user_id_of(user):
         return {}
     return {
-        "session_id": (isinstance(session, Session) and session.session_id) or "",
+        "session_id": (ours and session.session_id) or "",
         "methods": " ".join(methods_of(dict(session.items()))[:METHODS]),
     }
 
 
 def failed(credentials: Mapping[str, Any], request: Any = None, **_kwargs: Any) -> None:
     """Receive ``user_login_failed``. Does the same whether or not there is such a user."""
-    if options().history_retention is None:
+    request = request or current_request()
+    if request is None or options().history_retention is None:
         return
-    name = credentials.get("username", credentials.get(get_user_model().USERNAME_FIELD))
-    with history.undisturbed():
-        hashed = "" if name is None else history.hashes_of(name)[0]
-        client = client_of(_meta(request))
-        history.remember(Row(What.FAILED.value, clock.now(), name_hash=hashed, **client._asdict()))
+    name = _name_in(credentials)
+    hashed = hashes_of(name)[0] if name else ""
+    client = client_of(_meta(request))._asdict()
+    _after_commit(partial(_count_failure, hashed, clock.now(), client))
+
+
+def _name_in(credentials: Mapping[str, Any]) -> Any:
+    """Return what was typed in as a name, under the names that Django and django-allauth use."""
+    users = get_user_model()
+    fields = ("username", users.USERNAME_FIELD, users.get_email_field_name(), "email")
+    return next((credentials[field] for field in fields if credentials.get(field)), None)
+
+
+def _count_failure(name_hash: str, now: int, client: Mapping[str, str]) -> None:
+    rows, period = rows_to_write(), now // PERIOD
+    same = rows.filter(name_hash=name_hash, period=period)
+    more = {"count": F("count") + 1, "until": now, **client}
+    if same.update(**more):
+        return
+    try:
+        rows.create(
+            what=What.FAILED, at=now, until=now, name_hash=name_hash, period=period, **client
+        )
+    except IntegrityError:  # another attempt at the same moment was the first one
+        same.update(**more)
 
 
 def ended(ends: Sequence[End], **_kwargs: Any) -> None:
-    """Receive :data:`frontdesk.signals.sessions_ended`. Whose session nobody's was, is nobody's history."""
+    """Receive :data:`frontdesk.signals.sessions_ended`. Sessions without a user have no history."""
     if options().history_retention is None:
         return
-    now, oldest = clock.now(), history.oldest()
-    what = What.ENDED.value
-    rows = [
-        Row(what, at, user_id, "", end.session_id, str(end.reason), "", *(end.client or NOBODY))
-        for end in ends
-        if end.reason is not Reason.USER_GONE
-        and (user_id := key_of(end.user_id)) is not None
-        and (at := now if end.at is None else end.at) >= oldest
-    ]
-    if rows:
-        with history.undisturbed():
-            history.remember_all(rows)
+    entries = [entry for end in ends if (entry := _entry_of(end)) is not None]
+    if entries:
+        _after_commit(partial(_insert, entries))
+
+
+def _entry_of(end: End) -> HistoryEntry | None:
+    at = clock.now() if end.at is None else end.at
+    pk = pk_of_id(end.user_id)
+    if pk is None or end.reason is Reason.USER_GONE or at < oldest():
+        return None
+    return HistoryEntry(
+        what=What.ENDED,
+        at=at,
+        user_id=pk,
+        session_id=end.session_id,
+        reason=end.reason,
+        ip=end.ip,
+        user_agent=end.user_agent,
+    )
 
 
 def user_saved(
@@ -131,39 +171,82 @@ def user_saved(
     update_fields: frozenset[str] | None,
     **_kwargs: Any,
 ) -> None:
-    """Receive ``post_save`` of the user model: a new password, whoever set it, be it by a command.
+    """Receive ``post_save`` of the user model: a new password that was set during a request.
 
-    ``set_password()`` keeps the new one until it is saved, for the validators. When it only hashes the old
-    password anew, it does not, and that is no change.
+    ``set_password()`` keeps the new password until it is saved, for the validators. When Django only
+    upgrades the hash, it does not.
     """
     if created or raw or getattr(instance, "_password", None) is None:
         return
     if update_fields is not None and "password" not in update_fields:
         return
-    if options().history_retention is not None:
-        with history.undisturbed():
-            history.remember(Row(What.PASSWORD.value, clock.now(), instance.pk))
+    request = current_request()
+    if request is None or options().history_retention is None:
+        return
+    entry = HistoryEntry(
+        what=What.PASSWORD,
+        at=clock.now(),
+        user_id=instance.pk,
+        **_client_of_user(request, instance),
+    )
+    _after_commit(partial(_insert, [entry]))
 
 
-def user_deleted(instance: AbstractBaseUser, using: str, **_kwargs: Any) -> None:
-    """Receive ``post_delete`` of the user model: what is remembered of a person goes with them."""
+def _client_of_user(request: HttpRequest, user: AbstractBaseUser) -> dict[str, str]:
+    """Return the address and the browser of ``request``, unless another user makes it: staff, perhaps."""
+    session = getattr(request, "session", None)
+    if session is None or not session.accessed:
+        return {}
+    if session.get(SESSION_KEY) not in {None, user_id_of(user)}:
+        return {}
+    return client_of(request.META)._asdict()
+
+
+def forget_too(users: Sequence[Deleted], **_kwargs: Any) -> None:
+    """Receive :data:`frontdesk.signin.deleted.users_deleted`: their history goes, too."""
     if options().history_retention is None:
         return
-    # The key is taken now, as Django clears it from the instance before the transaction is over.
-    forget = partial(_forget, instance.pk, instance.get_username())
-    transaction.on_commit(forget, using=using)
+    names = [name for user in users for name in user.names]
+    _attempt(partial(forget_all, [user.pk for user in users], names))
 
 
-def _forget(user_id: Any, name: object) -> None:
-    with history.undisturbed():
-        history.forgotten(user_id, name)
+def purge_too(**_kwargs: Any) -> None:
+    """Receive :data:`frontdesk.signals.expired_purged`: a purge of the sessions purges the history, too."""
 
-
-def purged_too(**_kwargs: Any) -> None:
-    """Receive :data:`frontdesk.signals.expired_cleared`: who purges the sessions purges the history."""
-    with history.undisturbed():
-        while history.purge():
+    def purge_all() -> None:
+        while purge():
             pass
+
+    _attempt(purge_all)
+
+
+def _insert(entries: Sequence[HistoryEntry]) -> None:
+    alias = router.db_for_write(HistoryEntry)
+    if len(entries) == 1:  # bulk_create() would begin a transaction
+        entries[0].save(using=alias, force_insert=True)
+    else:
+        HistoryEntry.objects.using(alias).bulk_create(entries)
+
+
+def _after_commit(write: Callable[[], Any]) -> None:
+    """Call ``write`` once no transaction in the history's database can undo what it records."""
+    alias = router.db_for_write(HistoryEntry)
+    transaction.on_commit(partial(_attempt, write), using=alias)
+
+
+def _attempt(write: Callable[[], Any]) -> None:
+    """Call ``write``. A failure is logged, and keeps nobody from signing in or out."""
+    began = time.monotonic()
+    try:
+        outage.check()
+        write()
+    except StorageUnavailable:
+        pass  # The database hung a moment ago. It must not keep every sign-in waiting.
+    except Exception as error:  # noqa: BLE001 (see above)
+        outage.failed(error, began)
+    else:
+        if outage.open:
+            outage.answered()
 
 
 def _meta(request: Any) -> Mapping[str, Any]:
