@@ -93,6 +93,17 @@ def _count(user: AbstractBaseUser) -> Flow[int]:
     return len((yield from _for_user(user)))
 
 
+def _is_live(session_id: str) -> Flow[bool]:
+    """Return whether the session with this id may still be used: one read. Any text may be given as an id.
+
+    For a stream or a socket, whose request has read its session long before.
+    """
+    if not keys.is_id(session_id):
+        return False
+    found = yield from get_storage().read(session_id)
+    return found is not None and policy.is_alive(found, options().limits, clock.now())
+
+
 def _end(user: AbstractBaseUser, session_id: str, *, reason: Reason = Reason.REVOKED) -> Flow[bool]:
     """End one session of ``user``. ``False`` if ``user`` has no live session with this id.
 
@@ -128,6 +139,7 @@ def _end_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> Flow
 current, acurrent = both(_current)
 for_user, afor_user = both(_for_user)
 count, acount = both(_count)
+is_live, ais_live = both(_is_live)
 end, aend = both(_end)
 end_others, aend_others = both(_end_others)
 end_all, aend_all = both(_end_all)
