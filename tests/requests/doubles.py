@@ -18,6 +18,7 @@ class Flaky(MemoryStorage):
     def __init__(self) -> None:
         super().__init__()
         self.down: set[str] = set()
+        self.failures = 0
         self.error: Exception = StorageUnavailable("the server is gone")
 
     def when_down(self) -> None:
@@ -39,6 +40,7 @@ class Blocking(MemoryStorage):
 def _failing(name: str) -> Any:
     def call(self: Flaky, *args: Any, **kwargs: Any) -> Any:
         if name in self.down:
+            self.failures += 1
             self.when_down()
             raise self.error
         return getattr(MemoryStorage, name)(self, *args, **kwargs)
