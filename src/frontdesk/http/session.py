@@ -176,6 +176,14 @@ class SessionStore(SessionBase):
         """
         self._signing_in = self.modified = True
 
+    def undo_sign_in(self) -> None:
+        """Take back a sign-in that is not stored yet. The values that the session had before stay."""
+        for key in SIGN_IN_KEYS:
+            self._session_cache.pop(key, None)
+        self._signing_in, self._after_sign_in = False, ()
+        if self.record is None:
+            self._key = None  # without values, nothing is stored
+
     @property
     def signing_in(self) -> bool:
         """Whether a sign-in is still to be saved."""
