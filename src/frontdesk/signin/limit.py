@@ -28,7 +28,7 @@ from frontdesk.core.flow import Flow, both, run
 from frontdesk.core.record import Record
 from frontdesk.errors import InvalidSetting, SessionLimitReached
 from frontdesk.http import values
-from frontdesk.http.session import SIGN_IN_KEYS, SessionStore
+from frontdesk.http.session import SessionStore
 from frontdesk.http.values import serializer_in_force
 from frontdesk.sessions import info_of
 from frontdesk.signals import Reason, ends_of, notify_ends
@@ -58,7 +58,8 @@ def hold_to_maximum(request: HttpRequest, user: AbstractBaseUser, **_kwargs: Any
     if options().at_max_sessions == "refuse":
         found = run(_counted(session.storage, user_id))
         if len(found) >= maximum:
-            _undo_sign_in(request, session)
+            session.undo_sign_in()
+            _forget_user(request)
             raise _refusal(session.storage, user_id, maximum, found)
         earlier = {each.id for each in found}
     session.when_signed_in(partial(_hold, session, user_id, maximum, earlier))
@@ -146,10 +147,8 @@ def _end(storage: Storage, user_id: str, surplus: list[Record]) -> Flow[int]:
     return len(ended)
 
 
-def _undo_sign_in(request: HttpRequest, session: SessionStore) -> None:
-    """Leave ``request`` as it was before ``login()``: anonymous, with the session's other values."""
-    for key in SIGN_IN_KEYS:
-        session.pop(key, None)
+def _forget_user(request: HttpRequest) -> None:
+    """Undo what ``login()`` has done to ``request``."""
 
     async def anonymous() -> AnonymousUser:
         return AnonymousUser()
