@@ -1,32 +1,42 @@
-"""A Django project in a temporary directory, in which the blocks of a page are executed in order.
+"""How the code blocks of a page are executed.
 
-Each fenced block of README.md and docs/ has a comment on the line above it that says how:
+The line above each fenced block of README.md and docs/ says how:
+
+    <!-- test: shell -->           execute the Python code, with an empty database
+    <!-- test: settings -->        check a project with these settings, as "manage.py check" does
+    <!-- test: run -->             run these commands of manage.py
+    <!-- test: run and look -->    the same for a check, whatever it answers
+    <!-- test: make -->            ask make, with --dry-run, whether it knows the targets
+
+Such blocks are executed in this process, in the project of the tests. A page that has one of the following
+is executed in a project of its own, which "startproject" has made, by processes in which every warning is
+an error:
 
     <!-- test: diff FILE -->       apply the diff to FILE of the project's package
     <!-- test: file FILE -->       write FILE into the project's package
     <!-- test: append FILE -->     append to FILE of the project's package
-    <!-- test: settings -->        append to the settings, run "manage.py check", take it away again
-    <!-- test: run -->             run the commands in the project
-    <!-- test: run and look -->    the same for a check, whose answer is to be read, whatever it is
-    <!-- test: run in an empty directory -->   the same, and go on with the project that they make there
-    <!-- test: shell -->           run the Python code with the project set up, its tables made
-    <!-- test: pytest FILE -->     write FILE next to the project's package and run it with pytest
-    <!-- test: make -->            ask make, with --dry-run, whether it knows the targets
+    <!-- test: pytest FILE -->     write FILE beside the project's package and run it with pytest
     <!-- test: install -->         compare with the name of the package that is installed here
+    <!-- test: run in an empty directory -->   run, and go on with the project that it makes there
 
-The README and the quickstart begin with a project of Django's as it comes, other pages with one that was
-switched over. Warnings are errors in every process.
+The README and the quickstart start from a project with Django's own sessions, other pages from one that was
+switched to frontdesk.
 """
 
 import os
-import re
 import shlex
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command, execute_from_command_line
+from django.test import override_settings
 
 from tests.docs.pages import ROOT, Block
+
+NEEDS_A_PROJECT = {"diff", "file", "append", "pytest", "install"}
 
 # As the test runner does, so that the test client may ask for its own host name.
 SETUP = """
@@ -35,12 +45,48 @@ django.setup(); utils.setup_test_environment()
 """
 
 
-class Scenario:
-    """A project, and how to execute a block in it."""
+class Here:
+    """Executes blocks in this process."""
+
+    def play(self, block: Block) -> None:
+        """Execute a block. Raises ``AssertionError`` with its place if it does not do what it says."""
+        verb, _, argument = block.marker.partition(" ")
+        try:
+            getattr(self, verb)(*filter(None, [argument]), block.text)
+        except (Exception, SystemExit) as error:
+            raise AssertionError(f"{block.where}: {error!r}") from error
+
+    def shell(self, text: str) -> None:
+        exec(compile(text, "shell", "exec"), {"__name__": "shell"})
+
+    def settings(self, text: str) -> None:
+        names: dict[str, Any] = {"BASE_DIR": ROOT}
+        exec(text, names)
+        changed = {name: value for name, value in names.items() if name.isupper()}
+        with override_settings(**changed):
+            call_command("check", databases=["default"], fail_level="WARNING")
+
+    def run(self, *how: str) -> None:
+        *_, text = how
+        for line in commands(text):
+            program, *arguments = shlex.split(line)
+            assert (program, arguments[0]) == ("python", "manage.py"), line
+            code = 0
+            try:
+                execute_from_command_line(arguments)
+            except SystemExit as error:
+                code = error.code
+            assert len(how) == 2 or not code, f"{line}: exit code {code}"
+
+    def make(self, text: str) -> None:
+        make(text)
+
+
+class Project:
+    """Executes blocks in a project in a directory of its own."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._has_tables = False
 
     @property
     def package(self) -> Path:
@@ -48,32 +94,11 @@ class Scenario:
         return settings.parent
 
     def play(self, block: Block) -> None:
+        """See :meth:`Here.play`."""
         verb, _, argument = block.marker.partition(" ")
-        if (verb, argument) == ("run", "in an empty directory"):
-            self.directory = self.directory.parent / f"{self.directory.name}-{block.line}"
-            self.directory.mkdir()
-            self._has_tables = False
-            argument = ""
-        known = {
-            ("diff", "diff"): self.diff,
-            ("python", "file"): self.file,
-            ("python", "append"): self.append,
-            ("python", "settings"): self.settings,
-            ("console", "run"): self.run,
-            ("python", "shell"): self.shell,
-            ("python", "pytest"): self.pytest,
-            ("console", "make"): make,
-            ("console", "install"): install,
-        }
-        play = known.get((block.language, verb))
-        assert play, f"{block.where}: the {block.language!r} block is marked {block.marker!r}"
         try:
-            if verb in {"diff", "file", "append", "pytest", "run"}:
-                play(argument, block.text)
-            else:
-                assert not argument, f"{verb!r} takes no argument"
-                play(block.text)
-        except AssertionError as error:
+            getattr(self, verb)(*filter(None, [argument]), block.text)
+        except (AssertionError, AttributeError) as error:
             raise AssertionError(f"{block.where}: {error}") from None
 
     def diff(self, name: str, text: str) -> None:
@@ -96,31 +121,40 @@ class Scenario:
         finally:
             path.write_text(before)
 
-    def run(self, how: str, text: str) -> None:
-        assert how in {"", "and look"}, f"nobody knows how to run {how!r}"
+    def run(self, *how: str) -> None:
+        *rest, text = how
+        if rest == ["in an empty directory"]:
+            self.directory = self.directory / "empty"
+            self.directory.mkdir()
         for line in commands(text):
-            said = self.command(*shlex.split(line), may_fail=bool(how))
-            assert not how or "System check identified" in said, said
+            said = self.command(*shlex.split(line), may_fail=rest == ["and look"])
+            assert rest != ["and look"] or "System check identified" in said, said
 
     def shell(self, text: str) -> str:
-        if not self._has_tables:
-            self.command("python", "manage.py", "migrate", "--verbosity", "0")
-            self._has_tables = True
         return self.command("python", "-c", SETUP + text)
 
     def pytest(self, name: str, text: str) -> None:
         (self.directory / name).write_text(text)
-        settings = f"--ds={self.package.name}.settings"
         # Its own file, so that no configuration further up is taken for the project's; and only the
         # plugins that the page names.
         (self.directory / "pytest.ini").write_text("[pytest]\n")
         absent = ("asyncio", "randomly", "xdist", "playwright", "cacheprovider")
-        plugins = [word for name in absent for word in ("-p", f"no:{name}")]
-        self.command("python", "-m", "pytest", "-q", settings, *plugins, name)
+        plugins = [word for plugin in absent for word in ("-p", f"no:{plugin}")]
+        ds = f"--ds={self.package.name}.settings"
+        self.command("python", "-m", "pytest", "-q", ds, *plugins, name)
+
+    def make(self, text: str) -> None:
+        make(text)
+
+    def install(self, text: str) -> None:
+        """The command would install this checkout, for which pip needs a package index."""
+        *pip, path = shlex.split(commands(text)[0])
+        assert pip == ["python", "-m", "pip", "install"]
+        assert metadata.version(Path(path).name)
 
     def command(self, program: str, *arguments: str, may_fail: bool = False) -> str:
         """Run a command of Python's as a shell in the project would, and return what it prints."""
-        assert program == "python", f"no test knows how to run {program!r}"
+        assert program == "python", f"not a command of Python's: {program!r}"
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -143,13 +177,14 @@ class Scenario:
 
 
 def commands(text: str) -> list[str]:
-    """The commands of a console block, which starts each with a dollar sign."""
+    """Return the commands of a console block, which starts each with a dollar sign."""
     lines = text.splitlines()
     assert all(line.startswith("$ ") for line in lines), f"not only commands: {lines}"
     return [line[2:] for line in lines]
 
 
 def make(text: str) -> None:
+    """Ask make whether it knows the targets of these commands."""
     for line in commands(text):
         program, *arguments = shlex.split(line)
         assert program == "make", f"not a make command: {line}"
@@ -164,20 +199,10 @@ def make(text: str) -> None:
         assert done.returncode == 0, done.stderr
 
 
-def install(text: str) -> None:
-    """The command would install this checkout: trying it needs a package index, for the build tool."""
-    *pip, path = shlex.split(commands(text)[0])
-    assert pip == ["python", "-m", "pip", "install"]
-    assert metadata.version(Path(path).name)
-    assert re.search(
-        rf'^name = "{Path(path).name}"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE
-    )
-
-
 def applied(text: str, diff: str) -> str:
-    """Apply a diff without line numbers: what is not in it is left as it is, the order counts.
+    """Return ``text`` after a diff without line numbers.
 
-    A line to remove or to keep is looked for from where the last one was found; one to add goes there.
+    A line to remove or to keep is looked for from where the last one was found. One to add goes there.
     """
     lines, place = text.splitlines(), 0
     for line in diff.splitlines():
@@ -194,3 +219,7 @@ def applied(text: str, diff: str) -> str:
         else:
             place += 1
     return "\n".join(lines) + "\n"
+
+
+def needs_a_project(blocks: list[Block]) -> bool:
+    return any(block.marker.partition(" ")[0] in NEEDS_A_PROJECT for block in blocks)
