@@ -6,11 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 
-def who(request: HttpRequest) -> HttpResponse:
+def name_of_user(request: HttpRequest) -> HttpResponse:
     return HttpResponse(request.user.get_username())
 
 
-act: Callable[[HttpRequest], HttpResponse] = who
+act: Callable[[HttpRequest], HttpResponse] = name_of_user
 
 
 def page(request: HttpRequest) -> HttpResponse:
