@@ -1,1 +1,1 @@
-"""The pages of the admin; :mod:`frontdesk.admin` registers them."""
+"""What staff see and do: the pages of the admin, and ``manage.py frontdesk``."""

@@ -1,92 +1,107 @@
-"""The history in Django's admin: for staff to look at, and nothing else."""
+"""The sign-in history in the admin, which staff can only read."""
 
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth import get_user_model
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.translation import gettext
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from frontdesk import clock, history
 from frontdesk.conf import options
-from frontdesk.models import HistoryEntry
-from frontdesk.models.history import What
+from frontdesk.core import clock
+from frontdesk.history import hashes_of
+from frontdesk.models import HistoryEntry, Session, What
+from frontdesk.signals import Reason
+from frontdesk.staff import operations
+from frontdesk.staff.rows import user_in_words, user_urls
+from frontdesk.storages.user_ids import id_of_pk
+from frontdesk.words.devices import device_in_words
+from frontdesk.words.methods import methods_in_words
+from frontdesk.words.places import place_of
+from frontdesk.words.times import exact_time
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[HistoryEntry]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+EVENTS: Final[dict[str, Promise]] = {
+    What.SIGNED_IN: _("Signed in"),
+    What.REAUTHENTICATED: _("Entered the password again"),
+    What.PASSWORD: _("Password changed"),
+    What.ENDED: _("Session ended"),
+}
+
+ENDS: Final[dict[str, Promise]] = {
+    Reason.LOGOUT: _("Signed out"),
+    Reason.REVOKED: _("Session ended by the user"),
+    Reason.REVOKED_BY_STAFF: _("Session ended by staff"),
+    Reason.PASSWORD_CHANGE: _("Session ended because the password changed"),
+    Reason.IDLE: _("Session ended by the idle timeout"),
+    Reason.ABSOLUTE: _("Session ended by the absolute timeout"),
+    Reason.LIMIT: _("Session ended because the user had too many"),
+    Reason.USER_GONE: _("Session ended with the user's account"),
+}
 
 
-class WhyEnded(admin.SimpleListFilter):
-    """Why sessions ended, in the words of the list."""
+class HistoryChangeList(ChangeList):
+    """The list of entries. The users and the live sessions of a page are looked up together."""
 
-    title = _("reason")
-    parameter_name = "reason"
-
-    def lookups(
-        self, request: HttpRequest, model_admin: "admin.ModelAdmin[HistoryEntry]"
-    ) -> list[tuple[str, Any]]:
-        return [(reason.value, words) for reason, words in history.ENDINGS.items()]
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[HistoryEntry]
-    ) -> QuerySet[HistoryEntry]:
-        reason = self.value()
-        return queryset if reason is None else queryset.filter(what=What.ENDED, reason=reason)
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        site = self.model_admin.admin_site
+        self.result_list: Any = with_links(list(self.result_list), request, site)
 
 
-class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # a generic for type checkers only
-    """A list to search by the exact user name, which finds the failed tries with it as well."""
+def with_links(rows: list[Any], request: HttpRequest, site: admin.AdminSite) -> list[Any]:
+    """Return the entries with ``user_in_words``, ``user_url`` and ``session_url``."""
+    ids = {row.pk: None if row.user_id is None else id_of_pk(row.user_id) for row in rows}
+    names = operations.names_of(ids.values())
+    url_of = user_urls(request, site)
+    live = _live_sessions({row.session_id for row in rows}, request, site)
+    for row in rows:
+        user_id = ids[row.pk]
+        row.user_in_words = "" if user_id is None else user_in_words(user_id, names)
+        row.user_url = url_of(user_id) if user_id in names else None
+        row.session_url = (
+            reverse(f"{site.name}:frontdesk_session_change", args=[row.session_id])
+            if row.session_id in live
+            else None
+        )
+    return rows
 
-    list_display = ("moment", "event", "person", "device", "ip")
-    list_filter = ("what", WhyEnded)
+
+def _live_sessions(ids: set[str], request: HttpRequest, site: admin.AdminSite) -> set[str]:
+    """Return those of these sessions that have a page which ``request.user`` may view."""
+    if not site.is_registered(Session):
+        return set()
+    if not site.get_model_admin(Session).has_view_permission(request):
+        return set()
+    return {record.id for record in operations.find(ids)}
+
+
+class HistoryAdmin(ModelAdmin):
+    """A list, which can be searched for the exact user name or the id of a session."""
+
+    list_display = ("when", "event", "user_link", "method", "device", "place", "ip", "session")
+    list_filter = ("what",)
     list_per_page = 50
     ordering = ("-at", "-pk")
-    show_full_result_count = False  # counting all rows takes longer than showing some
-    search_fields = ("session_id",)  # what there is a search box for; see get_search_results
-    search_help_text = _("The exact user name, or the id of a session.")
-    fields = ("moment", "event", "person", "device", "place", "ip", "user_agent", "session_id")
+    show_full_result_count = False  # to count all rows takes longer than to show some
+    search_fields = ("session_id",)  # get_search_results() decides what is searched
+    search_help_text = _(
+        "Search for an exact user name, which also finds failed sign-in attempts, or for a session id."
+    )
+    fields = (*list_display, "user_agent")
     readonly_fields = fields
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[HistoryEntry]:
-        # Not by a join, as users may live in another database.
-        return super().get_queryset(request).prefetch_related("user")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[HistoryEntry], search_term: str
-    ) -> tuple[QuerySet[HistoryEntry], bool]:
-        """Find by equality, along the indexes."""
-        text = search_term.strip()
-        if not text:
-            return queryset, False
-        model = get_user_model()
-        theirs = list(model._default_manager.filter(**{model.USERNAME_FIELD: text}))
-        found = Q(user__in=theirs) | Q(name_hash__in=history.hashes_of(text)) | Q(session_id=text)
-        return queryset.filter(found), False
-
-    @admin.display(description=_("when"), ordering="at")
-    def moment(self, row: HistoryEntry) -> datetime:
-        moment = clock.to_datetime(row.at)
-        return moment if settings.USE_TZ else timezone.make_naive(moment)
-
-    @admin.display(description=_("what"), ordering="what")
-    def event(self, row: HistoryEntry) -> str:
-        return history.entry_of(row).in_words
-
-    @admin.display(description=_("user"))
-    def person(self, row: HistoryEntry) -> str:
-        if row.user_id is None:
-            return gettext("unknown")
-        return str(row.user) if row.user is not None else str(row.user_id)
-
-    @admin.display(description=_("device"))
-    def device(self, row: HistoryEntry) -> str:
-        return history.entry_of(row).device
-
-    @admin.display(description=_("place"))
-    def place(self, row: HistoryEntry) -> str:
-        return history.entry_of(row).place
+    # Permissions.
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return options().history_retention is not None and super().has_module_permission(request)
@@ -99,3 +114,75 @@ class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # a generic for
 
     def has_delete_permission(self, request: HttpRequest, obj: HistoryEntry | None = None) -> bool:
         return False
+
+    # The list, and the page of one entry.
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return HistoryChangeList
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return _without_place(self.list_display)
+
+    def get_fields(self, request: HttpRequest, obj: HistoryEntry | None = None) -> Any:
+        return _without_place(self.fields)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> HistoryEntry | None:
+        found = super().get_object(request, object_id, from_field)
+        return found and with_links([found], request, self.admin_site)[0]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[HistoryEntry], search_term: str
+    ) -> tuple[QuerySet[HistoryEntry], bool]:
+        """Search by equality, for which there are indexes. Users may be in another database."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        users = [user.pk for user in operations.users_called(term)]
+        by_name = Q(user_id__in=users) | Q(name_hash__in=hashes_of(term))
+        return queryset.filter(by_name | Q(session_id=term)), False
+
+    # Columns and fields. None has the name of a field of the model.
+
+    @admin.display(description=_("when"), ordering="at")
+    def when(self, row: HistoryEntry) -> str:
+        return exact_time(clock.to_datetime(row.at if row.until is None else row.until))
+
+    @admin.display(description=_("event"), ordering="what")
+    def event(self, row: HistoryEntry) -> str:
+        if row.what == What.FAILED:
+            return ngettext(
+                "Failed sign-in attempt", "%(count)d failed sign-in attempts", row.count
+            ) % {"count": row.count}
+        return str(ENDS.get(row.reason) or EVENTS.get(row.what) or row.what)
+
+    @admin.display(description=_("user"), empty_value="-")
+    def user_link(self, row: Any) -> str:
+        return _linked(row.user_url, row.user_in_words)
+
+    @admin.display(description=_("method"), empty_value="-")
+    def method(self, row: HistoryEntry) -> str:
+        return methods_in_words(row.methods.split())
+
+    @admin.display(description=_("device"), empty_value="-")
+    def device(self, row: HistoryEntry) -> str:
+        return device_in_words(row.user_agent) if row.user_agent else ""
+
+    @admin.display(description=_("place"), empty_value="-")
+    def place(self, row: HistoryEntry) -> str:
+        return place_of(row.ip)
+
+    @admin.display(description=_("session"), empty_value="-")
+    def session(self, row: Any) -> str:
+        return _linked(row.session_url, row.session_id)
+
+
+def _linked(url: str | None, text: str) -> str:
+    return format_html('<a href="{}">{}</a>', url, text) if url else text
+
+
+def _without_place(names: Any) -> list[str]:
+    """Return the columns, without the place if the project has no database of places."""
+    has_places = bool(getattr(settings, "GEOIP_PATH", None))
+    return [name for name in names if has_places or name != "place"]

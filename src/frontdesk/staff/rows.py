@@ -1,67 +1,149 @@
-"""A session as a row of the admin: a record of any storage, and who holds it by name."""
+"""Sessions as the admin shows them."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, cast
+from datetime import datetime
+from pprint import pformat
+from typing import Any, Final
 
+from django.contrib import admin
+from django.contrib.auth import HASH_SESSION_KEY, get_user_model
+from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN
 from django.http import HttpRequest
+from django.middleware.csrf import CSRF_SESSION_KEY
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.debug import SafeExceptionReporterFilter
 
-from frontdesk.accounts import names_of
+from frontdesk.core.record import Record
+from frontdesk.errors import UndecodableRecord
+from frontdesk.http import values
 from frontdesk.models import Session
-from frontdesk.sessions import SessionInfo, info_of
-from frontdesk.storages.record import Record
-from frontdesk.tokens import Digest
-from frontdesk.user_ids import owner_as_text
-from frontdesk.values import serializer_in_force
+from frontdesk.sessions import info_of
+from frontdesk.staff import operations
+from frontdesk.storages.user_ids import pk_of_id
+from frontdesk.words.methods import methods_in_words
+from frontdesk.words.times import ago_in_words, exact_time
 
-UserUrl = Callable[[str], str]
-"""From a user's id to the address of the user's page; empty if it is not for whoever looks."""
-
-
-class Seen(NamedTuple):
-    """What staff see of a session."""
-
-    record: Record
-    info: SessionInfo
-    username: str | None
-    user_url: str
-    own: bool
-    """Whether it is the session that the page is looked at with."""
+SECRETS: Final = {HASH_SESSION_KEY, CSRF_SESSION_KEY, INTERNAL_RESET_SESSION_TOKEN}
+"""Values that are never shown, because they help to take over a session or an account."""
 
 
-def rows_of(
-    records: Iterable[Record], request: HttpRequest, user_url: UserUrl | None = None
-) -> list[Session]:
-    """Return an instance for each record, which has but its id: one query for all the users' names."""
+def rows_of(records: Iterable[Record], request: HttpRequest, site: admin.AdminSite) -> list[Any]:
+    """Return an instance of the model for each record, of any storage. One query finds the user names.
+
+    Each has more attributes: ``record``, ``info`` (a ``SessionInfo``), ``user_in_words``, ``user_url``
+    (``None`` if there is no such page, or ``request.user`` may not view it), ``used`` (how long ago) and
+    ``is_current``.
+    """
     records = list(records)
-    names = names_of(record.user_id for record in records)
-    rows, serializer = [], serializer_in_force()
+    names = operations.names_of(record.user_id for record in records)
+    url_of = user_urls(request, site)
+    serializer = values.serializer_in_force()
+    rows = []
     for record in records:
-        row, user_id = Session(digest=record.digest), record.user_id or ""
-        info = info_of(record, serializer)
-        name = names.get(user_id)
-        url = user_url(user_id) if user_url and name is not None else ""
-        cast(Any, row).seen = Seen(record, info, name, url, info.is_current(request))
+        row: Any = Session(pk=record.id, ip=record.ip, user_agent=record.user_agent)
+        row.record, row.info = record, info_of(record, serializer)
+        row.user_in_words = user_in_words(record.user_id, names)
+        row.user_url = url_of(record.user_id) if record.user_id in names else None
+        row.used = ago_in_words(row.info.last_seen)
+        row.is_current = row.info.is_current(request)
         rows.append(row)
     return rows
 
 
-def seen(row: Session) -> Seen:
-    """Return what staff see of a row that :func:`rows_of` made."""
-    return cast(Any, row).seen  # type: ignore[no-any-return]
+def user_in_words(user_id: str | None, names: dict[str, str]) -> str:
+    """Return the name of a user, whose session it is."""
+    if user_id is None:
+        return gettext("anonymous")
+    return names.get(user_id) or gettext("deleted user %(id)s") % {"id": user_id}
 
 
-def without_values(row: Session) -> Record:
-    """Return a row of the table as a record, without loading its values."""
-    return Record(
-        digest=Digest(row.digest),
-        values={},
-        user_id=owner_as_text(row.user_id),
-        created=row.created,
-        authenticated=row.authenticated,
-        last_seen=row.last_seen,
-        idle=row.idle,
-        deadline=row.deadline,
-        ip=row.ip,
-        user_agent=row.user_agent,
-        version=row.version,
-    )
+def user_urls(request: HttpRequest, site: admin.AdminSite) -> Callable[[Any], str | None]:
+    """Return a function from a user id to the address of the user's page in the admin."""
+    model = get_user_model()
+    visible = site.is_registered(model) and site.get_model_admin(
+        model
+    ).has_view_or_change_permission(request)
+    name = f"{site.name}:{model._meta.app_label}_{model._meta.model_name}_change"
+    return lambda user_id: reverse(name, args=[pk_of_id(user_id)]) if visible else None
+
+
+def values_shown(record: Record) -> str:
+    """Return the values of ``record`` as text, one line for each key.
+
+    Hides :data:`SECRETS`, and what Django hides in error reports: keys that contain "token" and the like.
+    """
+    try:
+        decoded = values.decode(record.values, values.serializer_in_force())
+    except UndecodableRecord:
+        return gettext("The values cannot be decoded.")
+    guard = SafeExceptionReporterFilter()
+    shown = {
+        key: guard.cleansed_substitute if key in SECRETS else guard.cleanse_setting(key, value)
+        for key, value in decoded.items()
+    }
+    return "\n".join(f"{key}: {pformat(value, width=100)}" for key, value in sorted(shown.items()))
+
+
+class Columns:
+    """Columns and fields of a row that :func:`rows_of` made.
+
+    None has the name of a field of the model, because the admin would show the field.
+    """
+
+    @admin.display(description=_("user"), ordering="user_id")
+    def user_link(self, row: Any) -> str:
+        if row.user_url is None:
+            return row.user_in_words  # type: ignore[no-any-return]
+        return format_html('<a href="{}">{}</a>', row.user_url, row.user_in_words)
+
+    @admin.display(description=_("device"), ordering="user_agent")
+    def device(self, row: Any) -> str:
+        words: str = row.info.device
+        return gettext("%(device)s (this session)") % {"device": words} if row.is_current else words
+
+    @admin.display(description=_("place"), empty_value="-")
+    def place(self, row: Any) -> str:
+        return row.info.place  # type: ignore[no-any-return]
+
+    @admin.display(description=_("signed in with"), empty_value="-")
+    def method(self, row: Any) -> str:
+        return methods_in_words(row.info.methods)
+
+    @admin.display(description=_("signed in"), ordering="authenticated", empty_value="-")
+    def signed_in(self, row: Any) -> str:
+        return _in_full(row.info.authenticated)
+
+    @admin.display(description=_("last used"), ordering="last_seen")
+    def used(self, row: Any) -> str:
+        return ago_in_words(row.info.last_seen)
+
+    @admin.display(description=_("last used"))
+    def used_at(self, row: Any) -> str:
+        return exact_time(row.info.last_seen)
+
+    @admin.display(description=_("created"))
+    def began(self, row: Any) -> str:
+        return exact_time(row.info.created)
+
+    @admin.display(description=_("ends"), ordering="expires", empty_value="-")
+    def ends(self, row: Any) -> str:
+        return _in_full(row.info.ends)
+
+    @admin.display(description=_("ends if not used before"), empty_value="-")
+    def idle_until(self, row: Any) -> str:
+        return _in_full(row.info.idle_until)
+
+    @admin.display(description=_("ends at the latest"), empty_value="-")
+    def ends_at(self, row: Any) -> str:
+        return _in_full(row.info.ends_at)
+
+    @admin.display(description=_("values"))
+    def values(self, row: Any) -> str:
+        return format_html("<pre>{}</pre>", values_shown(row.record))
+
+
+def _in_full(when: datetime | None) -> str:
+    return "" if when is None else exact_time(when)

@@ -1,77 +1,114 @@
-"""The admin's pages of sessions: who is in, and taking badges back, on any storage.
+"""The pages of the admin about sessions, on any storage.
 
-Nothing is added, changed or deleted here; what staff may do is end sessions, through the storage's verbs.
-No page has a key, and none has a session's values unless ``FRONTDESK["ADMIN_SHOWS_DATA"]`` says so.
+Staff may view sessions and end them. No page shows a key. The values of a session are shown only with
+``FRONTDESK["ADMIN_SHOWS_DATA"]``.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.auth import get_user_model
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from frontdesk.accounts import ids_of_users_like, names_of
-from frontdesk.asking import asked
 from frontdesk.conf import options
-from frontdesk.drive import run
-from frontdesk.errors import UndecodableRecord
-from frontdesk.everyone import TOGETHER, alive, end_owned, owners_of, sees_everybody
+from frontdesk.core import keys
+from frontdesk.core.record import Record
 from frontdesk.models import Session
-from frontdesk.signals import Reason
-from frontdesk.staff.changelists import LIKE, RecordChangeList, TableChangeList, live_rows
-from frontdesk.staff.columns import Columns
-from frontdesk.staff.ending import is_confirmed, may_end, question, say_ended
-from frontdesk.staff.filters import FILTERS
-from frontdesk.staff.rows import rows_of
+from frontdesk.staff import operations
+from frontdesk.staff.ending import NAMED, confirmation, is_confirmed, may_end, say_ended
+from frontdesk.staff.filters import Activity, OfUser, SignedIn
+from frontdesk.staff.rows import Columns, rows_of
 from frontdesk.storages import get_storage
-from frontdesk.storages.base import HasTable
-from frontdesk.storages.record import Record
-from frontdesk.tokens import Digest, as_digest
-from frontdesk.user_ids import key_of, owner_as_text
+from frontdesk.storages.user_ids import pk_of_id
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Session]
 else:
     ModelAdmin = admin.ModelAdmin
 
-PAGE = 100
-"""Sessions on a page of the list."""
+PAGE: Final = 100
+"""How many sessions a page of the list has."""
+
+READ: Final = 1000
+"""How many sessions are read for the list of a storage that has no table."""
+
+USERS: Final = 50
+"""How many users a search takes into account."""
+
+
+class SessionChangeList(ChangeList):
+    """The list of sessions: filtered, sorted and paged by the table if there is one.
+
+    Otherwise one page of those that the storage finds.
+    """
+
+    def get_results(self, request: HttpRequest) -> None:
+        site = self.model_admin.admin_site
+        if operations.is_table():
+            super().get_results(request)
+            self.result_list: Any = rows_of(
+                map(operations.record_of, self.result_list), request, site
+            )
+            return
+        found = list(islice(self._sessions(), READ + 1))
+        newest = sorted(found, key=lambda record: record.last_seen, reverse=True)[:PAGE]
+        self.result_list = rows_of(newest, request, site)
+        self.result_count = self.full_result_count = len(newest)
+        self.show_full_result_count = self.can_show_all = self.multi_page = False
+        self.show_admin_actions = bool(newest)
+        self.paginator, self.page_num = Paginator(newest, PAGE), 1
+        if len(found) > len(newest):
+            self.search_help_text = gettext(
+                "These are not all sessions. Search for a user to see all sessions of that user."
+            )
+
+    def _sessions(self) -> Iterator[Record]:
+        user_id = self.params.get(OfUser.parameter_name)
+        if user_id is not None:
+            yield from operations.sessions_of(user_id)
+        elif self.query:
+            yield from operations.find([self.query])
+            for found in operations.ids_of_users_like(self.query, USERS):
+                yield from operations.sessions_of(found)
+        elif operations.can_list():
+            yield from operations.all_sessions()
+        else:
+            self.search_help_text = gettext(
+                "This storage cannot list its sessions. Search for a user to see that user's sessions."
+            )
 
 
 class SessionAdmin(Columns, ModelAdmin):
-    """The list of the live sessions, and a page for each."""
+    """The list of live sessions, a page for each, and the ways to end them."""
 
-    list_display = ("user_link", "device", "address", "signed_in", "seen_at", "ends")
+    list_display = ("user_link", "device", "ip", "signed_in", "used", "ends")
     list_display_links = ("device",)
-    list_filter = FILTERS
-    list_per_page = PAGE
-    list_max_show_all = PAGE
+    list_filter = (OfUser, SignedIn, Activity)
+    list_per_page = list_max_show_all = PAGE
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each would be a query
     ordering = ("-last_seen",)
-    search_fields = ("user",)  # what is searched is up to get_search_results()
+    search_fields = ("user",)  # get_search_results() decides what is searched
+    search_help_text = _("Search for a user name, a user id or a session id.")
     actions = ("end_selected",)
     fields = (
-        "session_id",
-        "user_link",
-        "device",
-        "browser",
-        "address",
-        "began",
-        "signed_in",
-        "last_seen_at",
-        "idle_until",
-        "ends_at",
+        *("user_link", "device", "ip", "place", "method", "signed_in", "began", "used_at"),
+        *("idle_until", "ends_at", "user_agent", "id"),
     )
-    readonly_fields = (*fields, "contents")
+    readonly_fields = (*fields, "values")
 
-    # Who may do what. A member of staff with "view" sees, one with "end" ends.
+    # Permissions.
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -83,130 +120,145 @@ class SessionAdmin(Columns, ModelAdmin):
         return False
 
     def has_end_permission(self, request: HttpRequest) -> bool:
-        """Asked by the action."""
+        """Return whether this user may end sessions. The action asks."""
         return may_end(request)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Allow the filters only: a lookup in the values would tell what they are."""
-        return lookup in {one.parameter_name for one in FILTERS}
+        """Allow the filters only. Other look-ups could find out the values of a session."""
+        return lookup in {each.parameter_name for each in self._filters()}
 
     # The list.
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
-        return TableChangeList if isinstance(get_storage(), HasTable) else RecordChangeList
+    def _filters(self) -> Sequence[type[admin.SimpleListFilter]]:
+        return self.list_filter if operations.is_table() else (OfUser,)
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return self._filters()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return SessionChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
-        return live_rows()
+        return operations.live_rows() if operations.is_table() else Session.objects.none()
 
     def get_sortable_by(self, request: HttpRequest) -> Any:
-        return super().get_sortable_by(request) if isinstance(get_storage(), HasTable) else ()
+        return super().get_sortable_by(request) if operations.is_table() else ()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
     ) -> tuple[QuerySet[Session], bool]:
-        """Look for users first, as they may live in another database than their sessions."""
-        if not search_term or not isinstance(get_storage(), HasTable):
+        """Look for users first, because they may be in another database."""
+        term = search_term.strip()
+        if not term or not operations.is_table():
             return queryset, False
-        keys = [key_of(user_id) for user_id in ids_of_users_like(search_term, LIKE)]
-        return queryset.filter(user_id__in=keys), False
+        pks = [pk_of_id(each) for each in operations.ids_of_users_like(term, USERS)]
+        ids = [term] if keys.is_id(term) else []
+        return queryset.filter(Q(user_id__in=pks) | Q(pk__in=ids)), False
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> Any:
-        """Leave the site's own actions out: one that exports rows would export values."""
-        given = () if action_location is None else (action_location,)
-        found = super().get_actions(request, *given)
-        return {name: one for name, one in found.items() if name in self.actions}
+        """Leave out the actions of the whole site: one that exports rows would export values."""
+        location = () if action_location is None else (action_location,)  # since Django 6.1
+        found = super().get_actions(request, *location)
+        return {name: action for name, action in found.items() if name in self.actions}
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        kept_by = gettext("kept by %(storage)s") % {"storage": type(get_storage()).__name__}
-        context = {"title": gettext("Live sessions"), "subtitle": kept_by}
-        return super().changelist_view(request, {**context, **(extra_context or {})})
-
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        found = super().get_changelist_instance(request)
-        found.search_help_text = self._search_help(found)
-        return found
-
-    def _search_help(self, found: Any) -> str:
-        if not isinstance(get_storage(), HasTable) and not sees_everybody():
-            return gettext(
-                "This storage cannot list its sessions. Search for a user by username or id."
-            )
-        if found.partial:
-            return gettext(
-                "These are not all. Search for a user by username or id to see that user's sessions."
-            )
-        return gettext("Search for a user by username or id.")
-
-    def user_urls(self, request: HttpRequest) -> Callable[[str], str] | None:
-        """Return what gives the address of a user's page; nothing if the user may not see those."""
-        model, site = get_user_model(), self.admin_site
-        if not site.is_registered(model):
-            return None
-        if not site.get_model_admin(model).has_view_or_change_permission(request):
-            return None
-        name = f"{site.name}:{model._meta.app_label}_{model._meta.model_name}_change"
-        return lambda user_id: reverse(name, args=[user_id])
+        place = operations.storage_in_words(get_storage())
+        title = gettext("Live sessions in %(place)s") % {"place": place}
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     # The page of one session.
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Session | None:
-        """Read one session, from whatever storage; ``None`` unless it is alive."""
-        digest = as_digest(object_id)
-        if digest is None:
-            return None
-        try:
-            found = run(asked(get_storage(), "read", digest))
-        except UndecodableRecord:
-            return None
-        records = alive([found]) if isinstance(found, Record) else ()
-        return next(iter(rows_of(records, request, self.user_urls(request))), None)
+        return next(iter(rows_of(operations.find([object_id]), request, self.admin_site)), None)
 
     def get_fields(self, request: HttpRequest, obj: Session | None = None) -> Any:
-        return (*self.fields, "contents") if options().admin_shows_data else self.fields
+        return (*self.fields, "values") if options().admin_shows_data else self.fields
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {**(extra_context or {})}
+        if may_end(request):
+            context["end_url"] = self._url("end", object_id)
+        return super().change_view(request, object_id, form_url, context)
 
     # Ending.
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<str:session_id>/end/", view(self.end_view), name="frontdesk_session_end"),
+            path(
+                "user/<str:user_id>/end/",
+                view(self.end_user_view),
+                name="frontdesk_session_end_user",
+            ),
+            *super().get_urls(),
+        ]
+
+    def _url(self, name: str, *args: str) -> str:
+        return reverse(f"{self.admin_site.name}:frontdesk_session_{name}", args=args)
+
     @admin.action(permissions=["end"], description=_("End selected sessions"))
-    def end_selected(self, request: HttpRequest, queryset: QuerySet[Session]) -> Any:
-        """End what was selected, after asking; all that the list shows, if that was selected."""
-        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        across = request.POST.get("select_across") == "1"
-        if not is_confirmed(request):
-            what = [] if across else _named(owners_of(selected[:PAGE]))
-            return self._question(request, queryset.count() if across else len(selected), what)
+    def end_selected(self, request: HttpRequest, queryset: QuerySet[Session]) -> HttpResponse:
+        """End the selected sessions, or all that the list shows, after a confirmation."""
+        if operations.is_table() and request.POST.get("select_across") == "1":
+            ids, hidden = list(queryset.values_list("pk", flat=True)), [("select_across", "1")]
+        else:
+            selected = request.POST.getlist(ACTION_CHECKBOX_NAME)[:PAGE]
+            ids, hidden = [record.id for record in operations.find(selected)], []
+        hidden.append(("action", "end_selected"))
+        hidden += [(ACTION_CHECKBOX_NAME, each) for each in ids[:PAGE]]
+        page = request.get_full_path()
+        return self._end(request, ids, hidden=hidden, back=page, after=page)
+
+    def end_view(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        """End one session, after a confirmation."""
+        after = self._url("changelist")
+        return self._end(request, [session_id], back=self._url("change", session_id), after=after)
+
+    def end_user_view(self, request: HttpRequest, user_id: str) -> HttpResponse:
+        """End all sessions of a user, after a confirmation."""
+        wanted = unquote(user_id)
+        page = f"{self._url('changelist')}?{urlencode({OfUser.parameter_name: wanted})}"
+        ids = [record.id for record in operations.sessions_of(wanted)]
+        return self._end(request, ids, back=page, after=page)
+
+    def _end(
+        self,
+        request: HttpRequest,
+        ids: Sequence[str],
+        *,
+        hidden: Sequence[tuple[str, str]] = (),
+        back: str,
+        after: str,
+    ) -> HttpResponse:
+        """End these sessions if the user has confirmed it. Otherwise ask."""
+        if not may_end(request):
+            raise PermissionDenied
+        named = operations.find(ids[:NAMED])
+        if named and not is_confirmed(request):
+            title = ngettext("End %(count)d session?", "End %(count)d sessions?", len(ids))
+            return confirmation(
+                self,
+                request,
+                title=title % {"count": len(ids)},
+                rows=rows_of(named, request, self.admin_site),
+                count=len(ids),
+                hidden=hidden,
+                back=back,
+            )
         count = 0
-        for owners in _pages(queryset) if across else [owners_of(selected[:PAGE])]:
-            ended = end_owned(owners, Reason.REVOKED_BY_STAFF)
-            self.log_deletions(request, cast(Any, [Session(digest=name) for name in ended]))
+        for ended in operations.end_sessions(ids if is_confirmed(request) else ()):
+            self.log_deletions(request, [Session(pk=record.id) for record in ended])  # type: ignore[arg-type]
             count += len(ended)
         say_ended(self, request, count)
-        return None
-
-    def _question(self, request: HttpRequest, count: int, what: list[str]) -> HttpResponse:
-        title = ngettext("End %(count)d session?", "End %(count)d sessions?", count)
-        return question(self, request, title % {"count": count}, what)
-
-
-def _named(owners: Mapping[Digest, str | None]) -> list[str]:
-    """Say whose each session is, and the beginning of its id, as the list does."""
-    names = names_of(owners.values())
-    return [
-        f"{names.get(user_id or '') or gettext('anonymous')}, {Session(digest=digest)}"
-        for digest, user_id in owners.items()
-    ]
-
-
-def _pages(live: QuerySet[Session]) -> Iterator[dict[Digest, str | None]]:
-    """Go through rows with whose they are; those that were ended meanwhile are not found again."""
-    before: dict[Digest, str | None] = {}
-    while True:
-        rows = live.values_list("pk", "user_id")[:TOGETHER]
-        page = {Digest(pk): owner_as_text(user_id) for pk, user_id in rows}
-        if not page or page == before:
-            return
-        yield page
-        before = page
+        return HttpResponseRedirect(after)

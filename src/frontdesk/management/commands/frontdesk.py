@@ -1,0 +1,434 @@
+"""``manage.py frontdesk``: list, end, count, purge and import sessions."""
+
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from argparse import SUPPRESS, ArgumentTypeError
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from django.core.management import BaseCommand, CommandError
+from django.core.management.base import CommandParser
+from django.db import DatabaseError
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from frontdesk.core import clock, keys
+from frontdesk.core.flow import run
+from frontdesk.core.record import Record
+from frontdesk.errors import InvalidSetting, StorageUnavailable
+from frontdesk.http.purge import BATCH, MARGIN, purge
+from frontdesk.http.values import serializer_in_force
+from frontdesk.sessions import SessionInfo, info_of
+from frontdesk.staff import importing, operations
+from frontdesk.staff.progress import Progress
+from frontdesk.staff.rows import user_in_words
+from frontdesk.staff.table import lines_of
+from frontdesk.storages import get_storage
+from frontdesk.storages.base import Scans
+from frontdesk.storages.user_ids import pk_of_id, user_id_of
+from frontdesk.words.times import ago_in_words
+
+SHOWN: Final = 100
+"""How many sessions ``list`` shows unless ``--limit`` says otherwise."""
+
+NAMED: Final = 10
+"""How many sessions ``end`` names before it asks."""
+
+UNITS: Final = {"m": clock.MINUTE, "h": 60 * clock.MINUTE, "d": clock.DAY, "w": 7 * clock.DAY}
+
+UNAVAILABLE: Final = 75
+"""The exit code if the storage cannot answer now (sysexits.h, ``EX_TEMPFAIL``)."""
+
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
+
+class Command(BaseCommand):
+    """Each subcommand is a method. Results go to stdout, and all else to stderr."""
+
+    help = "List, end, count, purge and import sessions."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        subcommands = parser.add_subparsers(metavar="SUBCOMMAND")
+
+        def add(name: str, method: Callable[..., None], text: str) -> CommandParser:
+            added: CommandParser = subcommands.add_parser(name, help=text, description=text)
+            added.set_defaults(method=method)
+            added.add_argument("--json", action="store_true", help="Write JSON, one value a line.")
+            _add_options_of_django(added)
+            return added
+
+        listing = add("list", self.list_sessions, "List live sessions, most recently used first.")
+        _add_user(listing.add_mutually_exclusive_group())
+        listing.add_argument(
+            "--limit",
+            type=_number,
+            help=f"At most so many; {SHOWN} if not given, or all with --json.",
+        )
+
+        ending = add("end", self.end_sessions, "End sessions. Their users are signed out at once.")
+        whose = ending.add_mutually_exclusive_group(required=True)
+        _add_user(whose)
+        whose.add_argument(
+            "--session", metavar="ID", nargs="+", help="The sessions with these ids."
+        )
+        whose.add_argument("--all", action="store_true", help="All sessions, yours included.")
+        ending.add_argument(
+            "--unused-for",
+            type=_duration,
+            metavar="TIME",
+            help="Only those that were not used for so long: 15m, 12h, 30d or 2w.",
+        )
+        ending.add_argument("--dry-run", action="store_true", help="Only show which would end.")
+        ending.add_argument("--yes", "--noinput", action="store_true", help="Do not ask.")
+
+        add("stats", self.count_sessions, "Count live sessions.")
+
+        purging = add("purge", self.purge, "Delete expired sessions, in batches.")
+        purging.add_argument("--batch", type=_number, default=BATCH, help="How many at once.")
+        purging.add_argument("--limit", type=_number, help="Stop after so many.")
+        purging.add_argument(
+            "--pause", type=float, default=0.0, metavar="SECONDS", help="Wait after each batch."
+        )
+        purging.add_argument("--dry-run", action="store_true", help="Only count.")
+
+        add("import", self.import_sessions, "Move sessions in from where MIGRATE_FROM says.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if "method" not in options:
+            self.create_parser(Path(sys.argv[0]).name, "frontdesk").print_help(self.stdout)
+            return
+        try:
+            options["method"](options)
+            self.stdout.flush()
+        except BrokenPipeError:
+            # The reader, such as "head", has what it wanted. Python would complain at its exit:
+            # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except KeyboardInterrupt:
+            said = _("Interrupted. What is done stays done.")
+            raise CommandError(said, returncode=INTERRUPTED) from None
+        except InvalidSetting as error:
+            raise CommandError(str(error)) from error
+        except (StorageUnavailable, DatabaseError) as error:
+            raise CommandError(_unavailable(error), returncode=UNAVAILABLE) from error
+
+    # list
+
+    def list_sessions(self, options: dict[str, Any]) -> None:
+        user_id, limit = _chosen_user(options), options["limit"]
+        if options["json"] and limit is None:
+            found = (
+                operations.all_sessions() if user_id is None else operations.sessions_of(user_id)
+            )
+            self._write_json(_as_json(*each) for each in _described(found))
+            return
+        limit = limit or SHOWN
+        total, newest = (
+            operations.newest_of_all(limit)
+            if user_id is None
+            else operations.newest(operations.sessions_of(user_id), limit)
+        )
+        if options["json"]:
+            self._write_json(_as_json(*each) for each in _described(newest))
+            return
+        self._write_table(newest)
+        self._write_total(total, len(newest), user_id)
+
+    def _write_total(self, total: int, shown: int, user_id: str | None) -> None:
+        words = _sessions_in_words(total)
+        if shown < total:
+            words = _("%(shown)d of %(sessions)s. --limit shows more.") % {
+                "shown": shown,
+                "sessions": words,
+            }
+        self._say(words)
+        if user_id is None:
+            self._say_what_is_missing()
+
+    # end
+
+    def end_sessions(self, options: dict[str, Any]) -> None:
+        user_id = _chosen_user(options)
+        total, named = operations.newest(self._reading(_selected(options, user_id)), NAMED)
+        if not options["json"]:
+            self._write_table(named)
+            if total > len(named):
+                self.stdout.write(_("and %(count)d more") % {"count": total - len(named)})
+        if options["all"]:
+            self._say_what_is_missing()
+        if options["dry_run"]:
+            said = _("%(sessions)s would end.") % {"sessions": _sessions_in_words(total)}
+            self._write_result({"would_end": total}, said, options)
+        elif total and not self._is_confirmed(total, options):
+            self._say(_("No session was ended."))
+        else:
+            ended = 0
+            with Progress(self.stderr, _("Ended"), total) as progress:
+                for batch in operations.end_sessions(
+                    record.id for record in _selected(options, user_id)
+                ):
+                    ended += len(batch)
+                    progress.advance(len(batch))
+            said = _("%(sessions)s ended.") % {"sessions": _sessions_in_words(ended)}
+            self._write_result({"ended": ended}, said, options)
+
+    def _is_confirmed(self, total: int, options: dict[str, Any]) -> bool:
+        if options["yes"]:
+            return True
+        if not sys.stdin.isatty():
+            raise CommandError(_("There is no terminal to ask on. Add --yes to end the sessions."))
+        question = ngettext("End this session?", "End these %(count)d sessions?", total)
+        self.stderr.write(f"{question % {'count': total}} [y/N] ", style_func=str, ending="")
+        self.stderr.flush()
+        return sys.stdin.readline().strip().lower() in {"y", "yes", _("y"), _("yes")}
+
+    # stats
+
+    def count_sessions(self, options: dict[str, Any]) -> None:
+        now, storage, users = clock.now(), get_storage(), set()
+        counts: Counter[str] = Counter()
+        for record in self._reading(operations.all_sessions()):
+            counts["live"] += 1
+            counts["signed_in"] += record.user_id is not None
+            counts["used_in_the_last_hour"] += record.last_seen > now - UNITS["h"]
+            counts["used_in_the_last_day"] += record.last_seen > now - UNITS["d"]
+            users.add(record.user_id)
+        found = {
+            "live": counts["live"],
+            "signed_in": counts["signed_in"],
+            "anonymous": counts["live"] - counts["signed_in"] if operations.can_list() else None,
+            "users": len(users - {None}),
+            "used_in_the_last_hour": counts["used_in_the_last_hour"],
+            "used_in_the_last_day": counts["used_in_the_last_day"],
+            "expired": storage.count_expired(now) if isinstance(storage, Scans) else None,
+        }
+        if options["json"]:
+            self._write_json([found])
+            return
+        words = {
+            "live": _("live sessions"),
+            "signed_in": _("signed in"),
+            "anonymous": _("anonymous"),
+            "users": _("users who are signed in"),
+            "used_in_the_last_hour": _("used in the last hour"),
+            "used_in_the_last_day": _("used in the last day"),
+            "expired": _("expired, to be purged"),
+        }
+        self.stdout.write(operations.storage_in_words(storage))
+        for name, count in found.items():
+            self.stdout.write(f"{'-' if count is None else count:>10}  {words[name]}")
+        self._say_what_is_missing()
+
+    # purge
+
+    def purge(self, options: dict[str, Any]) -> None:
+        storage, limit = get_storage(), options["limit"]
+        count = storage.count_expired(clock.now() - MARGIN) if isinstance(storage, Scans) else None
+        if options["dry_run"]:
+            if count is None:
+                raise CommandError(_("This storage cannot count what has expired."))
+            said = _("%(sessions)s would be deleted.") % {"sessions": _sessions_in_words(count)}
+            self._write_result({"would_delete": count}, said, options)
+            return
+        with Progress(self.stderr, _("Deleted"), count and min(count, limit or count)) as progress:
+
+            def on_batch(size: int) -> None:
+                progress.advance(size)
+                if size:
+                    time.sleep(options["pause"])
+
+            deleted = run(purge(options["batch"], limit, on_batch))
+        said = _("%(sessions)s deleted.") % {"sessions": _sessions_in_words(deleted)}
+        self._write_result({"deleted": deleted}, said, options)
+
+    # import
+
+    def import_sessions(self, options: dict[str, Any]) -> None:
+        counts: importing.Outcomes = Counter()
+        with Progress(self.stderr, _("Imported"), importing.to_import()) as progress:
+            for batch in importing.imported():
+                counts.update(batch)
+                progress.advance(batch.total())
+        result = {
+            "moved": counts[importing.MOVED],
+            "there_already": counts[importing.THERE],
+            "unreadable": counts[importing.UNREADABLE],
+        }
+        said = _(
+            "%(sessions)s moved, %(there)d there already, %(unreadable)d empty or unreadable."
+        ) % {
+            "sessions": _sessions_in_words(result["moved"]),
+            "there": result["there_already"],
+            "unreadable": result["unreadable"],
+        }
+        self._write_result(result, said, options)
+
+    # Output.
+
+    def _say(self, text: str) -> None:
+        self.stderr.write(text, style_func=str)
+
+    def _say_what_is_missing(self) -> None:
+        if not operations.can_list():
+            self._say(
+                _(
+                    "This storage cannot list its sessions, so each user's were read. Anonymous ones are "
+                    "missing."
+                )
+            )
+
+    def _reading(self, records: Iterable[Record]) -> Iterator[Record]:
+        with Progress(self.stderr, _("Reading sessions")) as progress:
+            for record in records:
+                progress.advance()
+                yield record
+
+    def _write_result(self, result: dict[str, int], words: str, options: dict[str, Any]) -> None:
+        if options["json"]:
+            self._write_json([result])
+        else:
+            self.stdout.write(words)
+
+    def _write_json(self, values: Iterable[dict[str, Any]]) -> None:
+        for value in values:
+            self.stdout.write(json.dumps(value, default=str))
+
+    def _write_table(self, records: Iterable[Record]) -> None:
+        rows = [_as_row(*each) for each in _described(records)]
+        if rows:
+            width = shutil.get_terminal_size().columns if self.stdout.isatty() else None
+            headings = (_("ID"), _("USER"), _("DEVICE"), _("ADDRESS"), _("LAST USED"))
+            for line in lines_of([headings, *rows], width):
+                self.stdout.write(line)
+
+
+def _add_options_of_django(parser: CommandParser) -> None:
+    """Let Django's own options also come after the name of the subcommand."""
+    parser.add_argument("-v", "--verbosity", type=int, default=SUPPRESS, help=SUPPRESS)
+    for name in ("--settings", "--pythonpath"):
+        parser.add_argument(name, default=SUPPRESS, help=SUPPRESS)
+    for name in ("--traceback", "--no-color", "--force-color", "--skip-checks"):
+        parser.add_argument(name, action="store_true", default=SUPPRESS, help=SUPPRESS)
+
+
+def _add_user(group: Any) -> None:
+    group.add_argument("--user", help="The user with this user name or id.")
+    group.add_argument("--username", help="The user with exactly this user name.")
+    group.add_argument("--user-id", metavar="ID", help="The user with exactly this id.")
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ArgumentTypeError(f"{text!r} is not a whole number, 1 or more")
+    return int(text)
+
+
+def _duration(text: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,6})([mhdw])", text)
+    if not match:
+        raise ArgumentTypeError(f"{text!r} is not a time such as 15m, 12h, 30d or 2w")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def _chosen_user(options: dict[str, Any]) -> str | None:
+    """Return the id of the user that the arguments name; ``None`` if they name none.
+
+    Raises ``CommandError`` if there is no such user, or if ``--user`` may mean two users.
+    """
+    name, user_id, either = options["username"], options["user_id"], options["user"]
+    if user_id is not None:
+        # The user may have been deleted, and still have sessions.
+        if pk_of_id(user_id) is None:
+            raise CommandError(_("No user can have the id %(id)r.") % {"id": user_id})
+        return str(user_id)
+    text = name if either is None else either
+    if text is None:
+        return None
+    called = operations.users_called(text)
+    found = called if either is None else [*called, *operations.users_with_id(text)]
+    ids = list(dict.fromkeys(user_id_of(user) for user in found))
+    if not ids:
+        raise CommandError(_("There is no user %(name)r.") % {"name": text})
+    if len(ids) > 1:
+        raise CommandError(
+            _(
+                "%(name)r is the user name of the user with the id %(id)s, and the id of the user "
+                "%(other)r. Say which one: --username %(name)s or --user-id %(name)s."
+            )
+            % {"name": text, "id": ids[0], "other": found[-1].get_username()}
+        )
+    return ids[0]
+
+
+def _selected(options: dict[str, Any], user_id: str | None) -> Iterable[Record]:
+    """Return the sessions that are to end."""
+    found: Iterable[Record]
+    if options["session"]:
+        if wrong := [each for each in options["session"] if not keys.is_id(each)]:
+            raise CommandError(
+                _("%(id)r is not a session id. An id has 15 characters, as the list shows them.")
+                % {"id": wrong[0]}
+            )
+        found = operations.find(options["session"])
+    elif user_id is not None:
+        found = operations.sessions_of(user_id)
+    else:
+        found = operations.all_sessions()
+    unused_for = options["unused_for"]
+    if unused_for is None:
+        return found
+    latest = clock.now() - unused_for
+    return (record for record in found if record.last_seen <= latest)
+
+
+def _described(records: Iterable[Record]) -> Iterator[tuple[SessionInfo, str]]:
+    """Yield what may be seen of each session, and its user's name. One query finds a batch of names."""
+    remaining, serializer = iter(records), serializer_in_force()
+    while batch := list(islice(remaining, operations.BATCH)):
+        names = operations.names_of(record.user_id for record in batch)
+        for record in batch:
+            yield info_of(record, serializer), user_in_words(record.user_id, names)
+
+
+def _as_row(info: SessionInfo, user: str) -> tuple[str, ...]:
+    return info.id, user, info.device, info.ip or "-", ago_in_words(info.last_seen)
+
+
+def _as_json(info: SessionInfo, user: str) -> dict[str, Any]:
+    times = {
+        name: None if (time := getattr(info, name)) is None else time.isoformat(timespec="seconds")
+        for name in ("created", "authenticated", "last_seen", "idle_until", "ends_at")
+    }
+    return {
+        "id": info.id,
+        "user_id": info.user_id,
+        "username": None if info.user_id is None else user,
+        "device": info.device,
+        "ip": info.ip,
+        "user_agent": info.user_agent,
+        **times,
+    }
+
+
+def _sessions_in_words(count: int) -> str:
+    return ngettext("%(count)d session", "%(count)d sessions", count) % {"count": count}
+
+
+def _unavailable(error: Exception) -> str:
+    hint = _("If a table is missing, run manage.py migrate.") if _is_of_database(error) else ""
+    return _("The session storage cannot answer: %(error)s %(hint)s") % {
+        "error": str(error).strip(),
+        "hint": hint,
+    }
+
+
+def _is_of_database(error: BaseException) -> bool:
+    return isinstance(error, DatabaseError) or isinstance(error.__cause__, DatabaseError)

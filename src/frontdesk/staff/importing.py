@@ -1,0 +1,87 @@
+"""The import of all sessions from where ``FRONTDESK["MIGRATE_FROM"]`` says that they lived before.
+
+It moves what has not moved by being used, by the same rules. So it can run beside the traffic, be stopped
+at any time, and be started again.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from django.core.management import CommandError
+
+from frontdesk.conf import options
+from frontdesk.core import clock
+from frontdesk.core.flow import run
+from frontdesk.core.keys import Key
+from frontdesk.core.record import FOREVER, Record
+from frontdesk.http import changes, transport, values
+from frontdesk.http.changes import Use
+from frontdesk.migrate.from_django import Origin, Stored, origin
+from frontdesk.storages import get_storage
+from frontdesk.storages.base import Scans, Storage
+from frontdesk.storages.moving import MovingStorage
+
+MOVED: Final = "moved"
+THERE: Final = "there already"
+UNREADABLE: Final = "unreadable"
+
+Outcomes = Counter[str]
+"""What became of some sessions: how many were moved, were there already, or could not be read."""
+
+
+def to_import() -> int | None:
+    """Return how many sessions there may be to move; ``None`` if the place cannot tell."""
+    old = origin()
+    return old.count() if old is not None and old.can_list else None
+
+
+def imported() -> Iterator[Outcomes]:
+    """Move the sessions in batches. Raises ``CommandError`` if there is nothing to move them from."""
+    storage, old = get_storage(), origin()
+    if isinstance(storage, MovingStorage):
+        if not isinstance(storage.old, Scans):
+            raise CommandError(f"{type(storage.old).__name__} cannot list its sessions. {USED}")
+        return _from_storage(storage, storage.old)
+    if old is None:
+        raise CommandError("FRONTDESK['MIGRATE_FROM'] does not say where sessions lived before.")
+    if not old.can_list:
+        raise CommandError(f"{old.engine.__module__} cannot list its sessions. {USED}")
+    return (_move(storage, old, batch) for batch in old.batches())
+
+
+USED: Final = "They move when they are used."
+
+
+def _from_storage(storage: MovingStorage, old: Scans) -> Iterator[Outcomes]:
+    for record in old.scan():
+        yield Counter([MOVED if run(storage.move(record.id)) else THERE])
+
+
+def _move(storage: Storage, old: Origin, batch: list[Stored]) -> Outcomes:
+    records = {stored.key: _record_of(stored) for stored in batch}
+    movable = {key: record for key, record in records.items() if record is not None}
+    inserted = storage.swap([(None, record) for record in movable.values()])
+    # What is there already has been moved by a request, which was cut off before it could delete this copy.
+    old.delete_all(list(movable))
+    return Counter(
+        {
+            MOVED: sum(inserted),
+            THERE: len(inserted) - sum(inserted),
+            UNREADABLE: len(batch) - len(movable),
+        }
+    )
+
+
+def _record_of(stored: Stored) -> Record | None:
+    """Return the record of a session that has not been used since Django stored it."""
+    key = Key.parse(stored.key)
+    if key is None or not stored.dictionary:
+        return None
+    use = Use(clock.now(), options().limits, None, transport.cookie_attributes())
+    record = changes.new_record(key, stored.dictionary, values.serializer_in_force(), use)
+    if record.idle < FOREVER:
+        # It ends when Django would have ended it, unless it is used before.
+        record = replace(record, last_seen=min(use.now, stored.expires - record.idle))
+    return replace(record, authenticated=None)
