@@ -266,15 +266,26 @@ class SessionStore(SessionBase):
             moving = yield Call(old, "load", (key,))
             if moving is None:
                 # Perhaps another request has moved it between the two reads.
-                return (yield from self.storage.read(key.id))
-            new = self._new_record(key, moving)
+                return (yield from self.storage.read(key.id, latest=True))
+            try:
+                new = self._moving_record(key, moving)
+            except Exception as error:  # noqa: BLE001 (a project's serializer may raise anything)
+                logger.error(
+                    "Session %s cannot be moved and stays in the engine. %r", key.id, error
+                )
+                self.overtaken = True  # so the cookie stays, for when the serializer is mended
+                return None
             if (yield from self.storage.insert(new)):
-                yield Call(old, "delete", (key,))
+                yield Call(old, "delete_moved", (self.storage, key))
                 return new
-            found = yield from self.storage.read(key.id)
+            found = yield from self.storage.read(key.id, latest=True)
             if found is not None:
                 return found
         raise Contention(f"Session {key.id} is being moved by another request.")
+
+    def _moving_record(self, key: Key, dictionary: Mapping[str, Any]) -> Record:
+        # When the user has signed in is not known, so it does not count as recently.
+        return replace(self._new_record(key, dictionary), authenticated=None)
 
     def _decode(self, found: Record) -> dict[str, Any] | None:
         try:
@@ -323,7 +334,7 @@ class SessionStore(SessionBase):
         found = yield from self.storage.read(key.id)
         if found is None and self._origin is not None:
             moving = yield Call(self._origin, "load", (key,))
-            found = None if moving is None else self._new_record(key, moving)
+            found = None if moving is None else self._moving_record(key, moving)
         return found, UNCHANGED
 
     # Writing.
@@ -547,6 +558,8 @@ class SessionStore(SessionBase):
 
     def end_again(self) -> Flow[None]:
         """End what a sign-out in a transaction has ended, in case that was rolled back."""
+        if self._signed_out and self._origin is not None and self._came is not None:
+            yield Call(self._origin, "delete", (self._came,))
         for session_id, owner in self._signed_out:
             ended = yield from self._noting(self.storage.end([session_id], owner))
             yield from notify_ends(self.storage, ends_of(ended, Reason.LOGOUT))

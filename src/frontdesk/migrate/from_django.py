@@ -3,25 +3,45 @@
 The rule of a move, in ``SessionStore``: a key that the storage does not know is looked up in Django's
 engine. If it is there, it is inserted into the storage under the same key, and then deleted in the engine.
 Two requests that do so at once find the same id taken, so only one inserts. A sign-out deletes in both.
+``manage.py frontdesk import`` does the same for the sessions that are not used meanwhile.
 """
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
-from typing import Any
+from datetime import datetime
+from functools import cache, partial
+from typing import Any, Final, NamedTuple
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.sessions.backends.cache import SessionStore as CacheEngine
+from django.contrib.sessions.backends.cached_db import SessionStore as CachedDatabaseEngine
 from django.contrib.sessions.backends.db import SessionStore as DatabaseEngine
 from django.contrib.sessions.backends.file import SessionStore as FileEngine
 from django.core.cache import caches
 from django.core.signals import setting_changed
+from django.db import router
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from frontdesk import conf
+from frontdesk.core import clock
 from frontdesk.core.keys import DJANGO_KEY_LENGTH, Key
 from frontdesk.errors import InvalidSetting, StorageUnavailable
+from frontdesk.storages.base import Storage
+
+BATCH: Final = 500
+
+
+class Stored(NamedTuple):
+    """A session as a row of the table of Django's ``db`` and ``cached_db`` engines."""
+
+    key: str
+    dictionary: Mapping[str, Any]
+    """Empty if it cannot be decoded."""
+    expires: int
+    """When Django would have ended it, in microseconds since 1970."""
 
 
 class Origin:
@@ -42,13 +62,21 @@ class Origin:
                 # The engine's own load() takes a cache that is down for one without the session.
                 cached = caches[settings.SESSION_CACHE_ALIAS]
                 return cached.get(self.engine.cache_key_prefix + key)  # type: ignore[no-any-return]
-            return self.engine(str(key)).load() or None
+            session = self.engine(str(key))
+            if isinstance(session, FileEngine) and not os.access(session.storage_path, os.X_OK):
+                # The engine's own load() takes this for a directory without the session.
+                raise FileNotFoundError
+            return session.load() or None
 
     def delete(self, key: Key) -> None:
         """Delete a session. Raises :exc:`~frontdesk.errors.StorageUnavailable`."""
         if len(key) == DJANGO_KEY_LENGTH:
             with _available():
                 self.engine().delete(str(key))
+
+    def delete_moved(self, storage: Storage, key: Key) -> None:
+        """Delete a session that was inserted into ``storage``, once no transaction can undo that."""
+        storage.after_commit(partial(self.delete, key))
 
     async def aload(self, key: Key) -> Mapping[str, Any] | None:
         """See :meth:`load`."""
@@ -57,6 +85,48 @@ class Origin:
     async def adelete(self, key: Key) -> None:
         """See :meth:`delete`."""
         await sync_to_async(self.delete)(key)
+
+    async def adelete_moved(self, storage: Storage, key: Key) -> None:
+        """See :meth:`delete_moved`. No transaction spans an await."""
+        await self.adelete(key)
+
+    # For the import of all sessions.
+
+    @property
+    def can_list(self) -> bool:
+        """Whether sessions are rows of a table. The other engines can only be asked for a key."""
+        return issubclass(self.engine, DatabaseEngine)
+
+    def count(self) -> int:
+        """Return how many sessions have not expired."""
+        return self._rows().count()  # type: ignore[no-any-return]
+
+    def batches(self) -> Iterator[list[Stored]]:
+        """Yield the sessions that have not expired, in the order of their keys."""
+        last = ""
+        while batch := list(self._rows().filter(pk__gt=last).order_by("pk")[:BATCH]):
+            yield [_stored(row) for row in batch]
+            last = batch[-1].pk
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Delete these sessions."""
+        model = self.engine.get_model_class()
+        model.objects.using(router.db_for_write(model)).filter(pk__in=keys).delete()
+        if issubclass(self.engine, CachedDatabaseEngine):
+            names = [self.engine.cache_key_prefix + key for key in keys]
+            caches[settings.SESSION_CACHE_ALIAS].delete_many(names)
+
+    def _rows(self) -> Any:
+        model = self.engine.get_model_class()
+        rows = model.objects.using(router.db_for_write(model))
+        return rows.filter(expire_date__gt=timezone.now())
+
+
+def _stored(row: Any) -> Stored:
+    expires: datetime = row.expire_date
+    if timezone.is_naive(expires):
+        expires = timezone.make_aware(expires)
+    return Stored(row.pk, row.get_decoded(), clock.from_datetime(expires))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage
 
-from frontdesk.core import record
+from frontdesk.core import clock, record
 from frontdesk.core.flow import Call, Flow, both
 from frontdesk.core.record import UNCHANGED, Record
 from frontdesk.storages.base import Scans, Storage, Swap
@@ -69,8 +69,7 @@ class MovingStorage(Storage):
             after = replace(after, version=1 - before.version)
         stored = yield from self._swap_new(None if is_old else before, after)
         if stored and copy is not None:
-            ended = replace(record.end(copy, after.last_seen), version=copy.version + 1)
-            yield Call(self.old, "swap", ([(copy, ended)],))
+            yield Call(self, "retire", (copy,))
         return stored
 
     def _swap_new(self, before: Record | None, after: Record) -> Flow[bool]:
@@ -87,6 +86,29 @@ class MovingStorage(Storage):
         if len(gone) < limit:
             gone = gone + (yield Call(self.old, "purge", (now, limit - len(gone))))
         return gone
+
+    def retire(self, copy: Record) -> None:
+        """End the copy of a session that has moved, once no transaction can undo the move."""
+
+        def swap() -> None:
+            self.old.swap([_retired(copy)])
+
+        self.new.after_commit(swap)
+
+    async def aretire(self, copy: Record) -> None:
+        """See :meth:`retire`. No transaction spans an await."""
+        await self.old.aswap([_retired(copy)])
+
+    def move(self, id: str) -> Flow[bool]:
+        """Move a session that is not used. Return whether it was still to be moved."""
+        found = yield from self.read(id)
+        if found is not None and found.version < 0:
+            return (yield from self.change(found, lambda current: current)) is not None
+        # A move that was cut off may have left the copy.
+        for copy in (yield Call(self.old, "load", ([id],))):
+            if found is not None and copy.ended is None:
+                yield Call(self, "retire", (copy,))
+        return False
 
     load, aload = both(_load_both)
     load_with_user, aload_with_user = both(_load_both_with_user)
@@ -105,6 +127,10 @@ class MovingStorage(Storage):
 
     def check_deployed(self) -> list[CheckMessage]:
         return self.new.check_deployed()
+
+
+def _retired(copy: Record) -> Swap:
+    return copy, replace(record.end(copy, clock.now()), version=copy.version + 1)
 
 
 def _scan(new: Scans, old: Scans, after: str = "") -> Iterator[Record]:
