@@ -8,7 +8,6 @@ Two requests that do so at once find the same id taken, so only one inserts. A s
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from functools import cache, partial
 from typing import Any, Final, NamedTuple
@@ -57,7 +56,7 @@ class Origin:
         """
         if len(key) != DJANGO_KEY_LENGTH:
             return None  # frontdesk has made this key
-        with _available():
+        with _Available():
             if issubclass(self.engine, CacheEngine):
                 # The engine's own load() takes a cache that is down for one without the session.
                 cached = caches[settings.SESSION_CACHE_ALIAS]
@@ -71,7 +70,7 @@ class Origin:
     def delete(self, key: Key) -> None:
         """Delete a session. Raises :exc:`~frontdesk.errors.StorageUnavailable`."""
         if len(key) == DJANGO_KEY_LENGTH:
-            with _available():
+            with _Available():
                 self.engine().delete(str(key))
 
     def delete_moved(self, storage: Storage, key: Key) -> None:
@@ -129,13 +128,18 @@ def _stored(row: Any) -> Stored:
     return Stored(row.pk, row.get_decoded(), clock.from_datetime(expires))
 
 
-@contextmanager
-def _available() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 (each client of a cache has exceptions of its own)
-        # Only the kind, because the text of an error may have the key.
-        raise StorageUnavailable(f"Django's session engine: {type(error).__name__}") from None
+class _Available:
+    """Turns each error inside the ``with`` block into ``StorageUnavailable``."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        # The text of an error may have the key, so nothing of it may be left in this frame, whose variables
+        # an error report shows. Each client of a cache has exceptions of its own.
+        del error
+        if kind is not None and issubclass(kind, Exception):
+            raise StorageUnavailable(f"Django's session engine: {kind.__name__}") from None
 
 
 @cache
