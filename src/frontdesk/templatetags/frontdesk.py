@@ -5,25 +5,33 @@ from datetime import datetime
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import get_current_timezone_name
 
-from frontdesk.words.times import ago_in_words, exact_time
+from frontdesk.words.times import ago_between, ago_in_words, exact_time
 
 register = template.Library()
 
 
 @register.simple_tag
 def moment(when: datetime) -> SafeString:
-    """Return an aware datetime in full: "Nov. 24, 2026, 3:31 p.m."."""
-    return _time(when, exact_time(when))
+    """Return an aware datetime in full: "Nov. 24, 2026, 3:31 p.m.".
+
+    ``frontdesk/times.js`` replaces it by the time in the browser's time zone.
+    """
+    html = '<time datetime="{}" data-fd-moment>{}</time>'
+    return format_html(html, when.isoformat(timespec="seconds"), exact_time(when))
 
 
 @register.simple_tag
-def ago(when: datetime) -> SafeString:
-    """Return how long ago an aware datetime was: "2 minutes ago". The title is the exact time."""
-    return _time(when, ago_in_words(when), exact_time(when))
+def ago(when: datetime, until: datetime | None = None) -> SafeString:
+    """Return how long ago an aware datetime was, or a period: "2 minutes ago", "2 to 3 minutes ago"."""
+    words = ago_between(when, until) if until else ago_in_words(when)
+    return format_html(
+        '<time datetime="{}">{}</time>', (until or when).isoformat(timespec="seconds"), words
+    )
 
 
-def _time(when: datetime, words: str, title: str = "") -> SafeString:
-    attribute = format_html(' title="{}"', title) if title else ""
-    iso = when.isoformat(timespec="seconds")
-    return format_html('<time datetime="{}"{}>{}</time>', iso, attribute, words)
+@register.simple_tag
+def time_zone() -> SafeString:
+    """Return the name of the time zone that :func:`moment` shows times of."""
+    return format_html("<span data-fd-zone>{}</span>", get_current_timezone_name())

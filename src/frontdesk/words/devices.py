@@ -83,6 +83,23 @@ def family_of(user_agent: str) -> str:
     return next((family for mark, family in FAMILIES if mark in user_agent), "")
 
 
+def kind_of_device(user_agent: str) -> str:
+    """Return "phone", "tablet", "computer", "program" or "unknown", for an icon.
+
+    ``user_agent`` is as for :func:`device_in_words`, and can be trusted as little.
+    """
+    browser, system = _names(printable(user_agent).strip())
+    if system == "iPad":
+        return "tablet"
+    if system == "Android":  # tablets leave out "Mobile", as Android's developers recommend
+        return "phone" if "Mobile" in user_agent else "tablet"
+    if system in {"iPhone", "Windows Phone"}:
+        return "phone"
+    if system or browser in BROWSERS:
+        return "computer"
+    return "program" if browser else "unknown"
+
+
 @lru_cache(maxsize=1024)
 def _names(agent: str) -> tuple[str, str]:
     """Return browser and system, each empty if it is unknown. They are the same in every language."""

@@ -30,6 +30,25 @@ def ago_in_words(when: datetime) -> str:
     return _("%(time)s ago") % {"time": timesince(when, now, time_strings=UNITS, depth=1)}
 
 
+def ago_between(first: datetime, last: datetime) -> str:
+    """Return how long ago a period was, from ``first`` to ``last``: "2 to 3 minutes ago"."""
+    older, newer = ago_in_words(first), ago_in_words(last)
+    if older == newer:
+        return older
+    (many, unit), (few, same) = _age(first), _age(last)
+    if few and unit == same:
+        return _("%(few)d to %(time)s ago") % {"few": few, "time": UNITS[unit] % {"num": many}}
+    return _("%(newer)s to %(older)s") % {"newer": newer, "older": older}
+
+
+def _age(when: datetime) -> tuple[int, str]:
+    """Return the number and the unit, a key of ``UNITS``, in which :func:`ago_in_words` says it."""
+    plain = {unit: f"%(num)d {unit}" for unit in UNITS}
+    now = clock.to_datetime(clock.now())
+    number, unit = timesince(when, now, time_strings=plain, depth=1).split()
+    return int(number), unit
+
+
 def exact_time(when: datetime) -> str:
     """Return an aware datetime in full: "Nov. 24, 2026, 3:31 p.m."."""
     return date_format(localtime(when), "DATETIME_FORMAT")
