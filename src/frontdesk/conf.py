@@ -170,6 +170,12 @@ class Options:
         _one_of("end_oldest", "refuse"),
         "What a sign-in does at that limit: end the least recently used session, or be refused.",
     )
+    remember_me: bool = _setting(
+        lambda: False,
+        _boolean,
+        'Whether the sign-in page has a checkbox "Remember me". Ticked, the session lasts until the absolute '
+        "timeout; otherwise it ends with the browser.",
+    )
     history_retention: int | None = _setting(
         lambda: timedelta(days=90),
         _duration_or_none("to keep none"),

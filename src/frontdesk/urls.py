@@ -1,16 +1,15 @@
-"""The front desk's pages, under the names that Django uses.
+"""The pages, under the paths and names that Django uses.
 
     path("accounts/", include("frontdesk.urls"))
 
-The first paths and names are those of ``django.contrib.auth.urls``, without a namespace, so
-that ``LOGIN_URL = "login"``, ``{% url "password_reset" %}`` and the ``success_url`` of Django's
-own views keep pointing at a page that exists. The others are frontdesk's own. Source:
-https://docs.djangoproject.com/en/stable/topics/auth/default/#using-the-views
+The first group has the paths and names of ``django.contrib.auth.urls``, without a namespace. So
+``LOGIN_URL = "login"``, ``{% url "password_reset" %}`` and the ``success_url`` of Django's own views keep
+working. Source: https://docs.djangoproject.com/en/stable/topics/auth/default/#using-the-views
 """
 
 from django.urls import path
 
-from . import reentry_view, session_views, views
+from frontdesk import views
 
 urlpatterns = [
     path("login/", views.LoginView.as_view(), name="login"),
@@ -37,13 +36,10 @@ urlpatterns = [
         views.PasswordResetCompleteView.as_view(),
         name="password_reset_complete",
     ),
-    path("reauthenticate/", reentry_view.ReauthenticateView.as_view(), name="reauthenticate"),
-    path("sessions/", session_views.SessionsView.as_view(), name="frontdesk_sessions"),
-    path("sessions/end/", session_views.EndSessionView.as_view(), name="frontdesk_end_session"),
-    path(
-        "sessions/end-others/",
-        session_views.EndOthersView.as_view(),
-        name="frontdesk_end_others",
-    ),
-    path("sessions/end-all/", session_views.EndAllView.as_view(), name="frontdesk_end_all"),
+    path("reauthenticate/", views.ReauthenticateView.as_view(), name="reauthenticate"),
+    path("sessions/", views.SessionsView.as_view(), name="frontdesk_sessions"),
+    path("sessions/history/", views.HistoryView.as_view(), name="frontdesk_history"),
+    path("sessions/end/", views.EndSessionView.as_view(), name="frontdesk_end_session"),
+    path("sessions/end-others/", views.EndOthersView.as_view(), name="frontdesk_end_others"),
+    path("sessions/end-all/", views.EndAllView.as_view(), name="frontdesk_end_all"),
 ]

@@ -1,4 +1,4 @@
-"""The page that asks somebody who is signed in for the password again (OWASP ASVS 7.5.1)."""
+"""The page that asks a user who is signed in for the password (OWASP ASVS 7.5.1)."""
 
 from typing import Any
 
@@ -13,9 +13,8 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic.edit import FormView
 
-from frontdesk import carrying, reentry, reports
-from frontdesk.forms import ReauthenticationForm
-from frontdesk.views import SiteNameMixin, never_stored
+from frontdesk.pages.base import SiteNameMixin, never_stored
+from frontdesk.signin import carrying, reauth
 
 
 @method_decorator(sensitive_post_parameters(), name="dispatch")
@@ -27,22 +26,21 @@ class ReauthenticateView(
     auth_views.RedirectURLMixin,
     FormView,  # type: ignore[type-arg]
 ):
-    """Ask somebody who is signed in for the password again, and go on to ``next``.
+    """Ask for the password, and redirect to ``next``.
 
-    ``next`` must be an address of this site; otherwise it is ``LOGIN_REDIRECT_URL``. Whoever has no
-    usable password, or acts as another user than the one whose session it is, is sent to sign in again.
+    ``next`` must be an address of this site; otherwise it is ``LOGIN_REDIRECT_URL``. Users without a usable
+    password, and those who are not the session's own user, are redirected to the sign-in page.
     """
 
-    form_class = ReauthenticationForm
-    template_name = reentry.TEMPLATE
+    form_class = reauth.ReauthenticationForm
+    template_name = reauth.TEMPLATE
     request: HttpRequest
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        reports.hide(request)
         user: Any = request.user
-        is_own = reentry.is_own(request, user)
+        is_own = reauth.is_own(request, user)
         if not is_own:
-            messages.warning(request, reentry.not_own(), fail_silently=True)
+            messages.warning(request, reauth.not_own(), fail_silently=True)
         if not is_own or not user.has_usable_password():
             return auth_views.redirect_to_login(self.get_success_url())
         return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
@@ -53,13 +51,15 @@ class ReauthenticateView(
     def get_form_kwargs(self) -> dict[str, Any]:
         return {"request": self.request, "user": self.request.user, **super().get_form_kwargs()}
 
-    def form_valid(self, form: ReauthenticationForm) -> HttpResponse:
-        reentry.renew(self.request, form.user)
+    def form_valid(self, form: reauth.ReauthenticationForm) -> HttpResponse:
+        reauth.renew(self.request, form.user)
         return HttpResponseRedirect(self.get_success_url())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {
             self.redirect_field_name: self.get_redirect_url(),
+            # Not "next", which would ask for the password again.
+            "cancel_url": self.get_default_redirect_url(),
             "username_field": carrying.USERNAME_FIELD,
             **super().get_context_data(**kwargs),
         }

@@ -1,31 +1,37 @@
-"""The page on which people see where they are signed in, and end what they do not want.
+"""The pages on which users see where they are signed in, and sign out there.
 
-OWASP ASVS 7.5.2: it shows each session, and ends any or all after the password was entered again.
+OWASP ASVS 7.5.2: users see all their sessions, and end any or all of them after entering the password.
 """
 
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.csrf import csrf_protect
-from django.views.generic.base import TemplateView, View
+from django.views.generic.base import TemplateView
 
 from frontdesk import sessions
 from frontdesk.conf import options
 from frontdesk.decorators import recent_login_required
-from frontdesk.history import recent
-from frontdesk.methods import methods_in_words
+from frontdesk.pages.base import SiteNameMixin, never_stored
 from frontdesk.sessions import SessionInfo
-from frontdesk.views import SiteNameMixin, never_stored
+from frontdesk.words.devices import kind_of_device
+from frontdesk.words.methods import methods_in_words
+from frontdesk.words.times import ago_in_words
 
-PAGE = "frontdesk_sessions"
+PAGE: Final = "frontdesk_sessions"
+
+PER_PAGE: Final = 10
 
 
 class Row(NamedTuple):
@@ -33,93 +39,163 @@ class Row(NamedTuple):
 
     session: SessionInfo
     current: bool
+    kind: str
+    """The kind of the device, which has an icon of this name."""
     methods: str
-    """How its user signed in, in words; empty if that is not known."""
+    """How the user signed in, in words; empty if unknown."""
+    name: str
+    """The session in words, different from those of all other rows of the page."""
+
+
+class OwnPage(LoginRequiredMixin, SiteNameMixin, TemplateView):
+    """A page about the user who asks for it."""
+
+    request: HttpRequest
+
+    def own_sessions(self) -> list[SessionInfo]:
+        """Return the live sessions of the user, this one first and then the most recently used."""
+        found = sessions.for_user(self.request.user)  # type: ignore[arg-type]
+        return sorted(found, key=lambda session: not session.is_current(self.request))
 
 
 @never_stored
-class SessionsView(LoginRequiredMixin, SiteNameMixin, TemplateView):
-    """List the live sessions of the person who asks, newest activity first, and what happened lately.
+class SessionsView(OwnPage):
+    """List where the user is signed in.
 
-    One query for all sessions and one for the history. In the context: ``sessions``, a list of
-    :class:`Row`, the current one first; ``history``, what :func:`frontdesk.history.recent` returns, or
-    ``None`` where none is kept.
+    One query reads all sessions. The context has ``page``, a page of Django's paginator, ``rows``, its
+    sessions as :class:`Row`, and ``has_history``.
     """
 
     template_name = "frontdesk/sessions.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        kept = options().history_retention is not None
+        page = Paginator(self.own_sessions(), PER_PAGE).get_page(self.request.GET.get("page"))
         return {
-            "sessions": self._rows(),
-            "history": recent(self.request.user) if kept else None,  # type: ignore[arg-type]
+            "page": page,
+            "rows": rows_of(page, self.request),
+            "has_history": options().history_retention is not None,
             **super().get_context_data(**kwargs),
         }
 
-    def _rows(self) -> list[Row]:
-        rows = [
-            Row(session, session.is_current(self.request), methods_in_words(session.methods))
-            for session in sessions.for_user(self.request.user)  # type: ignore[arg-type]
-        ]
-        # It is in use right now, which need not be recorded yet.
-        return sorted(rows, key=lambda row: not row.current)
+
+def rows_of(found: Iterable[SessionInfo], request: HttpRequest) -> list[Row]:
+    """Return what the page shows of these sessions."""
+    seen: Counter[str] = Counter()
+    rows = []
+    for session in found:
+        name = _("%(session)s, active %(ago)s") % {
+            "session": short_name(session),
+            "ago": ago_in_words(session.last_seen),
+        }
+        seen[name] += 1
+        if seen[name] > 1:
+            # Two buttons with one name cannot be told apart by a screen reader or by voice.
+            name = f"{name} ({seen[name]})"
+        rows.append(
+            Row(
+                session,
+                session.is_current(request),
+                kind_of_device(session.user_agent),
+                methods_in_words(session.methods),
+                name,
+            )
+        )
+    return rows
+
+
+def short_name(session: SessionInfo) -> str:
+    """Return the device and the address of a session: "Firefox on Android, 203.0.113.24"."""
+    return ", ".join(part for part in (session.device, session.ip) if part)
 
 
 @method_decorator(csrf_protect, name="dispatch")
 @never_stored
-class EndingView(View):
-    """What the views that end sessions have in common: a POST ends, a GET only goes to the page."""
+class EndView(OwnPage):
+    """What the views that end sessions have in common: a GET asks, and a POST ends."""
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        """Change nothing."""
-        return redirect(PAGE)
-
-    @method_decorator(recent_login_required)
     def post(self, request: HttpRequest) -> HttpResponse:
-        """End, say so on the page, and go back to it; or to where a sign-out goes."""
-        messages.success(request, self.end(request), fail_silently=True)
-        signed_in = request.user.is_authenticated
-        return redirect(PAGE if signed_in else settings.LOGOUT_REDIRECT_URL or "logout")
+        """End, once the sign-in is recent, and say what was ended on the next page."""
+        return recent_login_required(action=lambda _: self.action())(self._end)(request)
 
-    def end(self, request: HttpRequest) -> str:
-        """End what is to be ended, and return what to say about it."""
+    def _end(self, request: HttpRequest) -> HttpResponse:
+        messages.success(request, self.end(), fail_silently=True)
+        if request.user.is_authenticated:
+            return redirect(PAGE)
+        return redirect(settings.LOGOUT_REDIRECT_URL or "logout")
+
+    def action(self) -> str:
+        """Return what the password is asked for, after "Enter your password to"."""
+        raise NotImplementedError
+
+    def end(self) -> str:
+        """End sessions, and return which."""
         raise NotImplementedError
 
 
-class EndSessionView(EndingView):
-    """End the one session whose id was posted as ``session``, if it is the person's own.
+class EndSessionView(EndView):
+    """End the session whose id is posted as ``session``, if it is one of the user's.
 
-    The current one is signed out of. Any text may come as an id (OWASP ASVS 8.2.2).
+    Any text may come as an id (OWASP ASVS 8.2.2).
     """
 
-    def end(self, request: HttpRequest) -> str:
-        """See :class:`EndingView`."""
-        session_id = request.POST.get("session", "")
-        current = sessions.current(request)
-        if current is not None and current.id == session_id:
-            logout(request)
-            return _("This session has ended.")
-        if sessions.end(request.user, session_id):  # type: ignore[arg-type]
-            return _("That session has ended.")
-        return _("That session is not there any more.")
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Go back to the list, which has the button."""
+        return redirect(PAGE)
+
+    def action(self) -> str:
+        found = self._found()
+        name = _("this session") if found is None else short_name(found)
+        return pgettext("Enter your password to", "sign out %(session)s") % {"session": name}
+
+    def end(self) -> str:
+        found = self._found()
+        if found is None or not self._has_ended(found):
+            return _("That session has already ended.")
+        return _("Signed out: %(session)s.") % {"session": short_name(found)}
+
+    def _found(self) -> SessionInfo | None:
+        session_id = self.request.POST.get("session", "")
+        return next((each for each in self.own_sessions() if each.id == session_id), None)
+
+    def _has_ended(self, session: SessionInfo) -> bool:
+        if session.is_current(self.request):
+            logout(self.request)
+            return True
+        return sessions.end(self.request.user, session.id)  # type: ignore[arg-type]
 
 
-class EndOthersView(EndingView):
-    """End all sessions of the person but the current one."""
+class EndOthersView(EndView):
+    """End all sessions of the user but this one. A GET asks first, with ``count`` in the context."""
 
-    def end(self, request: HttpRequest) -> str:
-        """See :class:`EndingView`."""
-        count = sessions.end_others(request)
+    template_name = "frontdesk/end_others.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        others = [each for each in self.own_sessions() if not each.is_current(self.request)]
+        return {"count": len(others), **super().get_context_data(**kwargs)}
+
+    def action(self) -> str:
+        return pgettext("Enter your password to", "sign out everywhere else")
+
+    def end(self) -> str:
+        count = sessions.end_others(self.request)
+        if not count:
+            return _("You were not signed in anywhere else.")
         return ngettext(
-            "%(count)d other session has ended.", "%(count)d other sessions have ended.", count
+            "Signed out of %(count)d other session.",
+            "Signed out of %(count)d other sessions.",
+            count,
         ) % {"count": count}
 
 
-class EndAllView(EndingView):
-    """End all sessions of the person, and sign out of this one."""
+class EndAllView(EndView):
+    """End all sessions of the user, this one too. A GET asks first."""
 
-    def end(self, request: HttpRequest) -> str:
-        """See :class:`EndingView`."""
-        sessions.end_others(request)
-        logout(request)
-        return _("All your sessions have ended.")
+    template_name = "frontdesk/end_all.html"
+
+    def action(self) -> str:
+        return pgettext("Enter your password to", "sign out everywhere, here too")
+
+    def end(self) -> str:
+        sessions.end_others(self.request)
+        logout(self.request)
+        return _("You are signed out everywhere.")

@@ -1,0 +1,32 @@
+"""The views of the pages. ``frontdesk.urls`` has them under Django's names."""
+
+from frontdesk.pages.auth import (
+    LoginView,
+    LogoutView,
+    PasswordChangeDoneView,
+    PasswordChangeView,
+    PasswordResetCompleteView,
+    PasswordResetConfirmView,
+    PasswordResetDoneView,
+    PasswordResetView,
+)
+from frontdesk.pages.history import HistoryView
+from frontdesk.pages.reauth import ReauthenticateView
+from frontdesk.pages.sessions import EndAllView, EndOthersView, EndSessionView, SessionsView
+
+__all__ = [
+    "EndAllView",
+    "EndOthersView",
+    "EndSessionView",
+    "HistoryView",
+    "LoginView",
+    "LogoutView",
+    "PasswordChangeDoneView",
+    "PasswordChangeView",
+    "PasswordResetCompleteView",
+    "PasswordResetConfirmView",
+    "PasswordResetDoneView",
+    "PasswordResetView",
+    "ReauthenticateView",
+    "SessionsView",
+]
