@@ -1,4 +1,4 @@
-"""System checks: each id fires with its advice, is silent when all is right, and is registered."""
+"""System checks: each id appears with its advice, is silent in a good project, and is registered."""
 
 import re
 import subprocess
@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from django.core import checks
 from django.core.management import call_command
-from django.db import connections
 
 import frontdesk
 
@@ -72,20 +71,6 @@ def cache(backend, **more):
     return arrange
 
 
-def before_the_database(backend):
-    def arrange(settings, monkeypatch):
-        settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "sessions"}}
-        path = "frontdesk.storages.cached_database.CachedDatabaseStorage"
-        settings.FRONTDESK = {"STORAGE": {"BACKEND": path, "OPTIONS": {"CACHE": "default"}}}
-
-    return arrange
-
-
-def unknown_database(settings, monkeypatch):
-    settings.FRONTDESK = {}  # a storage that has not met its database yet
-    monkeypatch.setattr(connections["default"], "vendor", "oracle")
-
-
 DATABASE_STORAGE = "frontdesk.storages.database.DatabaseStorage"
 
 
@@ -101,12 +86,12 @@ def without_a_directory(settings, monkeypatch):
     settings.FRONTDESK = {"MIGRATE_FROM": "django.contrib.sessions.backends.file"}
 
 
-def redis_that_says(**told):
+def redis_that_answers(**told):
     """A Redis without the server: tests/processes/test_redis_outages.py asks real ones."""
 
     def arrange(settings, monkeypatch):
         storage("frontdesk.storages.redis.RedisStorage", URL="redis://127.0.0.1")(settings, None)
-        monkeypatch.setattr("redis.Redis.info", lambda client, section: told)
+        monkeypatch.setattr("redis.Redis.info", lambda client, *section: told)
 
     return arrange
 
@@ -124,7 +109,9 @@ CASES = [
     ("E002", middleware(SESSION, STOCK_AUTHENTICATION, AUTHENTICATION), "remove Django's own"),
     ("W003", middleware(SESSION, STOCK_AUTHENTICATION), "Use both"),
     ("W003", middleware(STOCK_SESSION, AUTHENTICATION), "Use both"),
-    ("W013", middleware(STOCK_SESSION, STOCK_AUTHENTICATION), f"by {SESSION!r}"),
+    ("W013", middleware(STOCK_SESSION, STOCK_AUTHENTICATION), f"Put {SESSION!r} into MIDDLEWARE"),
+    ("W013", middleware(), f"Put {SESSION!r} into MIDDLEWARE"),
+    ("W017", setting("SESSION_SERIALIZER", "shop.sessions.PickleSerializer"), "JSONSerializer"),
     ("E004", frontdesk_setting(IDLE_TIMOUT=1), "Did you mean 'IDLE_TIMEOUT'?"),
     ("E004", frontdesk_setting(XYZZY=1), "The keys are: STORAGE, MIGRATE_FROM, IDLE_TIMEOUT"),
     ("E005", frontdesk_setting(IDLE_TIMEOUT=60), "positive datetime.timedelta"),
@@ -133,27 +120,17 @@ CASES = [
     ("W006", setting("SESSION_COOKIE_AGE", 31 * 86_400), "FRONTDESK['ABSOLUTE_TIMEOUT']"),
     ("W007", setting("SESSION_COOKIE_SECURE", False), "SESSION_COOKIE_SECURE = True"),
     ("W008", setting("SESSION_COOKIE_HTTPONLY", False), "SESSION_COOKIE_HTTPONLY = True"),
-    ("E009", storage("no.such.Storage"), "cannot be imported"),
-    ("E009", storage("datetime.timedelta"), "is not a subclass"),
+    ("E009", storage("no.such.Storage"), "No module named"),
+    ("E009", storage("datetime.timedelta"), "which is not a storage"),
     ("E009", storage("frontdesk.storages.memory.MemoryStorage", SIZE=1), "does not fit"),
-    (
-        "E009",
-        storage("frontdesk.storages.file.FileStorage", DIRECTORY="/proc/nowhere"),
-        "['DIRECTORY']",
-    ),
+    ("E009", storage("django.contrib.sessions.backends.db"), "not a storage"),
+    ("E009", storage("frontdesk.storages.file.FileStorage", FOLDER="/tmp"), "DIRECTORY"),
+    ("E021", storage("frontdesk.storages.file.FileStorage", DIRECTORY="/proc"), "/proc"),
     ("E009", storage("frontdesk.storages.cache.CacheStorage", ALIAS="none"), "'none'"),
     ("E009", cache("django.core.cache.backends.dummy.DummyCache"), "compare-and-set"),
     ("W010", storage("frontdesk.storages.memory.MemoryStorage"), "the database"),
     ("W010", cache(LOCMEM, OPTIONS={"MAX_ENTRIES": 10_000}), "the database"),
     ("W011", cache(LOCMEM), "10000 or more"),
-    ("E009", before_the_database("django.core.cache.backends.dummy.DummyCache"), "compare-and-set"),
-    ("E009", before_the_database("django.core.cache.backends.db.DatabaseCache"), "is a table"),
-    (
-        "W033",
-        before_the_database("django.core.cache.backends.memcached.PyMemcacheCache"),
-        "'connect_timeout': 1",
-    ),
-    ("W032", before_the_database(LOCMEM), "Memcached or Redis"),
     (
         "W014",
         setting("GEOIP_PATH", "/proc/nowhere"),
@@ -173,7 +150,7 @@ CASES = [
     ("E005", frontdesk_setting(MIGRATE_FROM=7), "the dotted path of a session engine"),
     (
         "W030",
-        redis_that_says(maxmemory=1, maxmemory_policy="allkeys-lru"),
+        redis_that_answers(maxmemory=1, maxmemory_policy="allkeys-lru"),
         "Set maxmemory-policy to noeviction",
     ),
     ("W033", cache(MEMCACHED, LOCATION="127.0.0.1:1"), "'connect_timeout': 1, 'timeout': 1."),
@@ -192,14 +169,13 @@ CASES = [
         cache(REDIS, LOCATION="redis://127.0.0.1:1", OPTIONS={"socket_timeout": None}),
         "'socket_timeout': 1.",
     ),
-    ("E031", redis_that_says(cluster_enabled=1), 'Add "CLUSTER": True'),
+    ("E031", redis_that_answers(cluster_enabled=1), 'Add "CLUSTER": True'),
     ("E020", moves_from("no.such.engine"), "is not a session engine"),
     ("E020", moves_from("django.contrib.sessions.backends.signed_cookies"), "Django's db"),
     ("E020", moves_from("frontdesk.engine"), "Django's db"),
     ("E020", without_a_directory, "doesn't exist"),
     ("E020", moves_from({"BACKEND": DATABASE_STORAGE}), "where they lived before"),
     ("E009", moves_from({"BACKEND": "no.such.Storage"}), "FRONTDESK['MIGRATE_FROM']"),
-    ("E012", unknown_database, "PostgreSQL, SQLite, MariaDB or MySQL"),
 ]
 
 
@@ -231,16 +207,23 @@ def test_a_check_is_silent_when_all_is_right(right, check_id):
     ("backend", "options"),
     [
         (MEMCACHED, {"timeout": 1, "connect_timeout": 1}),
-        (MEMCACHED, {"timeout": 1, "connect_timeout": 1, "use_pooling": True}),
         (REDIS, {"socket_timeout": 1, "socket_connect_timeout": 1}),
     ],
 )
-def test_a_cache_that_is_not_waited_for_without_limit_is_right(
-    settings, monkeypatch, backend, options
-):
+def test_a_cache_with_timeouts_is_right(settings, monkeypatch, backend, options):
     location = "redis://127.0.0.1:1" if backend == REDIS else "127.0.0.1:1"
     cache(backend, LOCATION=location, OPTIONS=options)(settings, monkeypatch)
     assert found("W033") == []
+
+
+def test_a_second_session_middleware_with_its_own_cookie_is_right(right, settings, monkeypatch):
+    """As that of djangosaml2, which inherits from Django's and has another cookie."""
+    from django.contrib.sessions.middleware import SessionMiddleware
+
+    own = type("SamlSessionMiddleware", (SessionMiddleware,), {})
+    monkeypatch.setattr(sys.modules[__name__], own.__name__, own, raising=False)
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.SamlSessionMiddleware"]
+    assert run_checks() == []
 
 
 def test_every_id_in_the_code_has_its_test():
@@ -255,15 +238,15 @@ def test_every_check_is_registered():
     registry = checks.registry.registry
     registered = registry.registered_checks | registry.deployment_checks
     written = {check for name, check in vars(ours).items() if name.startswith("check_")}
-    assert len(written) >= 6
+    assert len(written) > 5
     assert written <= registered
 
 
-DEPLOYMENT = {"W007", "W008", "W010", "W032"}
+DEPLOYMENT = {"W007", "W008", "W010"}
 
 
 @pytest.mark.parametrize("check_id", sorted(DEPLOYMENT))
-def test_what_only_matters_on_a_server_is_said_only_on_request(settings, monkeypatch, check_id):
+def test_a_deployment_check_needs_the_deploy_option(settings, monkeypatch, check_id):
     for case, arrange, _ in CASES:
         if case == check_id:
             arrange(settings, monkeypatch)
@@ -276,7 +259,7 @@ def test_what_only_matters_on_a_server_is_said_only_on_request(settings, monkeyp
 def test_subclasses_are_recognised(right, settings, monkeypatch):
     from frontdesk import middleware as ours
 
-    here = "tests.requests.test_checks"
+    here = "tests.configuration.test_checks"
     for name in ("SessionMiddleware", "AuthenticationMiddleware"):
         own = type(f"Own{name}", (getattr(ours, name),), {})
         monkeypatch.setattr(sys.modules[here], own.__name__, own, raising=False)
