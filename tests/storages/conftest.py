@@ -60,6 +60,10 @@ class Do:
             return async_to_sync(arun)(flow)
         return self._runner.run(arun(flow))
 
+    def idle(self) -> None:
+        """Let the event loop notice what has happened."""
+        self._runner.run(asyncio.sleep(0.01))
+
     def __getattr__(self, name: str) -> Any:
         return lambda *args: self(_one(Call(self.storage, name, args)))
 

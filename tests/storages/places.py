@@ -110,7 +110,7 @@ def cluster() -> list[str]:
     for port, bus in ports[1:]:
         _ask(ports[0][0], "CLUSTER", "MEET", "127.0.0.1", port, bus)
     for port, _ in ports:
-        _until(lambda port=port: _is_whole(port))
+        until(lambda port=port: _is_whole(port))
     return [f"redis://127.0.0.1:{port}" for port, _ in ports]
 
 
@@ -119,15 +119,19 @@ def _is_whole(port: int) -> bool:
     return b"cluster_state:ok" in info and b"cluster_known_nodes:3" in info
 
 
-def redis_server(port: int, *options: str) -> subprocess.Popen[bytes]:
+def redis_server(port: int, *options: str) -> None:
     """Start a Redis server that keeps nothing, and stop it with the run."""
     directory = services.RUN_DIR / f"redis{port}"
     directory.mkdir()
     usual = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(directory)]
-    process = subprocess.Popen(["redis-server", *usual, *options], stdout=subprocess.DEVNULL)
+    start(["redis-server", *usual, *options], port)
+
+
+def start(command: Sequence[str], port: int) -> None:
+    """Start a server that speaks the protocol of Redis, and stop it with the run."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     atexit.register(services.stop, process)
-    _until(lambda: _answers(port))
-    return process
+    until(lambda: _answers(port))
 
 
 def _answers(port: int) -> bool:
@@ -147,7 +151,7 @@ def _ask(port: int, *words: Any) -> Any:
         return client.execute_command(*words)
 
 
-def _until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not condition():
         if time.monotonic() > deadline:

@@ -1,23 +1,23 @@
-"""What the file storage promises beyond the contract: who may look, and processes that die."""
+"""What the file storage promises beyond the contract: its directory, and processes that die."""
+
+from __future__ import annotations
 
 import os
-import re
-import signal
 import subprocess
 import sys
-import time
-from dataclasses import replace
+from contextlib import contextmanager
 
 import pytest
 
-from frontdesk import clock
+from frontdesk.core import clock
+from frontdesk.core.flow import run
 from frontdesk.errors import InvalidSetting, StorageUnavailable
 from frontdesk.storages.file import FileStorage
-from frontdesk.storages.record import Changes
-from frontdesk.testing.conformance.ground import a_record
+from frontdesk.testing import Clock
 from tests import services
+from tests.storages.test_primitives import a_record, ids
 
-DIGESTS = re.compile(r"[0-9a-f]{62,64}")
+posix = pytest.mark.skipif(os.name != "posix", reason="the modes and owners of POSIX")
 
 
 @pytest.fixture
@@ -30,226 +30,253 @@ def storage(place):
     return FileStorage(DIRECTORY=place)
 
 
-def files(place):
-    return [path for path in place.rglob("*") if path.is_file()]
+@pytest.fixture
+def stored(storage):
+    record = a_record()
+    assert run(storage.insert(record))
+    return record
 
 
-def worker(place, code: str, *args: str) -> subprocess.Popen:
-    """Start a process that opens the same directory as ``storage`` and runs ``code``."""
-    setup = (
-        "import sys, itertools\n"
-        "from frontdesk.storages.base import Changes\n"
-        "from frontdesk.storages.file import FileStorage\n"
-        "storage = FileStorage(DIRECTORY=sys.argv[1])\n"
-    )
-    command = [sys.executable, "-c", setup + code, str(place), *args]
-    return subprocess.Popen(command, env=services.child_environment(), stdout=subprocess.PIPE)
+def modes(paths) -> set[int]:
+    return {path.stat().st_mode & 0o777 for path in paths}
 
 
-# --- who may look --------------------------------------------------------------------------------
+def said(storage) -> list[str]:
+    return [message.id for message in storage.check()]
 
 
-def test_the_directory_is_for_its_owner_only(place):
-    mask = os.umask(0)
-    try:
-        storage = FileStorage(DIRECTORY=place)
-        storage.insert(a_record(user_id="1"))
-    finally:
-        os.umask(mask)
-    folders = [place, *(path for path in place.rglob("*") if path.is_dir())]
-    assert {oct(path.stat().st_mode & 0o777) for path in folders} == {"0o700"}
+# The directory.
 
 
-def test_a_directory_that_is_open_to_others_is_closed_to_them(place):
+def test_making_and_checking_and_reading_change_nothing(storage, place):
     place.mkdir(mode=0o755)
-    FileStorage(DIRECTORY=place)
-    assert place.stat().st_mode & 0o777 == 0o700
+    FileStorage(DIRECTORY=place).check()
+    assert modes([place]) == {0o755}
+    assert list(place.iterdir()) == []
+    place.rmdir()
+    assert said(storage) == []
+    assert storage.load(["0" * 15]) == []
+    assert storage.ids_of("1") == []
+    assert storage.purge(clock.now(), 10) == []
+    assert list(storage.scan()) == []
+    assert not place.exists()
 
 
-def test_files_are_for_their_owner_only(storage, place):
+@posix
+def test_the_first_write_makes_a_directory_for_its_owner_only(storage, place):
     mask = os.umask(0)
     try:
-        record = a_record(user_id="1")
-        storage.insert(record)
-        storage.update(record.digest, Changes(values={"cart": b"[2]"}))
+        run(storage.insert(a_record()))
     finally:
         os.umask(mask)
-    assert {oct(path.stat().st_mode & 0o777) for path in files(place)} == {"0o600"}
+    every = [place, *place.rglob("*")]
+    assert modes(path for path in every if path.is_dir()) == {0o700}
+    assert modes(path for path in every if path.is_file()) == {0o600}
+    assert said(storage) == []
 
 
-def test_names_hold_nothing_but_digests(storage, place):
-    storage.insert(a_record(user_id="mary@example.org", ip="192.0.2.7"))
-    names = [path.name for path in files(place) if path.parent.name != "locks"]
-    assert names
-    assert all(DIGESTS.fullmatch(name) for name in names)
+def test_an_empty_directory_is_used(place):
+    place.mkdir(mode=0o700)
+    storage = FileStorage(DIRECTORY=str(place))
+    assert run(storage.insert(a_record()))
 
 
-def test_no_draft_is_left_behind(storage, place):
-    storage.insert(a_record())
-    assert list((place / "new").iterdir()) == []
+@contextmanager
+def open_to_others(place):
+    place.mkdir()
+    place.chmod(0o750)
+    yield
 
 
-# --- a directory that cannot be used --------------------------------------------------------------
+@contextmanager
+def of_another_user(place):
+    place.mkdir(mode=0o700)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: place.stat().st_uid + 1)
+        yield
 
 
-def test_a_directory_without_a_parent_is_a_setting_to_correct(tmp_path):
-    with pytest.raises(InvalidSetting, match=r"Set FRONTDESK.*DIRECTORY.*the server's user"):
-        FileStorage(DIRECTORY=tmp_path / "no" / "where")
+@contextmanager
+def with_other_files(place):
+    place.mkdir(mode=0o700)
+    (place / "notes.txt").touch()
+    yield
 
 
-def test_a_file_in_the_place_of_the_directory_is_a_setting_to_correct(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(InvalidSetting, match=r"DIRECTORY.*"):
-        FileStorage(DIRECTORY=tmp_path / "file")
+@contextmanager
+def that_is_a_file(place):
+    place.touch()
+    yield
 
 
-def test_a_directory_of_somebody_else_is_a_setting_to_correct(place, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda *args, **options: False)  # root may do anything
-    with pytest.raises(InvalidSetting, match="is not writable by this process"):
-        FileStorage(DIRECTORY=place)
+@contextmanager
+def without_a_parent(place):
+    place.parent.rmdir()
+    yield
+    place.parent.mkdir()
+
+
+UNUSABLE = {
+    "mode": (open_to_others, "mode is 750"),
+    "owner": (of_another_user, "belongs to the user"),
+    "contents": (with_other_files, r"notes\.txt"),
+    "file": (that_is_a_file, "not a directory"),
+    "parent": (without_a_parent, "make the directory .* first"),
+}
+
+
+@posix
+@pytest.mark.parametrize(("given", "why"), UNUSABLE.values(), ids=UNUSABLE)
+def test_a_directory_that_may_not_be_used_is_refused(place, storage, given, why):
+    with given(place):
+        assert said(storage) == ["frontdesk.E021"]
+        for call in (lambda: storage.load(["0" * 15]), lambda: run(storage.insert(a_record()))):
+            with pytest.raises(InvalidSetting, match=why) as raised:
+                call()
+            assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    "use",
+    ("options", "why"),
     [
-        lambda storage, record: storage.insert(a_record()),
-        lambda storage, record: storage.read(record.digest),
-        lambda storage, record: storage.update(record.digest, Changes()),
-        lambda storage, record: storage.remove([record.digest]),
-        lambda storage, record: storage.of_user("1"),
-        lambda storage, record: storage.purge(clock.now(), 10),
+        ({}, "needs the option DIRECTORY"),
+        ({"DIRECTORY": None}, "not None"),
+        ({"DIRECTORY": ""}, "needs the option DIRECTORY"),
+        ({"DIRECTORY": "/tmp", "DIR": "/tmp"}, "options are: DIRECTORY"),
     ],
-    ids=["insert", "read", "update", "remove", "of_user", "purge"],
 )
-def test_a_directory_that_went_away_is_an_outage_not_a_sign_out(storage, place, use):
-    record = a_record(user_id="1")
-    storage.insert(record)
+def test_options_that_do_not_fit_are_refused(options, why):
+    with pytest.raises(InvalidSetting, match=why):
+        FileStorage(**options)
+
+
+def test_a_directory_that_disappears_is_an_outage(storage, place, stored):
     place.rename(place.with_name("unmounted"))
+    for call in (
+        lambda: storage.load([stored.id]),
+        lambda: storage.ids_of("1"),
+        lambda: run(storage.insert(a_record())),
+        lambda: storage.purge(clock.now(), 10),
+    ):
+        with pytest.raises(StorageUnavailable):
+            call()
+    assert not place.exists()
+    place.mkdir(mode=0o700)  # as the place where a disk was mounted
     with pytest.raises(StorageUnavailable):
-        use(storage, record)
+        storage.load([stored.id])
 
 
-def test_a_file_that_cannot_be_read_is_an_outage(storage, place):
-    record = a_record()
-    path = place / "s" / record.digest[:2] / record.digest
-    path.mkdir(parents=True)
-    with pytest.raises(StorageUnavailable):
-        storage.read(record.digest)
-
-
-def test_a_full_disk_is_an_outage_and_harms_nothing(storage, monkeypatch):
-    record = a_record()
-    storage.insert(record)
-
+def test_a_full_disk_is_an_outage_and_changes_nothing(storage, stored, monkeypatch):
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "utime", full)
         with pytest.raises(StorageUnavailable, match="No space left"):
-            storage.update(record.digest, Changes(values={"cart": b"[2]"}))
-    assert storage.read(record.digest) == record
+            run(storage.change(stored, lambda found: found))
+    assert run(storage.read(stored.id)) == stored
 
 
-# --- several processes -----------------------------------------------------------------------------
+# Files.
 
-# Each value fills several pages, and says at both ends which write it belongs to.
+
+def test_the_time_of_a_file_is_when_it_expires(place, stored):
+    (path,) = place.glob("s/*/*")
+    assert path.name == stored.id
+    assert path.stat().st_mtime_ns // 1000 == stored.expires
+
+
+def test_a_draft_that_was_left_behind_is_overwritten(storage, place, stored):
+    draft = place / "new" / stored.id[:2]
+    draft.write_bytes(b"x" * 100_000)
+    changed = run(storage.change(stored, lambda found: found))
+    assert run(storage.read(stored.id)) == changed
+    assert not draft.exists()
+
+
+def test_a_purge_removes_the_index_with_the_last_session(storage, place, stored):
+    with Clock() as now:
+        now.advance(3 * 86_400)
+        assert ids(storage.purge(clock.now(), 10)) == {stored.id}
+    assert list(place.glob("[su]/*/*")) == []
+
+
+def test_expired_sessions_are_counted(storage, stored):
+    with Clock() as now:
+        run(storage.insert(a_record(user_id=None, idle=clock.MINUTE)))
+        assert storage.count_expired(clock.now()) == 0
+        now.advance(60)
+        assert storage.count_expired(clock.now()) == 1
+
+
+# Processes.
+
+# Each value fills several pages, and says at both ends to which write it belongs.
 REWRITE = """
-for number in itertools.count():
-    text = b"%09d" % number
-    storage.update(sys.argv[2], Changes(values={"it": text + b"." * 50_000 + text}))
-    if number == 0:
+while True:
+    text = b"%09d" % known.version
+    values = {"it": text + b"." * 50_000 + text}
+    known = run(storage.change(known, lambda found: replace(found, values=values)))
+    if known.version % 20 == 2:
         print("ready", flush=True)
 """
 
 COUNT = """
 for number in range(40):
-    storage.update(sys.argv[2], Changes(values={f"{sys.argv[3]}-{number}": b"1"}))
+    own = {sys.argv[3] + str(number): b""}
+    run(storage.change(known, lambda found: replace(found, values={**found.values, **own})))
 """
 
 HOLD = """
-import time
-with storage._locked(sys.argv[2]):
-    print("held", flush=True)
+with storage._locked(sys.argv[2][:2]):
+    print("ready", flush=True)
     time.sleep(60)
 """
 
 
-def whole(record):
+def worker(place, stored, code, *args) -> subprocess.Popen[bytes]:
+    """Start a process that runs ``code`` with a storage on the same directory."""
+    setup = (
+        "import sys, time\n"
+        "from dataclasses import replace\n"
+        "from frontdesk.core.flow import run\n"
+        "from frontdesk.storages.file import FileStorage\n"
+        "storage = FileStorage(DIRECTORY=sys.argv[1])\n"
+        "known = run(storage.read(sys.argv[2]))\n"
+    )
+    command = [sys.executable, "-c", setup + code, str(place), stored.id, *args]
+    return subprocess.Popen(command, env=services.child_environment(), stdout=subprocess.PIPE)
+
+
+def is_whole(record) -> bool:
     value = record.values["it"]
     return len(value) == 50_018 and value[:9] == value[-9:]
 
 
-def test_a_reader_never_sees_half_of_a_write(storage, place):
-    record = a_record()
-    storage.insert(record)
-    writer = worker(place, REWRITE, record.digest)
-    try:
+def test_neither_readers_nor_a_kill_leave_half_of_a_write(storage, place, stored):
+    for reads in (300, 3):
+        writer = worker(place, stored, REWRITE)
         writer.stdout.readline()
-        reads = [storage.read(record.digest) for _ in range(300)]
-    finally:
+        found = [run(storage.read(stored.id)) for _ in range(reads)]
         writer.kill()
         writer.communicate()
-    assert all(whole(read) for read in reads)
+        assert all(is_whole(each) for each in [*found, run(storage.read(stored.id))])
+    assert len(list((place / "new").iterdir())) <= 1
 
 
-def test_processes_that_change_one_session_lose_nothing(storage, place):
-    record = a_record(values={})
-    storage.insert(record)
-    workers = [worker(place, COUNT, record.digest, name) for name in "abc"]
+def test_processes_that_change_one_session_lose_nothing(storage, place, stored):
+    workers = [worker(place, stored, COUNT, name) for name in "abc"]
     for process in workers:
         process.communicate(timeout=60)
     assert [process.returncode for process in workers] == [0, 0, 0]
-    expected = {f"{name}-{number}" for name in "abc" for number in range(40)}
-    found = storage.read(record.digest)
-    assert set(found.values) == expected
+    found = run(storage.read(stored.id))
+    assert set(found.values) == {f"{name}{number}" for name in "abc" for number in range(40)}
     assert found.version == 121
 
 
-@pytest.mark.slow
-def test_writers_that_are_killed_leave_whole_records_and_few_drafts(storage, place):
-    record = a_record()
-    storage.insert(record)
-    for pause in (0.0, 0.003, 0.007, 0.013, 0.019):
-        writer = worker(place, REWRITE, record.digest)
-        writer.stdout.readline()
-        time.sleep(pause)
-        writer.send_signal(signal.SIGKILL)
-        writer.communicate()
-        assert whole(storage.read(record.digest))
-    assert len(list((place / "new").iterdir())) <= 256
-
-
-def test_a_draft_that_was_left_behind_is_written_over(storage, place):
-    record = a_record()
-    draft = place / "new" / record.digest[:2]
-    draft.write_bytes(b"x" * 100_000)
-    storage.insert(record)
-    assert storage.read(record.digest) == record
-    assert not draft.exists()
-
-
-def test_a_lock_of_a_killed_process_is_free(storage, place):
-    record = a_record()
-    storage.insert(record)
-    holder = worker(place, HOLD, record.digest[:2])
+def test_the_lock_of_a_killed_process_is_free(storage, place, stored):
+    holder = worker(place, stored, HOLD)
     holder.stdout.readline()
     holder.kill()
     holder.communicate()
-    assert storage.update(record.digest, Changes(values={"cart": b"[2]"})) is True
-
-
-def test_the_time_of_a_file_is_when_it_expires(storage, place):
-    record = a_record()
-    storage.insert(record)
-    path = place / "s" / record.digest[:2] / record.digest
-    assert path.stat().st_mtime_ns // 1000 == record.expires
-
-
-def test_a_purge_while_another_one_runs_counts_nothing_twice(storage, place):
-    other = FileStorage(DIRECTORY=place)
-    record = a_record()
-    storage.insert(record)
-    storage.insert(replace(a_record(), last_seen=1, idle=1))
-    both = other.purge(clock.now(), 10), storage.purge(clock.now(), 10)
-    assert [done.removed for done in both] == [1, 0]
+    assert run(storage.change(stored, lambda found: found)).version == 2

@@ -1,296 +1,457 @@
-"""What is the Redis storage's own: its round trips, its keys, what they hold."""
+"""What the Redis storage promises beyond the contract: options, connections, commands, checks."""
 
-import itertools
-import time
+from __future__ import annotations
+
+import asyncio
+import gc
+import secrets
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import takewhile
 
 import pytest
 import redis
-from hypothesis import given
-from hypothesis import strategies as st
+import redis.asyncio
+from redis.backoff import NoBackoff
 
-from frontdesk import clock
-from frontdesk.clock import DAY, SECOND
-from frontdesk.errors import UndecodableRecord
-from frontdesk.storages import redis_codec, redis_scripts
-from frontdesk.storages.record import FOREVER, Changes
+from frontdesk.core import clock, record
+from frontdesk.core.flow import arun, run
+from frontdesk.errors import Contention, InvalidSetting
+from frontdesk.storages import redis as module
 from frontdesk.storages.redis import RedisStorage
-from frontdesk.testing.conformance.crowds import arrive_at_once
-from frontdesk.testing.conformance.ground import HOUR, Caller, a_record, fresh_digest, insert
-from tests.processes import servers
+from tests import services
+from tests.storages import places
+from tests.storages.conftest import Do
+from tests.storages.test_primitives import a_record, ids
 
-pytestmark = pytest.mark.needs("redis")
-
-
-@pytest.fixture
-def storage(redis_place):
-    return RedisStorage(**redis_place)
-
-
-@pytest.fixture
-def raw(storage):
-    """A client of the server, and the storage's prefix."""
-    return storage._clients.get(), storage._commands.prefix
-
-
-def keys_of(raw, kind=b""):
-    client, prefix = raw
-    return sorted(client.scan_iter(match=prefix + kind + b"*", count=1000))
-
-
-# --- round trips ------------------------------------------------------------------------------------
-
-HANDSHAKE = {"HELLO", "CLIENT", "SELECT", "PING", "AUTH"}
+pytestmark = pytest.mark.needs("redis", "redis-server")
 
 
 @pytest.fixture(scope="module")
-def server():
-    with servers.redis() as (victim, url, ready):
-        yield victim, url, ready
+def port() -> int:
+    """The port of a server of our own."""
+    port = services.free_port()
+    places.redis_server(port)
+    return port
+
+
+@pytest.fixture(params=["one", "cluster"])
+def options(request, port) -> dict[str, object]:
+    """The options of a storage on one server, and on a Cluster, which other tests do not use."""
+    name = secrets.token_hex(8)
+    usual = {"TIMEOUT": 20, "PREFIX": f"{name}:", "CONNECTION": {"client_name": name}}
+    if request.param == "one":
+        return {"URL": f"redis://127.0.0.1:{port}", **usual}
+    return {"URL": places.cluster(), "CLUSTER": True, **usual}
 
 
 @pytest.fixture
-def sent(server):
-    """Return a function that tells which commands reach the server while another one runs."""
-    _, url, _ = server
-
-    def commands(function):
-        with redis.Redis.from_url(url) as client, client.monitor() as monitor:
-            function()
-            client.echo("that was all")
-            until = iter(monitor.next_command, None)
-            lines = itertools.takewhile(lambda line: line["command"] != "ECHO that was all", until)
-            names = [line["command"].split()[0] for line in lines if line["client_type"] != "lua"]
-            return [name for name in names if name not in HANDSHAKE]
-
-    return commands
+def one(port) -> dict[str, object]:
+    return {"URL": f"redis://127.0.0.1:{port}", "PREFIX": f"{secrets.token_hex(8)}:", "TIMEOUT": 20}
 
 
-@pytest.fixture(params=["sync", "async"])
-def private(request, server):
-    """A caller of a storage on the server of these tests alone, whose scripts have all run once."""
-    _, url, _ = server
-    do = Caller(RedisStorage(URL=url, PREFIX=f"{fresh_digest()}:", TIMEOUT=20), request.param)
-    record = insert(do, user_id="0")
-    do("update", record.digest, Changes())
-    do("remove", [record.digest])
-    do("of_user", "0")
-    do("remove_of_user", "0")
-    do("remove_beyond", "0", 1)
-    return do
+@pytest.fixture
+def servers(options):
+    """Clients of the servers that ``options`` name."""
+    urls = [options["URL"]] if isinstance(options["URL"], str) else options["URL"]
+    clients = [redis.Redis.from_url(url) for url in urls]
+    yield clients
+    for client in clients:
+        client.close()
 
 
-def test_each_verb_is_one_command(private, sent):
-    records = [insert(private, user_id="1") for _ in range(40)]
-    one, two = records[:2]
-    new = fresh_digest()
-    changes = Changes(values={str(number): b"1" for number in range(50)}, last_seen=clock.now())
-    verbs = {
-        "read": ("read", one.digest),
-        "unknown": ("read", fresh_digest()),
-        "insert": ("insert", a_record(user_id="1")),
-        "update": ("update", one.digest, changes),
-        "rotate": ("rotate", one.digest, new, changes),
-        "remove": ("remove", [two.digest]),
-        "remove, by its former name": ("remove", [one.digest]),
-        "list": ("of_user", "1"),
-        "beyond": ("remove_beyond", "1", 20),
-        "end all": ("remove_of_user", "1"),
-        "purge": ("purge", clock.now(), 1000),
-    }
-    counted = {name: sent(lambda call=call: private(*call)) for name, call in verbs.items()}
-    reads = {"read": ["HGETALL"], "unknown": ["HGETALL"], "purge": []}
-    assert counted == {name: reads.get(name, ["EVALSHA"]) for name in verbs}
-
-
-def test_what_is_no_digest_is_not_even_asked_for(private, sent):
-    for name in ("", "a session", "A" * 64, "g" * 64, "0" * 63):
-        assert sent(lambda name=name: private("read", name)) == []
-        assert sent(lambda name=name: private("remove", [name], "1")) == []
-        assert private("update", name, Changes()) is False
-        assert private("rotate", fresh_digest(), name, Changes()) is False
-
-
-def test_a_server_that_has_forgotten_the_scripts_is_told_them(private, server):
-    with redis.Redis.from_url(server[1]) as client:
-        client.script_flush()
-    record = insert(private)
-    with redis.Redis.from_url(server[1]) as client:
-        client.script_flush()
-    assert private("update", record.digest, Changes(values={"a": b"1"})) is True
-    assert private("read", record.digest).version == 2
-
-
-# --- what is kept -----------------------------------------------------------------------------------
-
-
-def signed_in(**more):
-    """A record such as most are: what login() keeps, and a usual browser."""
-    values = {
-        "_auth_user_id": b'"1"',
-        "_auth_user_backend": b'"django.contrib.auth.backends.ModelBackend"',
-        "_auth_user_hash": b'"' + fresh_digest().encode() + b'"',
-    }
-    browser = (
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-        "Chrome/138.0.0.0 Safari/537.36"
-    )
-    usual = {"values": values, "user_id": "1", "ip": "192.0.2.200", "user_agent": browser}
-    return a_record(authenticated=clock.now(), **{**usual, **more})
-
-
-def test_the_record_of_somebody_who_is_signed_in_is_compact(storage, raw):
-    """As long as it is, a session takes about as much memory as in Django's cache; see docs."""
-    record = signed_in()
-    storage.insert(record)
-    (key,) = keys_of(raw, b"s")
-    assert raw[0].object("encoding", key) == b"listpack"
-    assert storage.read(record.digest) == record
-
-
-def test_the_server_drops_a_session_when_it_expires(storage, raw):
-    record = a_record(idle=SECOND // 5, user_id="1")
-    storage.insert(record)
-    time.sleep(0.3)
-    assert keys_of(raw, b"s") == []
-
-
-def test_a_session_that_is_seen_is_kept_longer(storage, raw):
-    record = a_record(idle=HOUR)
-    storage.insert(record)
-    (key,) = keys_of(raw, b"s")
-    raw[0].pexpire(key, 1000)
-    storage.update(record.digest, Changes(last_seen=clock.now() + 1))
-    assert 3_590_000 < raw[0].pttl(key) <= 3_601_000
-
-
-def test_a_session_that_has_no_end_is_kept(storage, raw):
-    record = a_record(idle=FOREVER, deadline=FOREVER, user_id="1")
-    storage.insert(record)
-    assert all(raw[0].pttl(key) > 10**14 for key in keys_of(raw))
-    assert storage.read(record.digest) == record
-
-
-def test_whatever_is_kept_goes_by_itself(do, raw):
-    """Nothing needs a purge: records, memories of the ended and the index all expire."""
-    one, two, three = (insert(do, user_id="1") for _ in range(3))
-    do("rotate", one.digest, fresh_digest(), Changes())
-    do("update", two.digest, Changes(values={"a": b"1"}))
-    do("remove", [three.digest])
-    assert len(keys_of(raw)) == 5
-    assert all(raw[0].pttl(key) > 0 for key in keys_of(raw))
-
-
-def test_the_index_outlives_the_sessions_in_it(storage, raw):
-    for deadline in (DAY, 90 * DAY, DAY):
-        storage.insert(a_record(user_id="1", idle=FOREVER, deadline=clock.now() + deadline))
-    records, (index,) = keys_of(raw, b"s"), keys_of(raw, b"u")
-    assert raw[0].pttl(index) > max(raw[0].pttl(key) for key in records)
-
-
-def test_the_index_forgets_who_has_ended_moved_or_left(do, raw):
-    one, two, three = (insert(do, user_id="1") for _ in range(3))
-    do("remove", [one.digest])
-    new = fresh_digest()
-    do("rotate", two.digest, new, Changes())
-    do("update", three.digest, Changes(user_id=None))
-    (index,) = keys_of(raw, b"u")
-    assert raw[0].zrange(index, 0, -1) == [bytes.fromhex(new)]
-
-
-def test_the_index_never_grows_with_dead_sessions(storage, raw):
-    """A thousand sign-ins of which nobody signs out: most have expired when the last ones come."""
-    for number in range(1000):
-        storage.insert(a_record(user_id="1", idle=20_000))
-        if number % 100 == 99:
-            time.sleep(0.03)
-    (index,) = keys_of(raw, b"u")
-    assert raw[0].zcard(index) < 300
-
-
-def test_a_name_without_a_record_is_not_listed_and_does_not_count(do, raw):
-    """What a server that has thrown out a record leaves."""
-    lost, kept = insert(do, user_id="1"), insert(do, user_id="1")
-    raw[0].delete(raw[1] + b"s" + bytes.fromhex(lost.digest))
-    assert do("of_user", "1") == [kept]
-    assert do("remove_beyond", "1", 1) == []
-    assert do("remove_of_user", "1") == [kept.digest]
-
-
-def test_users_that_share_a_part_of_the_index_have_lists_of_their_own(do, monkeypatch, raw):
-    users = [str(number) for number in range(60)]
-    one_part = [
-        redis_scripts.Script(script.text.removeprefix(redis_scripts.HEAD))
-        for script in (redis_scripts.insert, redis_scripts.of_user, redis_scripts.remove_of_user)
+def connections(servers, options) -> list[tuple[redis.Redis, str]]:
+    """Return the connections of the storage, each with a client of its server."""
+    name = options["CONNECTION"]["client_name"]
+    return [
+        (server, each["id"])
+        for server in servers
+        for each in server.client_list()
+        if each["name"] == name
     ]
-    for script in one_part:
-        script.text = script.text.replace(f"% {redis_scripts.PARTS}", "% 1")
-        script.text = script.text.replace("% 8388608", "% 4")  # and scores too
-        script.sha = "0" * 40
-    names = ("insert", "of_user", "remove_of_user")
-    for name, script in zip(names, one_part, strict=True):
-        monkeypatch.setattr(redis_scripts, name, script)
-    records = {user: insert(do, user_id=user) for user in users}
-    assert len(keys_of(raw, b"u")) == 1
-    assert all(do("of_user", user) == [records[user]] for user in users)
-    assert do("remove_of_user", "7") == [records["7"].digest]
-    assert all(do("of_user", user) == [records[user]] for user in users if user != "7")
 
 
-def test_a_damaged_record_is_neither_listed_nor_in_the_way_of_ending_the_others(do, raw, caplog):
-    records = [insert(do, user_id="1") for _ in range(3)]
-    names = [raw[1] + b"s" + bytes.fromhex(record.digest) for record in records]
-    raw[0].set(names[0], "not a hash")
-    raw[0].hset(names[1], "=cart", b"zdamaged")
-    assert do("of_user", "1") == [records[2]]
-    assert records[1].digest in caplog.text
-    for record in records[:2]:
-        with pytest.raises(UndecodableRecord, match=record.digest):
-            do("read", record.digest)
-    assert do("update", records[0].digest, Changes()) is False
-    assert do("insert", records[0]) is False
-    assert records[2].digest in do("remove_of_user", "1")
+# Options.
+
+PROBLEMS = {
+    "nothing": ({}, "needs one of the options URL"),
+    "both": (
+        {"URL": "redis://h", "SENTINEL": {"hosts": [("h", 1)], "service": "s"}},
+        "needs one of",
+    ),
+    "unknown": ({"URL": "redis://h", "POOLSIZE": 1}, "Did you mean 'POOL_SIZE'"),
+    "scheme": ({"URL": "http://h"}, "schemes"),
+    "type": ({"URL": 6379}, "int"),
+    "several": ({"URL": ["redis://h", "redis://i"]}, "several servers"),
+    "sentinel": ({"SENTINEL": {"service": "s"}}, "hosts"),
+    "sentinels": (
+        {"SENTINEL": {"hosts": [("h", 1)], "service": "s"}, "CLUSTER": True},
+        "no sentinels",
+    ),
+    "database": ({"URL": "redis://h/1", "CLUSTER": True}, "db"),
+    "timeout": ({"URL": "redis://h", "TIMEOUT": 0}, "greater than 0"),
+    "connection": ({"URL": "redis://h", "CONNECTION": {"pasword": "x"}}, "pasword"),
+    "tls": ({"URL": "redis://h", "CONNECTION": {"ssl_ca_certs": "/x"}}, "ssl_ca_certs"),
+    "cluster": ({"URL": "redis://h", "CLUSTER": True, "CONNECTION": {"pasword": "x"}}, "pasword"),
+    "retry": ({"URL": "redis://h", "CONNECTION": {"retry": None}}, "RETRY"),
+    "text": ({"URL": "redis://h?decode_responses=yes"}, "decode_responses"),
+    "class": ({"URL": "redis://h", "CLIENT_CLASS": "redis.RedisCluster"}, "not a subclass"),
+    "async class": ({"URL": "redis://h", "ASYNC_CLIENT_CLASS": redis.Redis}, "not a subclass"),
+    "missing class": ({"URL": "redis://h", "CLIENT_CLASS": "nowhere.Client"}, "nowhere"),
+}
 
 
-@pytest.mark.parametrize("field", ["c", "s", "i", "d", "v"])
-@pytest.mark.parametrize("value", [None, "x", ""])
-def test_a_record_without_one_of_its_facts_answers_nobody(do, raw, field, value):
-    record = insert(do, user_id="1")
-    key = raw[1] + b"s" + bytes.fromhex(record.digest)
-    raw[0].hdel(key, field) if value is None else raw[0].hset(key, field, value)
-    with pytest.raises(UndecodableRecord):
-        do("read", record.digest)
-    assert do("of_user", "1") == []
+@pytest.mark.parametrize(("options", "said"), PROBLEMS.values(), ids=PROBLEMS)
+def test_options_that_do_not_fit_are_refused(options, said):
+    with pytest.raises(InvalidSetting, match=said) as raised:
+        RedisStorage(**options)
+    assert "\n" not in str(raised.value)
 
 
-def test_arrivals_at_once_under_a_limit_are_counted_one_by_one(storage):
-    assert arrive_at_once(storage, "1", limit=3, people=12, refuse=False) == 3
-    assert arrive_at_once(storage, "2", limit=3, people=12, refuse=True) == 3
+def test_without_redis_py_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr(module, "MISSING", ImportError("No module named 'redis'"))
+    with pytest.raises(InvalidSetting, match=r"django-frontdesk\[redis\]"):
+        RedisStorage(URL="redis://h")
 
 
-# --- the codec --------------------------------------------------------------------------------------
-
-
-@given(
-    st.binary(max_size=200) | st.sampled_from([b"=", b"z", b"h", b"h00", b'"' + b"a" * 64 + b'"'])
+@pytest.mark.parametrize(
+    "url", ["rediss://h", "unix:///run/redis.sock", "valkey://h", "valkeys://h"]
 )
-def test_whatever_is_packed_comes_back(text):
-    assert redis_codec.unpacked(redis_codec.packed(text)) == text
+def test_every_scheme_is_known(url):
+    RedisStorage(URL=url)
 
 
-@given(st.text(max_size=30) | st.ip_addresses().map(str) | st.from_regex(r"[0-9.]{0,15}"))
-def test_whatever_stands_for_an_address_comes_back(ip):
-    record = a_record(ip=ip)
-    fields = {
-        field: str(value).encode() if isinstance(value, int) else value
-        for field, value in redis_codec.encode(record).items()
+def test_a_valkey_url_reaches_its_server(one, mode):
+    with Do(RedisStorage(**{**one, "URL": one["URL"].replace("redis:", "valkey:")}), mode) as do:
+        assert do(do.storage.insert(a_record()))
+
+
+def test_a_server_that_is_down_does_not_hide_a_cluster(mode):
+    urls = [f"redis://127.0.0.1:{services.free_port()}", *places.cluster()]
+    with Do(RedisStorage(URL=urls, CLUSTER=True, TIMEOUT=20), mode) as do:
+        assert do.load(["0" * 15]) == []
+
+
+class Counting(redis.Redis):
+    commands = 0
+
+    def pipeline(self, *args, **options):
+        Counting.commands += 1
+        return super().pipeline(*args, **options)
+
+
+class CountingAsync(redis.asyncio.Redis):
+    def pipeline(self, *args, **options):
+        Counting.commands += 1
+        return super().pipeline(*args, **options)
+
+
+def test_a_client_class_of_the_project_is_used(one, mode):
+    classes = {"CLIENT_CLASS": Counting, "ASYNC_CLIENT_CLASS": f"{__name__}.CountingAsync"}
+    before = Counting.commands
+    with Do(RedisStorage(**one, **classes), mode) as do:
+        do.load(["0" * 15])
+    assert Counting.commands == before + 1
+
+
+@pytest.mark.parametrize(("given", "retries"), [({}, 0), ({"RETRY": (NoBackoff(), 2)}, 2)])
+def test_a_command_is_sent_again_only_if_the_project_says_so(one, given, retries):
+    storage = RedisStorage(**one, **given)
+    assert storage._client.get_retry().get_retries() == retries
+
+    async def of_loop():
+        async with storage._aturn() as client:
+            return client.get_retry().get_retries()
+
+    assert asyncio.run(of_loop()) == retries
+
+
+def test_tls_is_a_scheme_and_options_of_the_connection(tmp_path, mode):
+    services.require("openssl")
+    new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key -out crt -days 2"
+    names = ["-subj", "/CN=server", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(["openssl", *new.split(), *names], check=True, capture_output=True, cwd=tmp_path)
+    plain, secure = services.free_port(), services.free_port()
+    files = ["--tls-cert-file", f"{tmp_path}/crt", "--tls-key-file", f"{tmp_path}/key"]
+    authority = ["--tls-ca-cert-file", f"{tmp_path}/crt", "--tls-auth-clients", "no"]
+    places.redis_server(plain, "--tls-port", str(secure), *files, *authority)
+    options = {
+        "URL": f"rediss://127.0.0.1:{secure}",
+        "CONNECTION": {"ssl_ca_certs": f"{tmp_path}/crt"},
     }
-    assert redis_codec.decode(record.digest, fields) == record
+    with Do(RedisStorage(**options, TIMEOUT=20), mode) as do:
+        assert do(do.storage.insert(a_record()))
 
 
-def test_what_was_packed_by_an_earlier_release_is_still_read():
-    """The dictionary is part of what is stored: whoever changes it signs everybody out."""
-    packed = bytes.fromhex(PACKED)
-    assert redis_codec.unpacked(packed) == b'"django.contrib.auth.backends.ModelBackend"'
+@pytest.fixture(scope="module")
+def sentinel(port, tmp_path_factory):
+    """The port of a sentinel that watches the server."""
+    own = services.free_port()
+    file = tmp_path_factory.mktemp("sentinel") / "sentinel.conf"
+    file.write_text(f"port {own}\nsentinel monitor sessions 127.0.0.1 {port} 1\n")
+    places.start(["redis-server", str(file), "--sentinel"], own)
+    return own
 
 
-PACKED = "7a23412900"
+def test_sentinel_names_the_server(sentinel, port, mode):
+    with redis.Redis(port=port) as client:
+        before = client.info()["total_connections_received"]
+        found = {"hosts": [("127.0.0.1", sentinel)], "service": "sessions"}
+        with Do(RedisStorage(SENTINEL=found, TIMEOUT=20), mode) as do:
+            stored = a_record()
+            assert do(do.storage.insert(stored))
+            assert do(do.storage.read(stored.id)) == stored
+        assert do.storage.check_deployed() == []
+        assert client.info()["total_connections_received"] > before
+
+
+# Connections.
+
+
+def test_an_event_loop_has_its_own_connections_and_closes_them(options, servers):
+    storage = RedisStorage(**options)
+    open_at_once = []
+    together = threading.Barrier(3)
+
+    async def visit():
+        record = a_record()
+        assert await arun(storage.insert(record))
+        assert await arun(storage.read(record.id)) == record
+        together.wait()
+        open_at_once.append(len(connections(servers, options)))
+        together.wait()
+
+    with ThreadPoolExecutor(3) as threads:
+        for done in [threads.submit(asyncio.run, visit()) for _ in range(3)]:
+            done.result()
+    assert min(open_at_once) >= 3
+    places.until(lambda: not connections(servers, options))
+    assert storage._of_loop == {}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_loop_that_just_closes_is_forgotten(options):
+    storage = RedisStorage(**options)
+    for _ in range(3):
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(storage.aload(["0" * 15]))
+        loop.close()
+    asyncio.run(storage.aload(["0" * 15]))
+    assert storage._of_loop == {}
+    gc.collect()  # redis-py warns of the connections that such a loop leaves open, and is right
+
+
+def test_a_storage_that_is_dropped_closes_its_connections(options, servers):
+    storage = RedisStorage(**options)
+    storage.load(["0" * 15])
+    assert connections(servers, options)
+    del storage
+    gc.collect()
+    places.until(lambda: not connections(servers, options))
+
+
+def test_async_calls_use_no_thread(options):
+    storage = RedisStorage(**options)
+
+    async def visit():
+        before = set(threading.enumerate())
+        await arun(storage.insert(a_record()))
+        await arun(storage.of_user("1"))
+        return set(threading.enumerate()) - before
+
+    assert asyncio.run(visit()) == set()
+
+
+def test_calls_wait_for_a_connection(options, servers, mode):
+    storage = RedisStorage(**options, POOL_SIZE=2)
+    record = a_record()
+    run(storage.insert(record))
+
+    async def visits():
+        found = await asyncio.gather(*(arun(storage.read(record.id)) for _ in range(40)))
+        return found, len(connections(servers, options))
+
+    if mode == "async":
+        found, opened = asyncio.run(visits())
+        opened -= len(servers)  # of the sync client
+    else:
+        with ThreadPoolExecutor(10) as threads:
+            found = list(threads.map(lambda _: run(storage.read(record.id)), range(40)))
+        opened = len(connections(servers, options))
+    assert found == [record] * 40
+    assert (
+        opened <= 2 * len(servers) + 3
+    )  # a client for a Cluster asks each server who belongs to it
+
+
+def test_a_call_does_not_wait_forever_for_a_connection(options):
+    storage = RedisStorage(**{**options, "TIMEOUT": 0.05}, POOL_SIZE=1)
+    with storage._turn(), pytest.raises(Contention, match="None of the 1 connections"):
+        storage.load(["0" * 15])
+
+    async def busy():
+        async with storage._aturn():
+            await storage.aload(["0" * 15])
+
+    with pytest.raises(Contention, match="None of the 1 connections"):
+        asyncio.run(busy())
+
+
+def test_a_connection_that_the_server_has_closed_is_no_outage(options, servers, mode):
+    with Do(RedisStorage(**options), mode) as do:
+        stored = [a_record(user_id=str(number)) for number in range(6)]
+        for each in stored:
+            do(do.storage.insert(each))
+
+        def close():
+            for server, id in connections(servers, options):
+                server.client_kill_filter(_id=id)
+            do.idle()
+
+        for number, each in enumerate(stored):
+            close()
+            assert do(do.storage.read(each.id)) == each
+            close()
+            assert do(do.storage.insert(a_record(user_id=str(number))))
+            close()
+            assert len(do(do.storage.of_user(str(number)))) == 2
+            close()
+            assert do(do.storage.change(each, lambda found: replace(found, ip="::1"))).version == 2
+
+
+def test_the_answer_to_a_cancelled_request_reaches_no_other(options, servers):
+    """Another request would get the session of another user."""
+    storage = RedisStorage(**options, POOL_SIZE=1)
+    mine, yours = a_record(), a_record()
+
+    async def visits():
+        await arun(storage.insert(mine))
+        await arun(storage.insert(yours))
+        for turns in range(12):
+            for server in servers:
+                server.client_pause(30, all=True)
+            read = asyncio.ensure_future(arun(storage.read(mine.id)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            read.cancel()
+            await asyncio.wait([read])
+            assert await arun(storage.read(yours.id)) == yours
+            assert await arun(storage.read(mine.id)) == mine
+
+    asyncio.run(visits())
+
+
+# What reaches the server.
+
+
+@pytest.fixture
+def commands(one):
+    """Return the commands that reach the server during a call."""
+
+    def during(function):
+        with (
+            redis.Redis.from_url(one["URL"]) as client,
+            redis.Redis.from_url(one["URL"]) as watcher,
+        ):
+            client.ping()
+            with watcher.monitor() as monitor:
+                function()
+                client.echo("the end")
+                lines = takewhile(lambda line: "the end" not in line["command"], monitor.listen())
+                return [
+                    line["command"].split()[0] for line in lines if line["client_type"] != "lua"
+                ]
+
+    return during
+
+
+def test_each_step_is_one_command(one, mode, commands):
+    with Do(RedisStorage(**one), mode) as do:
+        stored, anonymous = a_record(), a_record(user_id=None)
+        do.load([stored.id])
+        storage = do.storage
+        assert commands(lambda: do(storage.read(stored.id))) == ["GET"]
+        assert commands(lambda: do(storage.insert(anonymous))) == ["EVAL"]
+        assert commands(lambda: do(storage.insert(stored))) == ["EVAL", "GET", "EVAL", "EVAL"]
+        assert commands(lambda: do(storage.change(stored, lambda found: found))) == ["EVAL"]
+        assert commands(lambda: do(storage.of_user("1"))) == ["GET", "GET"]
+        assert commands(lambda: do(storage.end([stored.id]))) == ["GET", "EVAL"]
+
+
+def test_the_server_deletes_what_has_expired(one):
+    storage = RedisStorage(**one)
+    stored = a_record(idle=clock.MINUTE)
+    run(storage.insert(stored))
+    with redis.Redis.from_url(one["URL"]) as client:
+        lasts = {
+            key.decode().split(":")[1][0]: client.pttl(key)
+            for key in client.keys(f"{one['PREFIX']}*")
+        }
+    assert 50_000 < lasts["s"] <= 60_000
+    assert 86_400_000 < lasts["u"] <= 86_400_000 + 3_600_000
+
+
+def test_a_session_without_an_end_is_kept(one):
+    storage = RedisStorage(**one)
+    stored = a_record(idle=record.FOREVER, deadline=record.FOREVER)
+    run(storage.insert(stored))
+    assert ids(run(storage.of_user("1"))) == {stored.id}
+
+
+def test_a_prefix_is_no_pattern(options):
+    own = RedisStorage(**{**options, "PREFIX": options["PREFIX"] + "*?[a]\\:"})
+    other = RedisStorage(**{**options, "PREFIX": options["PREFIX"] + "xya\\:"})
+    stored = a_record()
+    run(own.insert(stored))
+    run(other.insert(a_record()))
+    assert ids(own.scan()) == {stored.id}
+
+
+RIGHTS = "+get +set +eval +scan +info +command +cluster|slots"
+
+
+def test_an_account_needs_few_rights(options, servers, mode):
+    for server in servers:
+        keys = f"~{options['PREFIX']}*"
+        server.execute_command(
+            "ACL", "SETUSER", "desk", "reset", "on", ">sesame", keys, *RIGHTS.split()
+        )
+    account = {"username": "desk", "password": "sesame"}
+    with Do(RedisStorage(**{**options, "CONNECTION": account}), mode) as do:
+        stored = a_record()
+        assert do(do.storage.insert(stored))
+        assert do(do.storage.read(stored.id)) == stored
+        assert ids(do.storage.scan()) == {stored.id}
+        assert do(do.storage.end([stored.id])) == [stored]
+        assert do.storage.check_deployed() == []
+
+
+# What manage.py check says.
+
+
+def said(storage) -> list[str]:
+    return [message.id for message in storage.check_deployed()]
+
+
+def test_a_server_that_evicts_is_w030(options, servers):
+    storage = RedisStorage(**options)
+    assert said(storage) == []
+    servers[-1].config_set("maxmemory", "100mb")
+    servers[-1].config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        assert said(storage) == ["frontdesk.W030"]
+    finally:
+        servers[-1].config_set("maxmemory-policy", "noeviction")
+        servers[-1].config_set("maxmemory", "0")
+
+
+def test_a_server_of_the_other_kind_is_e031(options):
+    urls = options["URL"]
+    other = {"URL": urls, "CLUSTER": True} if isinstance(urls, str) else {"URL": urls[0]}
+    assert said(RedisStorage(**other, TIMEOUT=20)) == ["frontdesk.E031"]
+
+
+def test_a_server_that_is_down_does_not_stop_a_check():
+    assert said(RedisStorage(URL=f"redis://127.0.0.1:{services.free_port()}")) == []
