@@ -1,6 +1,6 @@
 """Private servers that may be killed: PostgreSQL, MariaDB, Redis and memcached, on ports of their own.
 
-The tests and ``benchmarks/outages`` start them.
+The tests and the benchmarks start them.
 """
 
 from __future__ import annotations

@@ -10,16 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
-
-from benchmarks.hammer import places
-from benchmarks.hammer.server import serve
-from benchmarks.hammer.visitor import Browser, ask
-from frontdesk import clock
-from frontdesk.storages.file import FileStorage
 from frontdesk.storages.record import Changes, Record
 from frontdesk.testing.conformance.ground import a_record
+
+from frontdesk import clock
+from frontdesk.storages.file import FileStorage
 from tests import services
 from tests.processes import servers
+from tests.processes.site import places
+from tests.processes.site.browser import Browser, ask
+from tests.processes.site.server import serve
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared]
 

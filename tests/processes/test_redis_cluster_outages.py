@@ -6,20 +6,20 @@ from contextlib import ExitStack
 
 import pytest
 from asgiref.sync import async_to_sync
-
-from benchmarks.hammer import places
-from benchmarks.hammer.server import serve
-from benchmarks.hammer.visitor import Browser
-from frontdesk import clock
 from frontdesk.asking import asked
 from frontdesk.drive import arun, run
-from frontdesk.errors import StorageUnavailable
 from frontdesk.outage import SLOW
 from frontdesk.storages.record import Changes, Ended, Record
-from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing.conformance.ground import Caller, a_record, fresh_digest
+
+from frontdesk import clock
+from frontdesk.errors import StorageUnavailable
+from frontdesk.storages.redis import RedisStorage
 from tests.processes import redis_cluster
 from tests.processes.cancelling import cancelled
+from tests.processes.site import places
+from tests.processes.site.browser import Browser
+from tests.processes.site.server import serve
 
 pytestmark = [pytest.mark.needs("redis"), pytest.mark.slow, pytest.mark.shared]
 

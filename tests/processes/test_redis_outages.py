@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 import redis
+from frontdesk.storages.record import Changes, Ended, Record
+from frontdesk.testing.conformance.ground import Caller, a_record, fresh_digest, insert, is_ended
 
-from benchmarks.hammer import places
-from benchmarks.hammer.server import serve
-from benchmarks.hammer.visitor import Browser
 from frontdesk import clock
 from frontdesk.errors import StorageUnavailable
-from frontdesk.storages.record import Changes, Ended, Record
 from frontdesk.storages.redis import RedisStorage
-from frontdesk.testing.conformance.ground import Caller, a_record, fresh_digest, insert, is_ended
 from tests import services
 from tests.processes import redis_servers, servers
+from tests.processes.site import places
+from tests.processes.site.browser import Browser
+from tests.processes.site.server import serve
 
 pytestmark = [pytest.mark.needs("redis"), pytest.mark.slow, pytest.mark.shared]
 

@@ -9,20 +9,20 @@ import redis
 from asgiref.sync import async_to_sync
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-
-from benchmarks.hammer import places
-from benchmarks.hammer.server import serve
-from benchmarks.hammer.visitor import Browser
-from frontdesk import clock
 from frontdesk.asking import asked
 from frontdesk.drive import arun, run
-from frontdesk.errors import StorageUnavailable
-from frontdesk.storages import trust
 from frontdesk.storages.cached_database import CachedDatabaseStorage
 from frontdesk.storages.record import Changes
-from frontdesk.storages.redis import RedisStorage
 from frontdesk.testing.conformance.ground import Caller, a_record, fresh_digest, insert, is_ended
+
+from frontdesk import clock
+from frontdesk.errors import StorageUnavailable
+from frontdesk.storages import trust
+from frontdesk.storages.redis import RedisStorage
 from tests.processes import redis_cluster, redis_servers, tls
+from tests.processes.site import places
+from tests.processes.site.browser import Browser
+from tests.processes.site.server import serve
 from tests.storages.on_cluster import migrating, session
 
 pytestmark = [

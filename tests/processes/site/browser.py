@@ -1,4 +1,4 @@
-"""A browser, as far as sessions go: a request, a cookie jar, a stopwatch. No Django, so it starts quickly."""
+"""A browser: requests on connections of their own, and one cookie. No Django."""
 
 import json
 import threading
@@ -8,49 +8,51 @@ from http.cookies import SimpleCookie
 from typing import Any, NamedTuple
 
 COOKIE = "sessionid"
-PATIENCE = 30
-"""Seconds."""
+TIMEOUT = 30
+"""Seconds after which a request counts as not answered."""
 
 
 class Answer(NamedTuple):
-    """What came back; status 0 if nothing did, with the reason in ``page``."""
+    """What came back."""
 
     status: int
+    """0 if there was no answer."""
     page: dict[str, Any]
     headers: dict[str, str]
     cookie: str | None
-    """The key that the answer sets, "" if it clears the cookie, ``None`` if it leaves it alone."""
+    """The session cookie that was set, ``""`` if it was cleared, ``None`` if it was left alone."""
     ms: float
 
     @property
     def known(self) -> bool:
-        """Whether a session answered: somebody is signed in, or there are values."""
+        """Whether a session answered: with a user, or with values."""
         return bool(self.page.get("user") or self.page.get("values"))
 
 
 def ask(port: int, path: str, key: str | None = None) -> Answer:
-    """Send one request on a connection of its own."""
+    """Send one request."""
     began = time.perf_counter()
     headers = {"Cookie": f"{COOKIE}={key}"} if key else {}
-    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         body = response.read()
     except (OSError, HTTPException) as error:
-        return Answer(0, {"error": type(error).__name__}, {}, None, _since(began))
+        return Answer(0, {"error": type(error).__name__}, {}, None, _ms_since(began))
     finally:
         connection.close()
     found = {name.lower(): value for name, value in response.getheaders()}
     page = json.loads(body) if found.get("content-type") == "application/json" else {}
-    return Answer(response.status, page, found, _cookie(found.get("set-cookie")), _since(began))
+    cookie = _cookie_in(found.get("set-cookie"))
+    return Answer(response.status, page, found, cookie, _ms_since(began))
 
 
-def _since(began: float) -> float:
+def _ms_since(began: float) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def _cookie(header: str | None) -> str | None:
+def _cookie_in(header: str | None) -> str | None:
     jar = SimpleCookie(header)
     if COOKIE not in jar:
         return None
@@ -58,7 +60,7 @@ def _cookie(header: str | None) -> str | None:
 
 
 class Browser:
-    """One cookie jar, used by several threads; it changes in the order in which answers come."""
+    """One cookie, which several threads use. It changes in the order in which answers arrive."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -66,8 +68,7 @@ class Browser:
         self._lock = threading.Lock()
 
     def get(self, path: str, key: str | None = None) -> Answer:
-        """Send a request with the cookie of this moment, or with the one of an earlier moment; apply
-        what the answer says of it."""
+        """Send a request with the current cookie, or with ``key``, and apply the answer's cookie."""
         answer = ask(self.port, path, key or self.key)
         with self._lock:
             if answer.cookie is not None:

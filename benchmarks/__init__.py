@@ -1,0 +1,10 @@
+"""What is measured and tried by commands of their own, and not by the tests.
+
+- ``speed``: what a session costs in a request, beside Django's engines
+- ``hammer``: many requests at once on every storage, and on Django's engines
+- ``outages``: the server of the sessions goes away under load
+- ``moving``: a site moves from Django's engines and back under traffic
+
+Each is ``make NAME`` or ``python -m benchmarks.NAME``, explains itself with ``--help``, and writes its tables
+into a page of ``docs/``. ``report`` has what they share.
+"""
