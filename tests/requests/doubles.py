@@ -42,7 +42,7 @@ def _failing(name: str) -> Any:
         if name in self.down:
             self.failures += 1
             self.when_down()
-            raise self.error
+            raise type(self.error)(*self.error.args)
         return getattr(MemoryStorage, name)(self, *args, **kwargs)
 
     return call
