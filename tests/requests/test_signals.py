@@ -1,193 +1,196 @@
-"""What is told: each beginning, each new key, each end with its reason; once, after the commit."""
+"""What the signals report: each start, each new key, and each end with its reason, once."""
 
 import pytest
 from django.contrib import auth
-from django.core.management import call_command
-from django.db import transaction
 
 from frontdesk import sessions
 from frontdesk.engine import SessionStore
-from frontdesk.signals import Reason, session_ended, session_rotated, session_started
+from frontdesk.signals import (
+    Reason,
+    expired_purged,
+    session_ended,
+    session_rotated,
+    session_started,
+    sessions_ended,
+)
 from frontdesk.storages import get_storage
-from frontdesk.tokens import digest_of
-from tests.requests.conftest import PASSWORD
+from tests.fixtures import sign_in, sign_out
 from tests.requests.site import step
-from tests.requests.steps import Login, many
 
 pytestmark = pytest.mark.django_db
 
+SIGNALS = {
+    "started": session_started,
+    "rotated": session_rotated,
+    "ended": session_ended,
+    "all ended": sessions_ended,
+    "purged": expired_purged,
+}
+
 
 @pytest.fixture
-def told(storage_setting, monkeypatch):
-    """Collect what is told, as (signal, facts); commit at once, as there is no view's transaction."""
-    monkeypatch.setattr(type(get_storage()), "after_commit", lambda self, function: function())
-    heard = []
-    names = {
-        "started": session_started,
-        "rotated": session_rotated,
-        "ended": session_ended,
-    }
-    receivers = []
-    for name, signal in names.items():
+def reports():
+    """The reports of the signals, as (name, facts)."""
+    seen, receivers = [], []
+    for name, signal in SIGNALS.items():
 
         def receive(sender, signal=None, name=name, **facts):
-            heard.append((name, facts))
+            assert sender is type(get_storage())
+            seen.append((name, facts))
 
         receivers.append((signal, receive))
         signal.connect(receive)
-    yield heard
+    yield seen
     for signal, receive in receivers:
         signal.disconnect(receive)
 
 
-def test_a_new_session_is_told_with_whose_it_is(told, member, user):
-    ((name, facts),) = told
-    assert name == "started"
-    assert facts["session_id"] == digest_of(member.key)
-    assert facts["user_id"] == str(user.pk)
-    assert facts["ip"] == "127.0.0.1"
+def of(reports, name):
+    return [facts for each, facts in reports if each == name]
 
 
-def test_an_anonymous_session_is_told_too(told, browser):
-    browser.keep(cart=["lamp"])
-    ((name, facts),) = told
-    assert (name, facts["user_id"]) == ("started", None)
-
-
-def test_a_new_key_is_told_with_the_old_one(told, member, user):
-    before = digest_of(member.key)
-    told.clear()
-    member.do(lambda request: request.session.cycle_key())
-    after = digest_of(member.key)
-    assert told == [("rotated", {"session_id": after, "old_id": before, "user_id": str(user.pk)})]
-
-
-def test_a_page_that_only_reads_or_writes_tells_nothing(told, member):
-    told.clear()
-    member.get("/home/")
-    member.keep(cart=["lamp"])
-    assert told == []
-
-
-def test_a_sign_out_is_told(told, member, user):
-    key = digest_of(member.key)
-    told.clear()
-    member.do(auth.logout)
-    assert told == [ended(key, user, Reason.LOGOUT)]
+def id_of(browser):
+    return browser.key[:15]
 
 
 def ended(session_id, user, reason):
-    facts = {"session_id": session_id, "user_id": str(user.pk), "reason": reason}
-    return "ended", facts
+    return {"session_id": session_id, "user_id": str(user.pk), "reason": reason}
+
+
+def test_a_new_session_is_reported_with_its_user(reports, member, user):
+    ((name, facts),) = reports
+    assert name == "started"
+    assert facts == {
+        "session_id": id_of(member),
+        "user_id": str(user.pk),
+        "ip": "127.0.0.1",
+        "user_agent": "",
+    }
+
+
+def test_a_session_without_a_user_is_reported_too(reports, browser):
+    browser.put(cart=["lamp"])
+    ((name, facts),) = reports
+    assert (name, facts["user_id"]) == ("started", None)
+
+
+def test_a_new_key_is_reported_under_the_same_id(reports, member, user):
+    session_id = id_of(member)
+    reports.clear()
+    member.do(lambda request: request.session.cycle_key())
+    assert id_of(member) == session_id
+    assert reports == [("rotated", {"session_id": session_id, "user_id": str(user.pk)})]
+
+
+def test_a_sign_in_with_a_session_is_reported_as_a_rotation(reports, browser, user):
+    browser.put(cart=1)
+    session_id = id_of(browser)
+    reports.clear()
+    sign_in(browser, user)
+    assert {name for name, _ in reports} == {"rotated"}
+    assert {facts["session_id"] for _, facts in reports} == {session_id}
+
+
+def test_a_page_that_reads_or_writes_reports_nothing(reports, member, clock):
+    reports.clear()
+    clock.move(minutes=5)
+    member.get("/home/")
+    member.put(cart=["lamp"])
+    assert reports == []
+
+
+def test_a_sign_out_is_reported_once(reports, member, user):
+    session_id = id_of(member)
+    reports.clear()
+    sign_out(member)
+    sign_out(member)
+    assert of(reports, "ended") == [ended(session_id, user, Reason.LOGOUT)]
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_an_end_by_code_is_told_with_its_reason(told, member, user, reason):
-    key = digest_of(member.key)
-    told.clear()
+def test_an_end_by_code_is_reported_with_its_reason(reports, member, user, reason):
+    session_id = id_of(member)
+    reports.clear()
 
     def task(request):
-        return (yield step(sessions, "end", user, key, reason=reason))
+        return (yield step(sessions, "end", user, session_id, reason=reason))
 
-    member.do(task)
-    assert told == [ended(key, user, reason)]
+    assert member.do(task).answer is True
+    assert of(reports, "ended") == [ended(session_id, user, reason)]
 
 
-def test_an_end_of_what_has_ended_is_not_told(told, member, user):
-    key = digest_of(member.key)
-    sessions.end(user, key)
-    told.clear()
-    sessions.end(user, key)
-    sessions.end_all(user)
+def test_an_end_of_an_ended_session_is_not_reported(reports, member, user):
+    sessions.end(user, id_of(member))
+    reports.clear()
+    assert sessions.end(user, id_of(member)) is False
+    assert sessions.end_all(user) == 0
     member.do(auth.logout)
-    assert told == []
+    assert reports == []
 
 
-def test_an_end_of_all_is_told_one_by_one(told, member, new_browser, user):
+def test_all_ends_of_a_call_are_reported_together_first(reports, member, new_browser, user):
     other = new_browser()
-    other.post("/login/", {"username": "ada", "password": PASSWORD})
-    keys = {digest_of(member.key), digest_of(other.key)}
-    told.clear()
-    sessions.end_all(user, reason=Reason.REVOKED_BY_STAFF)
-    assert {facts["session_id"] for _, facts in told} == keys
-    assert {facts["reason"] for _, facts in told} == {Reason.REVOKED_BY_STAFF}
+    sign_in(other, user)
+    reports.clear()
+
+    def task(request):
+        return (yield step(sessions, "end_all", user, reason=Reason.REVOKED_BY_STAFF))
+
+    assert new_browser().do(task).answer == 2
+    assert [name for name, _ in reports] == ["all ended", "ended", "ended"]
+    (together,) = of(reports, "all ended")
+    expected = {(id_of(each), str(user.pk), Reason.REVOKED_BY_STAFF) for each in (member, other)}
+    assert {each[:3] for each in together["ends"]} == expected
+    assert {tuple(facts.values()) for facts in of(reports, "ended")} == expected
 
 
 @pytest.mark.parametrize(
     ("limit", "reason"), [("idle", Reason.IDLE), ("absolute", Reason.ABSOLUTE)]
 )
-def test_a_session_whose_time_was_over_is_told_by_the_clean_up(
-    told, clock, limits, browser, user, limit, reason, storage_setting
+def test_an_expired_session_is_reported_when_it_is_purged(
+    reports, clock, limits, browser, user, limit, reason
 ):
-    if storage_setting in {"cache", "redis", "redis cluster"}:
-        pytest.skip("a cache drops what has expired by itself, and tells nobody")
     limits(**{"idle": 7200, "absolute": 7200, limit: 3600})
-    browser.post("/login/", {"username": "ada", "password": PASSWORD})
-    key = digest_of(browser.key)
-    told.clear()
+    sign_in(browser, user)
+    reports.clear()
     clock.move(hours=3)
     SessionStore.clear_expired()
-    assert told == [ended(key, user, reason)]
+    assert of(reports, "ended") == [ended(id_of(browser), user, reason)]
+    assert of(reports, "purged") == [{}]
+    (together,) = of(reports, "all ended")
+    assert together["ends"][0].at == clock.now() - 2 * 3_600_000_000
 
 
-def test_a_deleted_user_is_told(told, member, user, django_capture_on_commit_callbacks):
-    key = digest_of(member.key)
-    facts = ended(key, user, Reason.USER_GONE)
-    told.clear()
-    with django_capture_on_commit_callbacks(execute=True):
-        user.delete()
-    assert told == [facts]
+def test_an_ended_session_is_not_reported_again_by_the_purge(reports, clock, member):
+    sign_out(member)
+    reports.clear()
+    clock.move(hours=3)
+    SessionStore.clear_expired()
+    assert [name for name, _ in reports] == ["purged"]
 
 
-def test_a_receiver_that_fails_harms_no_sign_in(storage_setting, browser, user):
+def test_an_error_of_a_receiver_is_logged_and_harms_nothing(browser, user, caplog):
     def fail(sender, **facts):
-        raise RuntimeError("nobody at the phone")
+        raise RuntimeError("no connection")
 
     session_started.connect(fail)
     try:
-        browser.do(lambda request: Login(request).login(user))
+        sign_in(browser, user)
     finally:
         session_started.disconnect(fail)
-    assert browser.who() == "ada"
+    assert browser.username() == "ada"
+    assert "no connection" in caplog.text
 
 
-# --- transactions ---------------------------------------------------------------------------------------
+def test_an_async_receiver_works(browser, user):
+    seen = []
 
+    async def receive(sender, **facts):
+        seen.append(facts["user_id"])
 
-@pytest.fixture
-def heard():
-    reasons = []
-
-    def hear(sender, reason, **facts):
-        reasons.append(reason)
-
-    session_ended.connect(hear)
-    yield reasons
-    session_ended.disconnect(hear)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_end_is_told_once_it_is_committed(heard, user):
-    many(user, 1)
-    with transaction.atomic():
-        sessions.end_all(user)
-        assert heard == []
-    assert heard == [Reason.REVOKED]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_end_that_was_rolled_back_is_not_told(heard, user):
-    many(user, 1)
-    with transaction.atomic():
-        sessions.end_all(user)
-        transaction.set_rollback(True)
-    assert heard == []
-    assert sessions.count(user) == 1
-
-
-def test_clearsessions_is_the_clean_up(heard, user, clock, settings):
-    many(user, 2)
-    clock.move(days=2)
-    with transaction.atomic():
-        call_command("clearsessions")
-    assert get_storage().of_user(str(user.pk)) == []
+    session_started.connect(receive)
+    try:
+        sign_in(browser, user)
+    finally:
+        session_started.disconnect(receive)
+    assert seen == [str(user.pk)]
