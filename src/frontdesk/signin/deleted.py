@@ -5,7 +5,6 @@ users at once.
 """
 
 import threading
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 from django.contrib.auth import get_user_model
@@ -70,7 +69,11 @@ def user_deleted(instance: AbstractBaseUser, using: str, **_kwargs: Any) -> None
     # Taken now, because Django clears the primary key before the transaction is committed.
     known = Deleted(instance.pk, user_id_of(instance), names_of(instance))
     _pending.users.setdefault(using, []).append(known)
-    transaction.on_commit(partial(_report, using), using=using, robust=True)
+
+    def report() -> None:  # no partial(), which has no name for the log in Django 5.2
+        _report(using)
+
+    transaction.on_commit(report, using=using, robust=True)
 
 
 def _report(using: str) -> None:
