@@ -1,34 +1,34 @@
-"""Nothing blocks the event loop, and the middleware adds no hop to a thread."""
+"""Under ASGI: nothing blocks the event loop, no needless hops, one session for all tasks and threads."""
 
-import ast
-import inspect
+import asyncio
 import threading
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync
 from django.contrib import auth
-from django.contrib.auth.models import User
-from django.test import AsyncClient
+from django.test import AsyncClient, RequestFactory
 
-import frontdesk
-from frontdesk import drive, middleware
+from frontdesk import middleware, sessions
+from frontdesk.engine import SessionStore
+from frontdesk.middleware import SessionMiddleware
+from frontdesk.storages import get_storage
+from tests.fixtures import DATABASE, MEMORY, PASSWORD, use
 from tests.requests import site
-from tests.requests.conftest import PASSWORD, use
 
 pytestmark = pytest.mark.django_db
 
-PACKAGE = Path(frontdesk.__file__).parent
+KEY = "a1" * 20
 
 
 @pytest.fixture
-def colour():
-    return "asgi"
+def mode():
+    return "async"
 
 
 @pytest.fixture
-def blocking(settings):
-    """A storage whose verbs refuse to be called on the event loop."""
+def blocking(site, settings):
+    """A storage whose primitives refuse to be called on the event loop."""
     return use(settings, "tests.requests.doubles.Blocking")
 
 
@@ -37,11 +37,7 @@ async def sign_in(request):
     await auth.alogin(request, user)
 
 
-async def sign_out(request):
-    await auth.alogout(request)
-
-
-async def keep(request):
+async def put(request):
     await request.session.aset("cart", ["lamp"])
 
 
@@ -50,81 +46,171 @@ async def look(request):
     return user.get_username(), await request.session.aget("cart")
 
 
-# --- the event loop -----------------------------------------------------------------------------------
+# --- the event loop -----------------------------------------------------------------------------
 
 
-def test_nothing_blocks_the_event_loop(blocking, browser, user, clock):
-    browser.do(keep)
+def test_no_request_blocks_the_event_loop(blocking, browser, user, clock):
+    browser.do(put)
     browser.do(sign_in)
     assert browser.do(look).answer == ("ada", ["lamp"])
     clock.move(minutes=5)
-    assert browser.do(look).answer == ("ada", ["lamp"])  # with a touch
-    browser.do(sign_out)
+    assert browser.do(look).answer == ("ada", ["lamp"])  # records activity
+    browser.do(auth.alogout)
     assert browser.do(look).answer == ("", None)
 
 
-def test_the_double_would_notice(blocking):
-    """The guard of the guard."""
-
+def test_the_storage_would_notice_a_blocking_call(blocking):
     async def peek(request):
         request.session.get("cart")
 
     browser = AsyncClient()
-    browser.cookies["sessionid"] = "a1" * 16
+    browser.cookies["sessionid"] = KEY
     with site.registered(peek) as number, pytest.raises(AssertionError, match="on the event loop"):
         async_to_sync(browser.get)(f"/ado/{number}/")
 
 
-ASYNC_SESSION = {
-    "set": lambda s: s.aset("cart", 1),
-    "get": lambda s: s.aget("cart"),
-    "pop": lambda s: s.apop("cart", None),
-    "setdefault": lambda s: s.asetdefault("cart", 2),
-    "update": lambda s: s.aupdate({"cart": 3}),
-    "has_key": lambda s: s.ahas_key("cart"),
-    "keys": lambda s: s.akeys(),
-    "values": lambda s: s.avalues(),
-    "items": lambda s: s.aitems(),
-    "set_expiry": lambda s: s.aset_expiry(60),
-    "get_expiry_age": lambda s: s.aget_expiry_age(),
-    "get_expiry_date": lambda s: s.aget_expiry_date(),
-    "get_expire_at_browser_close": lambda s: s.aget_expire_at_browser_close(),
-    "set_test_cookie": lambda s: s.aset_test_cookie(),
-    "test_cookie_worked": lambda s: s.atest_cookie_worked(),
-    "cycle_key": lambda s: s.acycle_key(),
-    "flush": lambda s: s.aflush(),
-    "save": lambda s: s.asave(),
-    "create": lambda s: s.acreate(),
-    "load": lambda s: s.aload(),
-    "delete": lambda s: s.adelete(),
-    "exists": lambda s: s.aexists("a1" * 16),
-    "clear_expired": lambda s: s.aclear_expired(),
-    "sign in": lambda s: s.aset("_auth_user_id", "1"),
+CALLS = {
+    "set": lambda request: request.session.aset("cart", 1),
+    "get": lambda request: request.session.aget("cart"),
+    "pop": lambda request: request.session.apop("cart", None),
+    "setdefault": lambda request: request.session.asetdefault("cart", 2),
+    "update": lambda request: request.session.aupdate({"cart": 3}),
+    "has_key": lambda request: request.session.ahas_key("cart"),
+    "keys": lambda request: request.session.akeys(),
+    "values": lambda request: request.session.avalues(),
+    "items": lambda request: request.session.aitems(),
+    "set_expiry": lambda request: request.session.aset_expiry(60),
+    "get_expiry_age": lambda request: request.session.aget_expiry_age(),
+    "get_expiry_date": lambda request: request.session.aget_expiry_date(),
+    "at_close": lambda request: request.session.aget_expire_at_browser_close(),
+    "set_test_cookie": lambda request: request.session.aset_test_cookie(),
+    "test_cookie_worked": lambda request: request.session.atest_cookie_worked(),
+    "cycle_key": lambda request: request.session.acycle_key(),
+    "flush": lambda request: request.session.aflush(),
+    "save": lambda request: request.session.asave(),
+    "create": lambda request: request.session.acreate(),
+    "load": lambda request: request.session.aload(),
+    "delete": lambda request: request.session.adelete(),
+    "exists": lambda request: request.session.aexists(KEY),
+    "modify": lambda request: request.session.amodify("visits", lambda visits: 1),
+    "clear_expired": lambda request: request.session.aclear_expired(),
+    "sign-in": lambda request: request.session.aset("_auth_user_id", "1"),
+    "current": sessions.acurrent,
+    "end_others": sessions.aend_others,
 }
 
 
-@pytest.mark.parametrize("call", ASYNC_SESSION.values(), ids=ASYNC_SESSION)
-def test_no_method_of_the_session_blocks_the_event_loop(blocking, browser, call):
-    browser.do(keep)
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_no_async_method_blocks_the_event_loop(blocking, browser, call):
+    browser.do(put)
 
     async def task(request):
-        await call(request.session)
+        await call(request)
 
     assert browser.do(task).status_code == 200
 
 
-# --- hops ---------------------------------------------------------------------------------------------
+async def test_no_function_of_sessions_blocks_the_event_loop(blocking, user):
+    for function in (sessions.afor_user, sessions.acount, sessions.aend_all):
+        await function(user)
+    await sessions.aend(user, KEY[:15])
+
+
+# --- one session, shared by tasks and by threads ------------------------------------------------
+
+
+@pytest.fixture
+def stored(clock):
+    """The key of a stored session."""
+    session = SessionStore()
+    session["cart"], session["visits"] = ["lamp"], 0
+    session.save()
+    return session.session_key
+
+
+async def test_tasks_of_one_request_load_the_session_once(stored, journal, monkeypatch):
+    storage = get_storage()
+
+    async def aload(ids, latest=False):
+        await asyncio.sleep(0.01)  # other tasks run meanwhile
+        return storage.load(ids)
+
+    monkeypatch.setattr(storage, "aload", aload)
+    session = SessionStore(stored)
+    journal.clear()
+    await asyncio.gather(*(session.aset(f"key{number}", number) for number in range(5)))
+    assert journal == ["load"]
+    await session.asave()
+    assert {f"key{number}" for number in range(5)} < {*SessionStore(stored).keys()}
+
+
+def test_threads_of_one_request_load_the_session_once(stored, journal, monkeypatch):
+    storage, started = get_storage(), threading.Barrier(5)
+    load = storage.load
+    first_came, others_wait = threading.Event(), threading.Event()
+
+    def slow(ids, latest=False):
+        first_came.set()
+        others_wait.wait(0.05)  # nobody sets it: the others get the time to come here
+        return load(ids)
+
+    monkeypatch.setattr(storage, "load", slow)
+    session = SessionStore(stored)
+    journal.clear()
+
+    def put(number):
+        started.wait()
+        session[f"key{number}"] = number
+
+    with ThreadPoolExecutor(5) as threads:
+        list(threads.map(put, range(5)))
+    assert first_came.is_set()
+    assert journal == ["load"]
+    session.save()
+    assert {f"key{number}" for number in range(5)} < {*SessionStore(stored).keys()}
+
+
+async def test_gather_of_modify_loses_no_step(stored, monkeypatch):
+    storage = get_storage()
+
+    async def aswap(swaps):
+        await asyncio.sleep(0)
+        return storage.swap(swaps)
+
+    monkeypatch.setattr(storage, "aswap", aswap)
+    session = SessionStore(stored)
+    steps = [session.amodify("visits", lambda visits: visits + 1) for _ in range(5)]
+    assert sorted(await asyncio.gather(*steps)) == [1, 2, 3, 4, 5]
+    assert SessionStore(stored)["visits"] == 5
+
+
+def test_threads_that_modify_lose_no_step(stored):
+    session = SessionStore(stored)
+    with ThreadPoolExecutor(5) as threads:
+        list(threads.map(lambda _: session.modify("visits", lambda visits: visits + 1), range(50)))
+    assert SessionStore(stored)["visits"] == 50
+
+
+def test_a_session_may_be_touched_in_several_event_loops(stored):
+    """A sync view may call ``async_to_sync`` more than once."""
+    session = SessionStore(stored)
+    assert asyncio.run(session.aget("cart")) == ["lamp"]
+    asyncio.run(session.aset("cart", ["sofa"]))
+    asyncio.run(session.asave())
+    assert SessionStore(stored)["cart"] == ["sofa"]
+
+
+# --- hops between threads -----------------------------------------------------------------------
 
 
 @pytest.fixture
 def hops(monkeypatch):
-    """What went to a thread, or back."""
+    """The names of what went to a thread, or back."""
     made = []
     for kind in (SyncToAsync, AsyncToSync):
 
         def counted(self, *args, original=kind.__call__, **kwargs):
-            what = getattr(self, "func", None) or getattr(self, "awaitable", None)
-            made.append(args[0] if what is drive._called else what)
+            made.append(getattr(self, "func", None) or getattr(self, "awaitable", None))
             return original(self, *args, **kwargs)
 
         monkeypatch.setattr(kind, "__call__", counted)
@@ -132,18 +218,17 @@ def hops(monkeypatch):
 
 
 @pytest.fixture
-def ours_alone(settings):
+def only_ours(site, settings):
     settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if path.startswith("frontdesk.")]
-    use(settings, "frontdesk.storages.memory.MemoryStorage")
 
 
-async def view(request):
-    return request.session.get("cart"), (await request.auser()).pk
+async def read_both(request):
+    return await request.session.aget("cart"), (await request.auser()).pk
 
 
-async def _requests(task, made):
+async def visit(task, made):
     client = AsyncClient()
-    with site.registered(keep) as number:
+    with site.registered(put) as number:
         await client.get(f"/ado/{number}/")
     made.clear()
     with site.registered(task) as number:
@@ -157,28 +242,41 @@ def own(made):
     return [name for name in named if "Signal" not in name and "close" not in name]
 
 
-@pytest.mark.parametrize("task", [keep, view], ids=["writing", "reading"])
-async def test_the_middleware_adds_no_hop(ours_alone, hops, task):
-    await _requests(task, hops)
+@pytest.mark.parametrize("task", [put, read_both], ids=["writing", "reading"])
+async def test_the_middleware_adds_no_hop(only_ours, hops, task):
+    await visit(task, hops)
     assert own(hops) == []
 
 
-async def test_the_stock_middleware_would_hop(ours_alone, hops, settings):
-    """The guard of the guard."""
+async def test_djangos_middleware_would_hop(only_ours, hops, settings):
     settings.MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware"]
-    await _requests(keep, hops)
+    await visit(put, hops)
     assert own(hops)
+
+
+@pytest.mark.parametrize(("backend", "expected"), [(DATABASE, 1), (MEMORY, 1)])
+def test_a_page_hops_once_to_the_database(
+    only_ours, settings, new_browser, user, hops, backend, expected
+):
+    """On the database storage, the session and its user come in one visit of that thread."""
+    use(settings, backend)
+    browser = new_browser()
+    browser.force_login(user)
+    hops.clear()
+    browser.get("/ahome/")
+    ours = [hop for hop in hops if getattr(hop, "__module__", "").startswith("frontdesk")]
+    assert len(ours) == expected
 
 
 @pytest.mark.parametrize(
     "kind", [middleware.SessionMiddleware, middleware.AuthenticationMiddleware]
 )
-def test_the_middleware_is_native_in_both_colours(kind):
+def test_the_middleware_serves_sync_and_async(kind):
     assert kind.sync_capable
     assert kind.async_capable
 
 
-async def test_under_asgi_the_view_runs_in_the_loops_thread(ours_alone):
+async def test_an_async_view_runs_in_the_thread_of_the_loop(only_ours):
     seen = []
 
     async def where(request):
@@ -190,89 +288,8 @@ async def test_under_asgi_the_view_runs_in_the_loops_thread(ours_alone):
     assert seen == [threading.get_ident()]
 
 
-@pytest.mark.parametrize("page", ["/home/", "/ahome/"])
-def test_a_database_hop_is_made_once_for_a_page(browser, user, hops, settings, page):
-    """The session and its user come together, so one visit to the database's thread brings both."""
-    settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if path.startswith("frontdesk.")]
-    browser = type(browser)()
-    browser.force_login(User.objects.get())
-    hops.clear()
-    browser.get(page)
-    reads = [hop for hop in hops if getattr(hop, "__name__", "").startswith("read")]
-    assert len(reads) == (1 if page == "/ahome/" else 0)
-
-
-# --- a flow never awaits --------------------------------------------------------------------------------
-
-
-def functions(path):
-    tree = ast.parse(path.read_text("utf-8"))
-    return [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)]
-
-
-def awaits(node):
-    return [part for part in ast.walk(node) if isinstance(part, ast.Await)]
-
-
-def statements(node):
-    body = node.body
-    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-        body = body[1:]  # the docstring
-    return body
-
-
-WITHOUT_AWAIT = ["session.py", "policy.py", "users.py", "carriers.py", "tokens.py", "values.py"]
-
-
-@pytest.mark.parametrize("name", WITHOUT_AWAIT)
-def test_a_module_of_flows_knows_no_colour(name):
-    source = (PACKAGE / name).read_text("utf-8")
-    assert not functions(PACKAGE / name)
-    assert not awaits(ast.parse(source))
-
-
-LONGER = {
-    "aset": "Django's own half of it is a method of the dictionary, not a flow",
-}
-
-
-@pytest.mark.parametrize("name", ["engine.py", "sessions.py"])
-def test_an_async_method_is_one_line_that_drives_a_flow(name):
-    longer = [
-        node.name
-        for node in functions(PACKAGE / name)
-        if len(statements(node)) != 1 and node.name not in LONGER
-    ]
-    assert longer == []
-
-
-SENDS = {
-    "_asent": "sends a command; what to send, and what the reply means, is shared by both colours",
-    "asend": "sends commands, all the same",
-    "_atalk": "speaks with one server of a Cluster, over a connection of this event loop",
-    "_aconnect": "is redis-py's own hook in both colours",
-    "aget": "makes the client of an event loop, which threads have no need of",
-}
-
-
-@pytest.mark.parametrize("name", [path.name for path in (PACKAGE / "storages").glob("*.py")])
-def test_an_async_verb_is_one_line(name):
-    found = functions(PACKAGE / "storages" / name)
-    longer = [node.name for node in found if len(statements(node)) > 1]
-    assert [name for name in longer if name not in SENDS] == []
-
-
-def test_a_flow_is_a_generator():
-    from frontdesk.session import Session
-
-    for name in (
-        "loaded",
-        "saved",
-        "created",
-        "existing",
-        "deleted",
-        "flushed",
-        "cycled",
-        "opened",
-    ):
-        assert inspect.isgeneratorfunction(getattr(Session, name)), name
+def test_a_cookie_that_is_changed_later_does_not_count():
+    request = RequestFactory().get("/", headers={"cookie": f"sessionid={KEY}"})
+    SessionMiddleware(lambda _: None).process_request(request)
+    request.COOKIES["sessionid"] = "b" * 40
+    assert request.session.session_key == KEY
