@@ -79,11 +79,12 @@ def user_deleted(instance: AbstractBaseUser, using: str, **_kwargs: Any) -> None
 def _report(using: str) -> None:
     """End the sessions of the users who were deleted. The first call after a commit does it for all."""
     users = _pending.users.pop(using, [])
-    for start in range(0, len(users), BATCH):
-        gone = _really_deleted(users[start : start + BATCH], using)
-        if gone:
-            users_deleted.send(sender=get_user_model(), users=gone)
-            _end_sessions([each.user_id for each in gone])
+    starts = range(0, len(users), BATCH)
+    batches = [_really_deleted(users[start : start + BATCH], using) for start in starts]
+    for gone in batches:
+        users_deleted.send(sender=get_user_model(), users=gone)
+    for gone in batches:
+        _end_sessions([each.user_id for each in gone])
 
 
 def _really_deleted(users: list[Deleted], using: str) -> list[Deleted]:
