@@ -1,16 +1,21 @@
-"""A project that uses frontdesk's pages, and the two people who visit them."""
+"""A project that uses the pages, and the two browsers that visit them."""
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from tests.fixtures import MEMORY, acting_as, clock
 from tests.pages.catalogue import PAGES, PASSWORD
+
+__all__ = ["acting_as", "clock"]
 
 
 @pytest.fixture(autouse=True)
-def _urls(settings):
+def _project(settings):
     settings.ROOT_URLCONF = "tests.pages.urls"
     settings.LOGIN_URL = "login"
+    settings.LOGIN_REDIRECT_URL = "/in/"
+    settings.FRONTDESK = {"STORAGE": {"BACKEND": MEMORY}}
     # Without it, Django 6.1 warns about the name that the setting had in 5.2.
     settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
     settings.AUTH_PASSWORD_VALIDATORS = [
@@ -19,12 +24,27 @@ def _urls(settings):
 
 
 @pytest.fixture
-def user(db):
-    return User.objects.create_user("o'neil & co", "post@desk.example", PASSWORD)
+def configure(settings):
+    """Set keys of ``settings.FRONTDESK``. The storage begins empty."""
+
+    def change(**options):
+        settings.FRONTDESK = {**settings.FRONTDESK, **options}
+
+    return change
 
 
 @pytest.fixture
-def visitor():
+def user(db):
+    return User.objects.create_user("o'neil & co", "post@example.com", PASSWORD)
+
+
+@pytest.fixture
+def other_user(db):
+    return User.objects.create_user("bob", "bob@example.com", PASSWORD)
+
+
+@pytest.fixture
+def stranger(db):
     return Client()
 
 
@@ -37,10 +57,10 @@ def member(user):
 
 @pytest.fixture
 def show(user, request):
-    """show("login") fetches that page as the person who would see it."""
+    """show("login") fetches that page in the browser that would see it."""
 
     def fetch(name: str):
-        _, who, get = PAGES[name]
-        return get(request.getfixturevalue(who), user)
+        sight = PAGES[name]
+        return sight.visit(request.getfixturevalue(sight.browser), user)
 
     return fetch

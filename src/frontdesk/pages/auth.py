@@ -87,8 +87,8 @@ class LogoutView(auth_views.LogoutView):
 class PasswordChangeView(SiteNameMixin, auth_views.PasswordChangeView):
     """Change the password, stay signed in here, and end all other sessions of the user.
 
-    They end at once, with :attr:`Reason.PASSWORD_CHANGE`. In Django, each ends at its next request. Only a
-    form whose field ``keep_others`` is true keeps them. A user who is not the session's is refused.
+    They end at once, with :attr:`Reason.PASSWORD_CHANGE`. In Django, each ends at its next request. They
+    stay only if the form says so: ``other_sessions`` is "keep". A user who is not the session's is refused.
     """
 
     form_class = PasswordChangeForm
@@ -98,7 +98,7 @@ class PasswordChangeView(SiteNameMixin, auth_views.PasswordChangeView):
         if not reauth.is_own(self.request, form.user):
             form.add_error(None, reauth.not_own())
             return self.form_invalid(form)
-        if form.cleaned_data.get("keep_others"):
+        if form.cleaned_data.get("other_sessions") == "keep":
             with passwords.others_stay(self.request, form.user):
                 return super().form_valid(form)
         response = super().form_valid(form)

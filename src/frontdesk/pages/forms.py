@@ -33,14 +33,17 @@ class SignInForm(auth_forms.AuthenticationForm):
 class PasswordChangeForm(auth_forms.PasswordChangeForm):
     """Django's form, which also asks about the other sessions (OWASP ASVS 7.4.3).
 
-    A form that leaves the field out, such as one that a project wrote for Django's view, ends them.
+    They end if the field is absent, as in a form that a project wrote for Django's view.
     """
 
-    keep_others = forms.BooleanField(
-        label=_("Keep my other sessions signed in"),
-        help_text=_(
-            "Otherwise you are signed out everywhere else. Leave this off if another person may know your "
-            "old password."
-        ),
+    other_sessions = forms.ChoiceField(
+        label=_("Your other sessions"),
+        choices=[
+            ("end", _("Sign out everywhere else")),
+            ("keep", _("Stay signed in on my other devices")),
+        ],
+        initial="end",
         required=False,
+        widget=forms.RadioSelect,
+        help_text=_("Sign out if another person may know your old password."),
     )
