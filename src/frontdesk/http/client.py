@@ -46,7 +46,8 @@ def _address(meta: Mapping[str, Any]) -> str:
 def _valid(text: str) -> str:
     """Return the address in ``text`` in its usual form, or an empty text.
 
-    Some proxies add a port: ``198.51.100.1:5678``, ``[2001:db8::1]:443``.
+    Some proxies add a port: ``198.51.100.1:5678``, ``[2001:db8::1]:443``. A server that listens on IPv6 may
+    write an IPv4 address as ``::ffff:198.51.100.1``.
     """
     text = text.strip().strip('"')
     if text.startswith("["):
@@ -54,9 +55,10 @@ def _valid(text: str) -> str:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(text.partition("%")[0]))
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _network(ip: str) -> str:
