@@ -50,6 +50,7 @@ def confirmation(  # noqa: PLR0913 (what one page shows)
         "has_view_permission": model_admin.has_view_permission(request),
         "rows": rows[:NAMED],
         "users": users[:NAMED],
+        "count": count,
         "more": max(0, count - NAMED),
         "hidden": list(hidden),
         "back": back,

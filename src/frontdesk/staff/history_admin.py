@@ -2,14 +2,13 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -19,7 +18,7 @@ from frontdesk.history import hashes_of
 from frontdesk.models import HistoryEntry, Session, What
 from frontdesk.signals import Reason
 from frontdesk.staff import operations
-from frontdesk.staff.rows import user_in_words, user_urls
+from frontdesk.staff.rows import has_places, linked, user_in_words, user_urls
 from frontdesk.storages.user_ids import id_of_pk
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.methods import methods_in_words
@@ -33,6 +32,7 @@ else:
 
 EVENTS: Final[dict[str, Promise]] = {
     What.SIGNED_IN: _("Signed in"),
+    What.FAILED: _("Failed sign-in attempt"),
     What.REAUTHENTICATED: _("Entered the password again"),
     What.PASSWORD: _("Password changed"),
     What.ENDED: _("Session ended"),
@@ -48,6 +48,21 @@ ENDS: Final[dict[str, Promise]] = {
     Reason.LIMIT: _("Session ended because the user had too many"),
     Reason.USER_GONE: _("Session ended with the user's account"),
 }
+
+
+class Event(admin.SimpleListFilter):
+    """What an entry is about."""
+
+    title = _("event")
+    parameter_name = "event"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(EVENTS.items())
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[HistoryEntry]
+    ) -> QuerySet[HistoryEntry]:
+        return queryset if self.value() is None else queryset.filter(what=self.value())
 
 
 class HistoryChangeList(ChangeList):
@@ -67,7 +82,7 @@ def with_links(rows: list[Any], request: HttpRequest, site: admin.AdminSite) -> 
     live = _live_sessions({row.session_id for row in rows}, request, site)
     for row in rows:
         user_id = ids[row.pk]
-        row.user_in_words = "" if user_id is None else user_in_words(user_id, names)
+        row.user_in_words = "-" if user_id is None else user_in_words(user_id, names)
         row.user_url = url_of(user_id) if user_id in names else None
         row.session_url = (
             reverse(f"{site.name}:frontdesk_session_change", args=[row.session_id])
@@ -90,9 +105,10 @@ class HistoryAdmin(ModelAdmin):
     """A list, which can be searched for the exact user name or the id of a session."""
 
     list_display = ("when", "event", "user_link", "method", "device", "place", "ip", "session")
-    list_filter = ("what",)
+    list_filter = (Event,)
     list_per_page = 50
     ordering = ("-at", "-pk")
+    show_facets = admin.ShowFacets.NEVER  # each would be a query
     show_full_result_count = False  # to count all rows takes longer than to show some
     search_fields = ("session_id",)  # get_search_results() decides what is searched
     search_help_text = _(
@@ -120,11 +136,17 @@ class HistoryAdmin(ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return HistoryChangeList
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
     def get_list_display(self, request: HttpRequest) -> Any:
-        return _without_place(self.list_display)
+        return [name for name in self.list_display if name != "place" or has_places()]
 
     def get_fields(self, request: HttpRequest, obj: HistoryEntry | None = None) -> Any:
-        return _without_place(self.fields)
+        return [name for name in self.fields if name != "place" or has_places()]
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -157,32 +179,22 @@ class HistoryAdmin(ModelAdmin):
             ) % {"count": row.count}
         return str(ENDS.get(row.reason) or EVENTS.get(row.what) or row.what)
 
-    @admin.display(description=_("user"), empty_value="-")
+    @admin.display(description=_("user"))
     def user_link(self, row: Any) -> str:
-        return _linked(row.user_url, row.user_in_words)
+        return linked(row.user_url, row.user_in_words)
 
-    @admin.display(description=_("method"), empty_value="-")
+    @admin.display(description=_("method"))
     def method(self, row: HistoryEntry) -> str:
-        return methods_in_words(row.methods.split())
+        return methods_in_words(row.methods.split()) or "-"
 
-    @admin.display(description=_("device"), empty_value="-")
+    @admin.display(description=_("device"))
     def device(self, row: HistoryEntry) -> str:
-        return device_in_words(row.user_agent) if row.user_agent else ""
+        return device_in_words(row.user_agent) if row.user_agent else "-"
 
-    @admin.display(description=_("place"), empty_value="-")
+    @admin.display(description=_("place"))
     def place(self, row: HistoryEntry) -> str:
-        return place_of(row.ip)
+        return place_of(row.ip) or "-"
 
-    @admin.display(description=_("session"), empty_value="-")
+    @admin.display(description=_("session"))
     def session(self, row: Any) -> str:
-        return _linked(row.session_url, row.session_id)
-
-
-def _linked(url: str | None, text: str) -> str:
-    return format_html('<a href="{}">{}</a>', url, text) if url else text
-
-
-def _without_place(names: Any) -> list[str]:
-    """Return the columns, without the place if the project has no database of places."""
-    has_places = bool(getattr(settings, "GEOIP_PATH", None))
-    return [name for name in names if has_places or name != "place"]
+        return linked(row.session_url, row.session_id or "-")

@@ -23,7 +23,7 @@ class Progress:
         self._label = label
         self._total = total
         self._done = 0
-        self._shown = 0.0
+        self._shown = time.monotonic()
         self._is_on = stream.isatty()
 
     def __enter__(self) -> Self:

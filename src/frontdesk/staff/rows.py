@@ -5,6 +5,7 @@ from datetime import datetime
 from pprint import pformat
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import HASH_SESSION_KEY, get_user_model
 from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN
@@ -24,7 +25,7 @@ from frontdesk.sessions import info_of
 from frontdesk.staff import operations
 from frontdesk.storages.user_ids import pk_of_id
 from frontdesk.words.methods import methods_in_words
-from frontdesk.words.times import ago_in_words, exact_time
+from frontdesk.words.times import ago_in_words, exact_time, short_time
 
 SECRETS: Final = {HASH_SESSION_KEY, CSRF_SESSION_KEY, INTERNAL_RESET_SESSION_TOKEN}
 """Values that are never shown, because they help to take over a session or an account."""
@@ -95,26 +96,20 @@ class Columns:
 
     @admin.display(description=_("user"), ordering="user_id")
     def user_link(self, row: Any) -> str:
-        if row.user_url is None:
-            return row.user_in_words  # type: ignore[no-any-return]
-        return format_html('<a href="{}">{}</a>', row.user_url, row.user_in_words)
+        return linked(row.user_url, row.user_in_words)
 
     @admin.display(description=_("device"), ordering="user_agent")
     def device(self, row: Any) -> str:
         words: str = row.info.device
         return gettext("%(device)s (this session)") % {"device": words} if row.is_current else words
 
-    @admin.display(description=_("place"), empty_value="-")
+    @admin.display(description=_("place"))
     def place(self, row: Any) -> str:
-        return row.info.place  # type: ignore[no-any-return]
+        return row.info.place or "-"
 
-    @admin.display(description=_("signed in with"), empty_value="-")
+    @admin.display(description=_("signed in with"))
     def method(self, row: Any) -> str:
-        return methods_in_words(row.info.methods)
-
-    @admin.display(description=_("signed in"), ordering="authenticated", empty_value="-")
-    def signed_in(self, row: Any) -> str:
-        return _in_full(row.info.authenticated)
+        return methods_in_words(row.info.methods) or "-"
 
     @admin.display(description=_("last used"), ordering="last_seen")
     def used(self, row: Any) -> str:
@@ -124,26 +119,48 @@ class Columns:
     def used_at(self, row: Any) -> str:
         return exact_time(row.info.last_seen)
 
+    @admin.display(description=_("signed in"), ordering="authenticated")
+    def signed_in(self, row: Any) -> str:
+        return _short(row.info.authenticated)
+
+    @admin.display(description=_("signed in"))
+    def signed_in_at(self, row: Any) -> str:
+        return _exact(row.info.authenticated)
+
+    @admin.display(description=_("ends"), ordering="expires")
+    def ends(self, row: Any) -> str:
+        return _short(row.info.ends)
+
     @admin.display(description=_("created"))
     def began(self, row: Any) -> str:
         return exact_time(row.info.created)
 
-    @admin.display(description=_("ends"), ordering="expires", empty_value="-")
-    def ends(self, row: Any) -> str:
-        return _in_full(row.info.ends)
-
-    @admin.display(description=_("ends if not used before"), empty_value="-")
+    @admin.display(description=_("ends if not used before"))
     def idle_until(self, row: Any) -> str:
-        return _in_full(row.info.idle_until)
+        return _exact(row.info.idle_until)
 
-    @admin.display(description=_("ends at the latest"), empty_value="-")
+    @admin.display(description=_("ends at the latest"))
     def ends_at(self, row: Any) -> str:
-        return _in_full(row.info.ends_at)
+        return _exact(row.info.ends_at)
 
     @admin.display(description=_("values"))
     def values(self, row: Any) -> str:
         return format_html("<pre>{}</pre>", values_shown(row.record))
 
 
-def _in_full(when: datetime | None) -> str:
-    return "" if when is None else exact_time(when)
+def linked(url: str | None, text: str) -> str:
+    """Return ``text`` as a link, if there is an address."""
+    return format_html('<a href="{}">{}</a>', url, text) if url else text
+
+
+def has_places() -> bool:
+    """Return whether places are worth a column, because the project can look them up."""
+    return bool(getattr(settings, "GEOIP_PATH", None))
+
+
+def _short(when: datetime | None) -> str:
+    return "-" if when is None else short_time(when)
+
+
+def _exact(when: datetime | None) -> str:
+    return "-" if when is None else exact_time(when)

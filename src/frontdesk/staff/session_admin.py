@@ -28,7 +28,7 @@ from frontdesk.models import Session
 from frontdesk.staff import operations
 from frontdesk.staff.ending import NAMED, confirmation, is_confirmed, may_end, say_ended
 from frontdesk.staff.filters import Activity, OfUser, SignedIn
-from frontdesk.staff.rows import Columns, rows_of
+from frontdesk.staff.rows import Columns, has_places, rows_of
 from frontdesk.storages import get_storage
 from frontdesk.storages.user_ids import pk_of_id
 
@@ -92,7 +92,7 @@ class SessionChangeList(ChangeList):
 class SessionAdmin(Columns, ModelAdmin):
     """The list of live sessions, a page for each, and the ways to end them."""
 
-    list_display = ("user_link", "device", "ip", "signed_in", "used", "ends")
+    list_display = ("user_link", "device", "ip", "used", "signed_in", "ends")
     list_display_links = ("device",)
     list_filter = (OfUser, SignedIn, Activity)
     list_per_page = list_max_show_all = PAGE
@@ -103,10 +103,10 @@ class SessionAdmin(Columns, ModelAdmin):
     search_help_text = _("Search for a user name, a user id or a session id.")
     actions = ("end_selected",)
     fields = (
-        *("user_link", "device", "ip", "place", "method", "signed_in", "began", "used_at"),
-        *("idle_until", "ends_at", "user_agent", "id"),
+        *("user_link", "device", "ip", "place", "method", "signed_in_at", "began", "used_at"),
+        *("idle_until", "ends_at", "user_agent", "id", "values"),
     )
-    readonly_fields = (*fields, "values")
+    readonly_fields = fields
 
     # Permissions.
 
@@ -176,7 +176,8 @@ class SessionAdmin(Columns, ModelAdmin):
         return next(iter(rows_of(operations.find([object_id]), request, self.admin_site)), None)
 
     def get_fields(self, request: HttpRequest, obj: Session | None = None) -> Any:
-        return (*self.fields, "values") if options().admin_shows_data else self.fields
+        shown = {"values": options().admin_shows_data, "place": has_places()}
+        return [name for name in self.fields if shown.get(name, True)]
 
     def change_view(
         self,
@@ -186,7 +187,7 @@ class SessionAdmin(Columns, ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         context = {**(extra_context or {})}
-        if may_end(request):
+        if may_end(request) and keys.is_id(object_id):
             context["end_url"] = self._url("end", object_id)
         return super().change_view(request, object_id, form_url, context)
 

@@ -7,15 +7,15 @@ GAP: Final = 2
 NARROWEST: Final = 8
 
 
-def lines_of(rows: Sequence[Sequence[str]], width: int | None, fixed: int = 1) -> Iterator[str]:
+def lines_of(rows: Sequence[Sequence[str]], width: int | None = None) -> Iterator[str]:
     """Yield ``rows`` as aligned lines. The first row has the headings.
 
-    If ``width`` is given and the lines are longer, the widest columns are cut. The first ``fixed`` are not.
+    If the lines are longer than ``width``, the widest columns are cut, but never the first and the last.
     """
     rows = [[_printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     while width is not None and sum(widths) + GAP * (len(widths) - 1) > width:
-        widest = max(range(fixed, len(widths)), key=widths.__getitem__)
+        widest = max(range(1, len(widths) - 1), key=widths.__getitem__)
         if widths[widest] <= NARROWEST:
             break
         widths[widest] -= 1
@@ -25,7 +25,8 @@ def lines_of(rows: Sequence[Sequence[str]], width: int | None, fixed: int = 1) -
 
 
 def _printable(text: str) -> str:
-    """Return ``text`` without what could control a terminal, as clients choose some of it."""
+    """Return ``text`` without what could control a terminal, because users choose some of it."""
+    text = " ".join(text.split())
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 

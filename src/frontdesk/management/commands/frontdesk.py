@@ -55,6 +55,9 @@ class Command(BaseCommand):
 
     help = "List, end, count, purge and import sessions."
 
+    # Some of Django's checks ask the database. If that is down, they end in a traceback.
+    requires_system_checks = []
+
     def add_arguments(self, parser: CommandParser) -> None:
         subcommands = parser.add_subparsers(metavar="SUBCOMMAND")
 
@@ -197,34 +200,26 @@ class Command(BaseCommand):
         counts: Counter[str] = Counter()
         for record in self._reading(operations.all_sessions()):
             counts["live"] += 1
-            counts["signed_in"] += record.user_id is not None
-            counts["used_in_the_last_hour"] += record.last_seen > now - UNITS["h"]
-            counts["used_in_the_last_day"] += record.last_seen > now - UNITS["d"]
+            counts["anonymous"] += record.user_id is None
+            counts["last_hour"] += record.last_seen > now - UNITS["h"]
+            counts["last_day"] += record.last_seen > now - UNITS["d"]
             users.add(record.user_id)
-        found = {
-            "live": counts["live"],
-            "signed_in": counts["signed_in"],
-            "anonymous": counts["live"] - counts["signed_in"] if operations.can_list() else None,
-            "users": len(users - {None}),
-            "used_in_the_last_hour": counts["used_in_the_last_hour"],
-            "used_in_the_last_day": counts["used_in_the_last_day"],
-            "expired": storage.count_expired(now) if isinstance(storage, Scans) else None,
-        }
+        expired = storage.count_expired(now - MARGIN) if isinstance(storage, Scans) else None
+        lines: list[tuple[str, str, int | None]] = [
+            ("live", _("live sessions"), counts["live"]),
+            ("signed_in", _("signed in"), counts["live"] - counts["anonymous"]),
+            ("users", _("different users"), len(users - {None})),
+            ("anonymous", _("anonymous"), counts["anonymous"] if operations.can_list() else None),
+            ("used_in_the_last_hour", _("used in the last hour"), counts["last_hour"]),
+            ("used_in_the_last_day", _("used in the last day"), counts["last_day"]),
+            ("expired", _("expired, to be purged"), expired),
+        ]
         if options["json"]:
-            self._write_json([found])
+            self._write_json([{name: count for name, _words, count in lines}])
             return
-        words = {
-            "live": _("live sessions"),
-            "signed_in": _("signed in"),
-            "anonymous": _("anonymous"),
-            "users": _("users who are signed in"),
-            "used_in_the_last_hour": _("used in the last hour"),
-            "used_in_the_last_day": _("used in the last day"),
-            "expired": _("expired, to be purged"),
-        }
         self.stdout.write(operations.storage_in_words(storage))
-        for name, count in found.items():
-            self.stdout.write(f"{'-' if count is None else count:>10}  {words[name]}")
+        for _name, words, count in lines:
+            self.stdout.write(f"{'-' if count is None else count:>10}  {words}")
         self._say_what_is_missing()
 
     # purge
@@ -422,13 +417,8 @@ def _sessions_in_words(count: int) -> str:
     return ngettext("%(count)d session", "%(count)d sessions", count) % {"count": count}
 
 
-def _unavailable(error: Exception) -> str:
-    hint = _("If a table is missing, run manage.py migrate.") if _is_of_database(error) else ""
-    return _("The session storage cannot answer: %(error)s %(hint)s") % {
-        "error": str(error).strip(),
-        "hint": hint,
-    }
-
-
-def _is_of_database(error: BaseException) -> bool:
-    return isinstance(error, DatabaseError) or isinstance(error.__cause__, DatabaseError)
+def _unavailable(error: StorageUnavailable | DatabaseError) -> str:
+    words = {"error": str(error).strip().rstrip(".")}
+    if isinstance(error, DatabaseError) or isinstance(error.__cause__, DatabaseError):
+        return _("The database cannot answer: %(error)s. Have you run manage.py migrate?") % words
+    return _("The session storage cannot answer: %(error)s.") % words
