@@ -33,7 +33,7 @@ class Contention(StorageUnavailable):
 
 
 class SessionLimitReached(FrontdeskError, PermissionDenied):
-    """``login()`` has signed nobody in, because the user has ``MAX_SESSIONS_PER_USER`` sessions already.
+    """``login()`` has not signed the user in, who has ``MAX_SESSIONS_PER_USER`` sessions already.
 
     Django answers it with a 403. A view that catches it can ask the user and go on::
 

@@ -235,7 +235,7 @@ def _after_commit(write: Callable[[], Any]) -> None:
 
 
 def _attempt(write: Callable[[], Any]) -> None:
-    """Call ``write``. A failure is logged, and keeps nobody from signing in or out."""
+    """Call ``write``. A failure is logged. Users sign in and out all the same."""
     began = time.monotonic()
     try:
         outage.check()

@@ -568,7 +568,7 @@ class SessionStore(SessionBase):
         """Treat the session as ended, because its user has another password than it was made with.
 
         The password may be changing right now, by a request that is about to save this session with the
-        new one. So the session keeps the grace period to be saved in, as nobody's for everyone else.
+        new one. So the session can still be saved within the grace period. Other requests are anonymous.
         """
         known, deadline = self.record, clock.now() + GRACE
 

@@ -45,7 +45,7 @@ class Anybody(Enum):
 
 
 ANYBODY: Final = Anybody.ANYBODY
-"""Stands for "whoever the owner is", because ``None`` means "no user"."""
+"""Stands for "any owner", because ``None`` means "no user"."""
 
 
 class Storage(ABC):

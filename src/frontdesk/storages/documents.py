@@ -7,7 +7,7 @@ The sessions of a user are listed in an *index*, which is a document too. Three 
 from being missing in it, even if a process stops for minutes at any point:
 
 1. A session is stored before its user's index names it, and belongs to the user only after that. So a
-   new session is stored as nobody's first.
+   new session is stored without a user first.
 2. A name is removed from an index only if its session is gone or has ended. Nothing brings such a session
    back: the write that would make it the user's finds another version, and fails.
 3. The index keeps a name for longer than the session can last, by more than clocks differ.
@@ -143,7 +143,7 @@ class DocumentStorage(Storage):
                 return
             now = clock.now()
             names = {id: deadline for id, deadline in names.items() if deadline + SKEW > now}
-            if len(names) >= CROWD and len(names).bit_count() == 1:
+            if is_crowded(names):
                 names = yield from self._without_dead(names)
             # A deadline only grows here: a write of another request may be under way with that one.
             names[record.id] = record.deadline
@@ -165,6 +165,11 @@ class DocumentStorage(Storage):
             for id, deadline in names.items()
             if SESSION + id in found and not _has_ended(found[SESSION + id])
         }
+
+
+def is_crowded(names: Collection[str]) -> bool:
+    """Return whether an index should be searched for dead names: each time its length has doubled."""
+    return len(names) >= CROWD and len(names).bit_count() == 1
 
 
 def _is_signed_in(record: Record) -> bool:

@@ -168,7 +168,8 @@ class RedisStorage(DocumentStorage):
             parts = [urlsplit(other) for other in others]
             node = library.cluster.ClusterNode
             options["startup_nodes"] = [node(part.hostname, part.port or 6379) for part in parts]
-            # While slots move, the asyncio client would else close connections that are in use.
+            # Otherwise the asyncio client closes connections that are in use when slots move, and when
+            # many tasks at once use it first.
             options["reinitialize_steps"] = 0
         return kind.from_url(url, **options)
 
@@ -200,8 +201,7 @@ class RedisStorage(DocumentStorage):
             raise self._busy() from error
         try:
             with _available():
-                # Without this, the client for a Cluster sends its first commands to any server.
-                yield await own.client.initialize()
+                yield own.client
         finally:
             own.turns.release()
 
@@ -278,7 +278,7 @@ class RedisStorage(DocumentStorage):
             return there == write.data or await client.eval(*command)
 
     def _reading(self, client: Any, names: Collection[str]) -> Any:
-        # A GET for each name, not one MGET, during which the server would answer nobody else.
+        # A GET for each name, not one MGET, during which the server would answer no other client.
         pipeline = client.pipeline(transaction=False)
         for name in names:
             pipeline.get(self._options.PREFIX + name)
