@@ -106,7 +106,9 @@ class Project:
         path.write_text(applied(path.read_text(), text))
 
     def file(self, name: str, text: str) -> None:
-        (self.package / name).write_text(text)
+        path = self.package / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
     def append(self, name: str, text: str) -> None:
         with (self.package / name).open("a") as file:

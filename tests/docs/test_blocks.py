@@ -1,5 +1,8 @@
 """Every code block of the documentation does what it says."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tests.docs.conftest import switch_over
@@ -8,6 +11,8 @@ from tests.docs.scenario import Here, Project, applied, needs_a_project
 
 FROM_STOCK = {"README.md", "docs/quickstart.md"}
 
+DROPS_TABLES = {"docs/moving.md"}
+
 SIGN_IN = """
 from django.test import Client
 browser = Client()
@@ -15,16 +20,23 @@ browser.post("/admin/login/", {"username": "eve", "password": "open-sesame"})
 """
 
 
+def needs_its_own(page: Path) -> bool:
+    return needs_a_project(blocks(page)) or name_of(page) in DROPS_TABLES
+
+
+def executed(page: Path) -> Any:
+    marks = [] if needs_its_own(page) else [pytest.mark.django_db(transaction=True)]
+    return pytest.param(page, marks=marks, id=name_of(page))
+
+
 @pytest.mark.urls("tests.docs.urls")
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=name_of)
-def test_every_block_of_the_page_works(page, request):
-    found = blocks(page)
-    if needs_a_project(found):
+@pytest.mark.parametrize("page", [executed(page) for page in PAGES if blocks(page)])
+def test_every_block_of_the_page_works(page, request, settings):
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    where: Here | Project = Here()
+    if needs_its_own(page):
         where = request.getfixturevalue("stock" if name_of(page) in FROM_STOCK else "switched")
-    else:
-        request.getfixturevalue("transactional_db")
-        where = Here()
-    for block in found:
+    for block in blocks(page):
         where.play(block)
     if name_of(page) == "docs/quickstart.md":
         the_new_project_serves_its_pages(where)

@@ -249,13 +249,13 @@ def test_digest(browser):
 
 @shows("A new password ends the other sessions at once, or not at all")
 @pytest.mark.urls("tests.docs.urls")
-@pytest.mark.parametrize(("ticked", "left"), [({"end_others": "on"}, 1), ({}, 2)])
-def test_new_password(user, ticked, left):
+@pytest.mark.parametrize(("choice", "left"), [({"other_sessions": "keep"}, 2), ({}, 1)])
+def test_new_password(user, choice, left):
     browsers = [Client(), Client()]
     for browser in browsers:
         browser.force_login(user)
     fields = {"old_password": "open-sesame", "new_password1": "new", "new_password2": "new"}
-    browsers[0].post("/accounts/password_change/", {**fields, **ticked})
+    browsers[0].post("/accounts/password_change/", {**fields, **choice})
     assert Session.objects.filter(user=user, ended=None).count() == left
 
 
