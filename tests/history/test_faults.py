@@ -1,195 +1,219 @@
-"""A history that cannot be written breaks nothing, is logged once, and spares the view's transaction."""
+"""A history that cannot be written breaks nothing, and is logged once."""
 
 import pytest
 from django.contrib import auth
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
-from django.db import connections
-from django.utils import translation
+from django.db import connection, connections, transaction
 
-from frontdesk import history
-from frontdesk.engine import SessionStore
+from frontdesk.core.keys import Key
+from frontdesk.history import recording
 from frontdesk.models import HistoryEntry
-from frontdesk.signals import Reason
-from frontdesk.tokens import digest_of
 from tests import services
-from tests.history.conftest import leave, lose_the_table, sign_in, told
-from tests.requests.conftest import PASSWORD
+from tests.fixtures import DATABASE, PASSWORD, is_anonymous, sign_out, use
+from tests.history.conftest import log_in, recorded
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+sync_only = pytest.mark.parametrize("mode", ["sync"], indirect=True)
 
 
 @pytest.fixture
 def no_table(monkeypatch):
-    lose_the_table(monkeypatch)
+    """The table is not there, as between a deployment and its migration."""
+    monkeypatch.setattr(HistoryEntry._meta, "db_table", "frontdesk_not_migrated")
 
 
 def incidents(caplog):
     return [record.getMessage() for record in caplog.records if "history" in record.getMessage()]
 
 
-# --- people come and go ----------------------------------------------------------------------------------
-
-
-@pytest.mark.django_db(transaction=True)
-def test_without_the_table_people_sign_in_and_out_and_fail(
-    storage_setting, no_table, device, user, caplog
-):
-    visitor = device()
-    assert sign_in(visitor, password="wrong").status_code == 200
-    assert visitor.who() == ""
-    assert sign_in(visitor).status_code == 302
-    assert visitor.who() == "ada"
-    key = visitor.key
-    visitor.do(leave)
-    assert visitor.who() == ""
-    assert not SessionStore().exists(key)
+def test_without_the_table_users_sign_in_and_out(no_table, device, new_browser, user, caplog):
+    browser = device()
+    assert log_in(browser, password="wrong").status_code == 200
+    assert log_in(browser).status_code == 302
+    assert browser.username() == "ada"
+    key = browser.key
+    sign_out(browser)
+    assert is_anonymous(new_browser, key)
     user.delete()
     assert len(incidents(caplog)) == 1
 
 
-@pytest.mark.django_db(transaction=True)
 def test_an_incident_is_logged_once_and_its_end_once(device, user, monkeypatch, caplog):
     with monkeypatch.context() as unmigrated:
-        lose_the_table(unmigrated)
+        unmigrated.setattr(HistoryEntry._meta, "db_table", "frontdesk_not_migrated")
         for _ in range(3):
-            sign_in(device())
+            log_in(device())
     for _ in range(2):
-        sign_in(device())
+        log_in(device())
     first, last = incidents(caplog)
     assert "cannot answer" in first
     assert "frontdesk_not_migrated" in first
     assert "answers again" in last
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_purge_that_the_history_refuses_is_logged_and_the_sessions_are_purged(
-    storage_setting, no_table, caplog
-):
+@sync_only
+def test_a_history_that_hangs_does_not_keep_every_sign_in_waiting(device, user, monkeypatch):
+    calls, slow = [], recording.outage
+
+    def hang(*args):
+        calls.append(args)
+        raise TimeoutError
+
+    monkeypatch.setattr(recording, "_insert", hang)
+    slow.failed(TimeoutError(), -10)  # it took longer than a moment
+    for _ in range(3):
+        assert log_in(device()).status_code == 302
+    assert calls == []
+
+
+def test_a_purge_that_the_history_refuses_is_logged(no_table, caplog):
     call_command("clearsessions")
-    assert history.incident.open
+    assert recording.outage.open
     assert len(incidents(caplog)) == 1
 
 
-@services.each_database()
-@pytest.mark.parametrize("act", ["sign_in", "fail", "leave"])
-def test_a_failure_does_not_poison_the_transaction_around_it(
-    database, no_table, browser, user, settings, act
-):
-    """The test's own transaction is that of a view under ATOMIC_REQUESTS."""
-    settings.FRONTDESK = {
-        "STORAGE": {"BACKEND": "frontdesk.storages.memory.MemoryStorage"}  # tells at once
-    }
-    sign_in(browser, password=PASSWORD if act != "fail" else "wrong")
-    if act == "leave":
-        browser.do(leave)
-    assert history.incident.open
-    assert Group.objects.create(name="still there").pk
-    assert connections[database].in_atomic_block
+# --- transactions ---------------------------------------------------------------------------------
 
 
-# --- ATOMIC_REQUESTS ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def atomic(database, monkeypatch):
-    """Each view in a transaction of its own. Django allows that for sync views only."""
-    for connection in connections.all():
-        if connection.alias == database:
-            monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
-
-
-def act(*tasks, fail=None):
-    """Return a task of a sync view: authenticate, sign in, then fail."""
-
-    def task(request):
-        for each in tasks:
-            each(request)
-        if fail:
-            raise fail
-
-    return task
-
-
-def try_in_vain(request):
+def fail_to_sign_in(request):
     auth.authenticate(request, username="ada", password="wrong")
 
 
 def enter(request):
     auth.login(request, auth.authenticate(request, username="ada", password=PASSWORD))
+    request.session.save()
 
 
-atomically = services.each_database(transaction=True)
-sync_views = pytest.mark.parametrize("colour", ["wsgi"], indirect=True)
+def in_a_transaction(*tasks, then=None):
+    """Return a task that runs these in a transaction, as ATOMIC_REQUESTS does, and then raises."""
+
+    def task(request):
+        with transaction.atomic():
+            for each in tasks:
+                each(request)
+            if then:
+                raise then
+
+    return task
 
 
-@atomically
-@sync_views
-def test_a_failed_try_is_remembered_when_the_view_commits(database, atomic, browser, user):
-    browser.do(act(try_in_vain))
-    assert told() == ["failed"]
+@sync_only
+@pytest.mark.parametrize("storage", ["memory", "database"])
+def test_what_a_view_does_is_recorded_when_it_commits(browser, user, settings, storage):
+    if storage == "database":
+        use(settings, DATABASE)
+    browser.do(in_a_transaction(fail_to_sign_in, enter))
+    assert recorded() == ["failed", "signed_in"]
+    assert HistoryEntry.objects.last().session_id == Key(browser.key).id
 
 
-@atomically
-@sync_views
-def test_a_failed_try_goes_with_the_view_that_is_rolled_back(database, atomic, browser, user):
-    browser.do(act(try_in_vain, fail=PermissionDenied))
-    assert told() == []
+@sync_only
+def test_what_a_view_has_rolled_back_is_not_recorded(browser, user, settings):
+    use(settings, DATABASE)
+    browser.do(in_a_transaction(fail_to_sign_in, enter, then=PermissionDenied()))
+    assert recorded() == []
 
 
-@atomically
-@sync_views
-def test_a_sign_in_is_remembered_although_its_view_runs_in_a_transaction(
-    database, atomic, browser, user
-):
-    browser.do(act(enter))
-    assert told() == ["signed_in"]
-    assert HistoryEntry.objects.get().session_id == digest_of(browser.key)
+@sync_only
+@pytest.mark.parametrize("storage", ["memory", "database"])
+def test_a_failure_does_not_break_the_views_transaction(no_table, browser, user, settings, storage):
+    if storage == "database":
+        use(settings, DATABASE)
 
-
-@atomically
-@sync_views
-def test_a_sign_in_that_is_rolled_back_was_none(database, atomic, browser, user):
-    browser.raise_request_exception = False
-    browser.do(act(enter, fail=ZeroDivisionError))
-    assert told() == []
-
-
-@atomically
-@sync_views
-def test_a_sign_out_stays_one_if_its_view_is_rolled_back_and_is_remembered_once(
-    database, atomic, browser, user
-):
-    browser.raise_request_exception = False
-    sign_in(browser)
-    browser.do(act(auth.logout, fail=ZeroDivisionError))
-    assert told() == ["signed_in", "ended: logout"]
-
-
-@atomically
-@sync_views
-def test_the_work_of_a_view_survives_a_history_that_cannot_be_written(
-    database, atomic, no_table, browser, user
-):
     def work(request):
         Group.objects.create(name="written by the view")
 
-    browser.do(act(try_in_vain, work))
-    assert history.incident.open
+    browser.do(in_a_transaction(fail_to_sign_in, enter, auth.logout, work))
+    assert recording.outage.open
     assert Group.objects.filter(name="written by the view").exists()
 
 
-# --- odd ends ----------------------------------------------------------------------------------------------
+@sync_only
+def test_nothing_is_written_inside_the_views_transaction(browser, user, django_assert_num_queries):
+    """Not even a savepoint, which Django's own code would not make."""
+    counts = []
+
+    def task(request):
+        with transaction.atomic(), django_assert_num_queries(1, connection=connection):
+            fail_to_sign_in(request)  # the query for the user
+        counts.append(HistoryEntry.objects.count())
+
+    browser.do(task)
+    assert counts == [1]
 
 
-@pytest.mark.django_db
-def test_a_reason_or_a_method_of_another_version_is_shown_as_far_as_it_is_known(user):
-    facts = {"user": user, "at": history.clock.now()}
-    HistoryEntry.objects.create(what="ended", reason="flood", **facts)
-    HistoryEntry.objects.create(what="signed_in", methods="retina", **facts)
-    with translation.override("en"):
-        words = [entry.in_words for entry in history.recent(user)]
-    assert words == ["Signed in with retina", "Ended"]
+@sync_only
+def test_a_sign_out_whose_view_is_rolled_back_is_recorded_once(browser, user, settings):
+    use(settings, DATABASE)
+    log_in(browser)
+    browser.raise_request_exception = False
+    browser.do(in_a_transaction(auth.logout, then=ZeroDivisionError()))
+    assert recorded() == ["signed_in", "ended: logout"]
 
 
-def test_each_reason_has_its_words():
-    assert set(history.ENDINGS) == set(Reason)
+# --- another database -----------------------------------------------------------------------------
+
+
+class Separate:
+    """A router that keeps the history in a database of its own."""
+
+    alias = "postgresql"
+
+    def db_for_read(self, model, **hints):
+        return self.alias if model is HistoryEntry else None
+
+    db_for_write = db_for_read
+
+    def allow_relation(self, *args, **hints):
+        return True
+
+
+@pytest.mark.needs("postgresql")
+@pytest.mark.django_db(transaction=True, databases=["default", "postgresql"])
+@sync_only
+def test_the_history_may_be_in_another_database(device, user, settings):
+    settings.DATABASE_ROUTERS = [f"{__name__}.Separate"]
+    if Separate.alias not in connections:
+        pytest.skip("PostgreSQL is the default database here")
+    from frontdesk import history
+
+    browser = device()
+    log_in(browser, password="wrong")
+    log_in(browser)
+    sign_out(browser)
+    assert [entry.what for entry in history.recent(user)] == ["ended", "signed_in", "failed"]
+    assert HistoryEntry.objects.using("default").count() == 0
+    user.delete()
+    assert HistoryEntry.objects.using("postgresql").count() == 0
+
+
+# --- many failed attempts at once -----------------------------------------------------------------
+
+
+@services.each_database(transaction=True)
+def test_failed_attempts_at_once_are_counted_in_one_row(database, user):
+    """Of two that find no row, one inserts it and the other counts in it."""
+    import threading
+
+    barrier, errors = threading.Barrier(8), []
+
+    def attempt():
+        try:
+            barrier.wait(timeout=60)
+            for _ in range(3):
+                recording._count_failure("a" * 64, 1_800_000_000_000_000, {"ip": "192.0.2.7"})
+        except Exception as error:  # noqa: BLE001 (handed to the test)
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=attempt) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert [row.count for row in HistoryEntry.objects.all()] == [24]
