@@ -5,10 +5,12 @@ from functools import cache
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from frontdesk import conf
+from frontdesk.core import clock
 from frontdesk.errors import InvalidSetting
 from frontdesk.storages.base import Storage
 from frontdesk.storages.moving import MovingStorage
@@ -28,7 +30,7 @@ def get_storage() -> Storage:
     options = conf.options()
     storage = _made("STORAGE", options.storage)
     if isinstance(options.migrate_from, str):
-        storage.linger = options.idle_timeout
+        storage.linger = max(options.idle_timeout, settings.SESSION_COOKIE_AGE * clock.SECOND)
     if options.migrate_from is None or isinstance(options.migrate_from, str):
         return storage
     return MovingStorage(storage, _made("MIGRATE_FROM", options.migrate_from))
