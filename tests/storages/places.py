@@ -152,10 +152,11 @@ def _ask(port: int, *words: Any) -> Any:
 
 
 def until(condition: Callable[[], bool]) -> None:
+    """Wait for ``condition``, which only a fault can keep from coming true."""
     deadline = time.monotonic() + 60
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError("the servers did not start")
+            raise TimeoutError("nothing has happened for a minute")
         time.sleep(0.02)
 
 

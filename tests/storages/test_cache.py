@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
 from django.test import override_settings
 
 from frontdesk.core.flow import run
@@ -92,6 +96,23 @@ def test_a_session_without_an_end_is_kept(storage):
     stored = a_record(idle=FOREVER, deadline=FOREVER)
     run(storage.insert(stored))
     assert ids(run(storage.of_user("1"))) == {stored.id}
+
+
+def test_threads_share_the_memory_of_a_process(monkeypatch):
+    get = LocMemCache.get
+
+    def slow(self, *args, **options):
+        found = get(self, *args, **options)
+        time.sleep(0.001)  # another thread's turn
+        return found
+
+    monkeypatch.setattr(LocMemCache, "get", slow)
+    with places.cache(places.LOCMEM)() as storage, ThreadPoolExecutor(4) as threads:
+        stored = a_record(user_id=None)
+        run(storage.insert(stored))
+        second = replace(stored, version=2)
+        done = threads.map(lambda _: storage.swap([(stored, second)]), range(8))
+        assert sorted(done) == [[False]] * 7 + [[True]]
 
 
 # memcached.

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -199,6 +200,26 @@ def test_a_purge_removes_the_index_with_the_last_session(storage, place, stored)
         now.advance(3 * 86_400)
         assert ids(storage.purge(clock.now(), 10)) == {stored.id}
     assert list(place.glob("[su]/*/*")) == []
+
+
+class Interrupted(FileStorage):
+    """Before it gets a lock, another process writes."""
+
+    @contextmanager
+    def _locked(self, shard):
+        self.meanwhile()
+        with super()._locked(shard):
+            yield
+
+
+def test_a_purge_spares_what_another_process_has_just_renewed(storage, place, stored):
+    purging = Interrupted(DIRECTORY=place)
+    with Clock() as now:
+        now.advance(7200)
+        renewed = replace(stored, last_seen=clock.now(), version=2)
+        purging.meanwhile = lambda: storage.swap([(stored, renewed)])
+        assert purging.purge(clock.now(), 10) == []
+        assert storage.load([stored.id]) == [renewed]
 
 
 def test_expired_sessions_are_counted(storage, stored):

@@ -197,8 +197,12 @@ def test_a_late_write_fails_after_the_end_was_forgotten(do, live):
 def _forget(do, ids) -> list[Record]:
     """Return what was purged, when the place has deleted all that had expired."""
     purged = []
-    while do.load(ids):
-        purged += do(do.storage.expire(clock.now(), 100))
+
+    def is_gone():
+        purged.extend(do(do.storage.expire(clock.now(), 100)))
+        return not do.load(ids)
+
+    places.until(is_gone)
     return purged
 
 

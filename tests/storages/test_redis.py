@@ -286,6 +286,17 @@ def test_calls_wait_for_a_connection(options, servers, mode):
     )  # a client for a Cluster asks each server who belongs to it
 
 
+def test_many_tasks_may_be_the_first(options):
+    for _ in range(3):
+        storage = RedisStorage(**options)
+        stored = [a_record(user_id=None) for _ in range(20)]
+
+        async def visits(storage=storage, stored=stored):
+            return await asyncio.gather(*(arun(storage.insert(each)) for each in stored))
+
+        assert asyncio.run(visits()) == [True] * 20
+
+
 def test_a_call_does_not_wait_forever_for_a_connection(options):
     storage = RedisStorage(**{**options, "TIMEOUT": 0.05}, POOL_SIZE=1)
     with storage._turn(), pytest.raises(Contention, match="None of the 1 connections"):
