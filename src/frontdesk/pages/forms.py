@@ -7,6 +7,7 @@ from django.contrib.auth import forms as auth_forms
 from django.utils.translation import gettext_lazy as _
 
 from frontdesk.conf import options
+from frontdesk.signin import passwords
 
 
 class SignInForm(auth_forms.AuthenticationForm):
@@ -47,3 +48,8 @@ class PasswordChangeForm(auth_forms.PasswordChangeForm):
         widget=forms.RadioSelect,
         help_text=_("Sign out if another person may know your old password."),
     )
+
+    def clean_old_password(self) -> str:
+        """Check the old password. Django may upgrade its hash then, which signs nobody out here."""
+        with passwords.sessions_stay(self.user):
+            return super().clean_old_password()
