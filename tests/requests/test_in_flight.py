@@ -19,18 +19,6 @@ pytestmark = pytest.mark.django_db
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
-@pytest.fixture
-def tab(new_browser):
-    """``tab(browser)`` is another tab of a browser: it has the same cookie for now."""
-
-    def open_tab(browser):
-        other = new_browser()
-        other.key = browser.key
-        return other
-
-    return open_tab
-
-
 def rotate(browser):
     return browser.do(lambda request: request.session.cycle_key())
 

@@ -4,7 +4,7 @@ import pytest
 
 from frontdesk.engine import SessionStore
 from tests.requests.site import meanwhile, step
-from tests.requests.test_in_flight import during, tab  # noqa: F401
+from tests.requests.test_in_flight import during
 
 pytestmark = pytest.mark.django_db
 
@@ -28,27 +28,27 @@ def removing(key):
     return lambda request: request.session.pop(key)
 
 
-def test_changes_of_different_keys_both_count(browser, tab):  # noqa: F811
+def test_changes_of_different_keys_both_count(browser, tab):
     browser.put(start=1)
     overlap(browser, tab(browser), putting(cart=["lamp"]), putting(language="de"))
     assert browser.values() == {"start": 1, "cart": ["lamp"], "language": "de"}
 
 
-def test_of_changes_of_one_key_the_later_write_counts(browser, tab):  # noqa: F811
+def test_of_changes_of_one_key_the_later_write_counts(browser, tab):
     browser.put(cart=[])
     overlap(browser, tab(browser), putting(cart=["lamp"]), putting(cart=["sofa"]))
     assert browser.values() == {"cart": ["lamp"]}
 
 
 @pytest.mark.parametrize("removal_first", [False, True])
-def test_a_removal_and_a_change_both_count(browser, tab, removal_first):  # noqa: F811
+def test_a_removal_and_a_change_both_count(browser, tab, removal_first):
     browser.put(cart=1, language="en")
     changes = [putting(language="de"), removing("cart")]
     overlap(browser, tab(browser), *(changes[::-1] if removal_first else changes))
     assert browser.values() == {"language": "de"}
 
 
-def test_a_value_that_was_not_changed_is_not_written(browser, tab):  # noqa: F811
+def test_a_value_that_was_not_changed_is_not_written(browser, tab):
     browser.put(cart=["lamp"], language="en")
 
     def touch_all(request):
@@ -59,7 +59,7 @@ def test_a_value_that_was_not_changed_is_not_written(browser, tab):  # noqa: F81
     assert browser.values()["cart"] == ["sofa"]
 
 
-def test_clear_takes_what_others_have_added_meanwhile(browser, tab):  # noqa: F811
+def test_clear_takes_what_others_have_added_meanwhile(browser, tab):
     browser.put(cart=1)
 
     def start_over(request):
@@ -70,7 +70,7 @@ def test_clear_takes_what_others_have_added_meanwhile(browser, tab):  # noqa: F8
     assert browser.values() == {"cart": 2}
 
 
-def test_activity_does_not_undo_a_change(browser, tab, clock):  # noqa: F811
+def test_activity_does_not_undo_a_change(browser, tab, clock):
     browser.put(cart=1)
     clock.move(minutes=5)
     other = tab(browser)
@@ -85,7 +85,7 @@ def count(request):
     return (yield step(request.session, "modify", "visits", lambda visits: visits + 1, default=0))
 
 
-def test_modify_loses_no_step(browser, tab):  # noqa: F811
+def test_modify_loses_no_step(browser, tab):
     browser.put(cart=1)
 
     def task(request):
@@ -98,7 +98,7 @@ def test_modify_loses_no_step(browser, tab):  # noqa: F811
     assert browser.values() == {"cart": 1, "visits": 3}
 
 
-def test_modify_keeps_what_others_have_changed(browser, tab):  # noqa: F811
+def test_modify_keeps_what_others_have_changed(browser, tab):
     browser.put(cart=1)
 
     def task(request):
