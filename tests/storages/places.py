@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.core.cache import caches
@@ -24,6 +25,7 @@ from django.test import override_settings
 
 from frontdesk.storages.base import Storage
 from frontdesk.storages.cache import CacheStorage
+from frontdesk.storages.database import DatabaseStorage
 from frontdesk.storages.file import FileStorage
 from frontdesk.storages.memory import MemoryStorage
 from frontdesk.storages.redis import RedisStorage
@@ -40,6 +42,8 @@ class Place:
     away: Opened | None = None
     scans: bool = True
     """Whether all its sessions can be gone through."""
+    text_ids: bool = True
+    """Whether a user id may be any text. A database knows the type of the user model's key."""
     marks: Sequence[pytest.MarkDecorator] = ()
 
 
@@ -186,6 +190,21 @@ def cache(backend: str, location: Callable[[], Any] = str, **setting: Any) -> Op
     return opened
 
 
+def database(engine: str) -> Place:
+    """Return the place of a database, in which every query of the test goes to that database."""
+    alias = "default" if engine == "sqlite" else engine
+
+    @contextmanager
+    def opened() -> Iterator[DatabaseStorage]:
+        with mock.patch.object(services.RouteToCurrent, "alias", alias):
+            yield DatabaseStorage()
+
+    needs = () if engine == "sqlite" else (engine,)
+    # Real commits, because threads have connections of their own.
+    marks = [pytest.mark.django_db(databases=[alias], transaction=True)]
+    return Place(f"database-{engine}", opened, needs, marks=marks, text_ids=False)
+
+
 def _away() -> str:
     return f"127.0.0.1:{services.free_port()}"
 
@@ -219,7 +238,7 @@ PLACES = [
         cache(DJANGO_REDIS, _away_url),
         False,
     ),
-    # The databases: "database-sqlite", "database-postgresql", "database-mariadb".
+    *(database(engine) for engine in ("sqlite", "postgresql", "mariadb")),
 ]
 
 

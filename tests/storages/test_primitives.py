@@ -22,6 +22,7 @@ from frontdesk.core.keys import Key
 from frontdesk.core.record import GRACE, Former, Record
 from frontdesk.errors import Contention, StorageUnavailable
 from frontdesk.storages.base import Scans
+from frontdesk.storages.database import DatabaseStorage
 from frontdesk.testing import Clock
 from tests.storages import places
 from tests.storages.conftest import Do
@@ -227,17 +228,20 @@ def test_all_sessions_of_a_user_end_except_those_to_keep(do, live):
 @pytest.mark.parametrize(
     "user_id", ["", "-1", "a b", "\u00e9\U0001f6d2", "%_*?[a]\\", "x" * 255, "1\n2"]
 )
-def test_a_user_id_may_be_any_text(do, user_id):
+def test_a_user_id_may_be_any_text(place, do, user_id):
+    if not place.text_ids:
+        pytest.skip("a database knows the type of the user model's key")
     record = a_record(user_id=user_id)
     do(do.storage.insert(record))
     assert record.id in do.ids_of(user_id)
     assert ids(do(do.storage.of_user(user_id))) == {record.id}
 
 
-def test_users_are_told_apart(do):
-    for user_id in ("1", "11", "a", "A", "a ", "\u00e4"):
+def test_users_are_told_apart(place, do):
+    user_ids = ("1", "11", *(("a", "A", "a ", "\u00e4") if place.text_ids else ()))
+    for user_id in user_ids:
         do(do.storage.insert(a_record(user_id=user_id)))
-    for user_id in ("1", "11", "a", "A", "a ", "\u00e4"):
+    for user_id in user_ids:
         assert [each.user_id for each in do(do.storage.of_user(user_id))] == [user_id]
 
 
@@ -265,6 +269,8 @@ def test_another_user_of_a_session_takes_it_along(do, live):
 
 def test_a_session_is_listed_for_as_long_as_it_may_last(do, live):
     """A later deadline counts. An earlier one does not, as another write may be under way."""
+    if isinstance(do.storage, DatabaseStorage):
+        pytest.skip("a database lists rows, which have no deadline of their own in a list")
     with Clock() as now:
         longer = after(live, deadline=live.deadline + clock.DAY)
         assert do.swap([(live, longer)]) == [True]

@@ -248,7 +248,6 @@ def test_a_storage_that_is_dropped_closes_its_connections(options, servers):
     storage.load(["0" * 15])
     assert connections(servers, options)
     del storage
-    gc.collect()
     places.until(lambda: not connections(servers, options))
 
 
