@@ -1,10 +1,9 @@
 #!/usr/bin/env python
-"""Serve the demo on this machine: prepare what is missing, say where it is, run.
+"""Serve the demo on this machine.
 
-    python example/demo.py [--storage database|cache|file|redis|cached_database]
-                           [--port 8000] [--host 127.0.0.1]
+    python example/demo.py [--storage database|cache|file|redis] [--port 8000] [--host 127.0.0.1]
 
-The settings read their choice from the environment, so it is set before they are loaded.
+The settings read the storage from the environment, so that is set before they are loaded.
 """
 
 import argparse
@@ -17,7 +16,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO
-from typing import Any
 
 import django
 from django.conf import settings
@@ -26,10 +24,11 @@ from django.core.management import call_command
 from lobby import own_redis, place
 from lobby.accounts import ACCOUNTS, ensure
 
+from frontdesk.core import keys
 from frontdesk.errors import FrontdeskError
 from frontdesk.storages import get_storage
 
-STORAGES = ("database", "cache", "file", "redis", "cached_database")
+STORAGES = ("database", "cache", "file", "redis")
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -42,16 +41,16 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 def port_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; choose one from 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; choose one from 1 to 65535")
     return int(text)
 
 
 def loopback(text: str) -> str:
-    """Refuse every address that another machine could reach: the passwords are public."""
+    """Refuse every address that another machine can reach, because the passwords are public."""
     try:
         address = ipaddress.ip_address("127.0.0.1" if text == "localhost" else text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no IP address") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not an IP address") from None
     if not address.is_loopback:
         raise argparse.ArgumentTypeError(
             "the demo runs in debug mode with well-known passwords, "
@@ -61,7 +60,7 @@ def loopback(text: str) -> str:
 
 
 def why_not_free(host: str, port: int) -> str | None:
-    """Say why nothing can listen there, before anything else is done."""
+    """Return why nothing can listen there, if there is a reason."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -69,45 +68,38 @@ def why_not_free(host: str, port: int) -> str | None:
             probe.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                return f"Port {port} is taken, perhaps by a demo that still runs."
+                return f"Port {port} is taken, perhaps by another demo."
             return f"Cannot listen on port {port}: {error.strerror}."
     return None
 
 
-def prepare(storage: str) -> None:
-    """Create or update the tables; what is up to date takes no time."""
+def prepare() -> None:
+    """Create or update the tables. What is up to date takes no time."""
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
-    if storage == "cache":
-        call_command("createcachetable", verbosity=0)
 
 
 def why_no_storage(storage: str) -> str | None:
-    """Say what is missing for the storage, and how to get it."""
+    """Return what is missing for the storage, and how to get it."""
     try:
-        kept: Any = get_storage()
-        if storage == "redis":
-            kept.of_user("")
-        elif storage == "cached_database":
-            kept.front.server()  # it would work without, and show nothing of what it is for
+        get_storage().load(["0" * keys.ID_LENGTH])
     except FrontdeskError as error:
-        return how_to_get_redis(error, storage)
+        return how_to_get_redis(error) if storage == "redis" else str(error)
     return None
 
 
-def how_to_get_redis(problem: Exception, storage: str) -> str:
+def how_to_get_redis(problem: Exception) -> str:
     return (
-        f"{problem}\nThis demo is to use Redis, or Valkey, and starts one if it is installed "
-        "(Debian and Ubuntu: apt install redis-server; macOS: brew install redis),\n"
-        "or say where yours is: FRONTDESK_DEMO_REDIS=redis://host:6379/0 "
-        f"make demo STORAGE={storage}"
+        f"{problem}\nThis demo uses Redis or Valkey. It starts one if it is installed "
+        "(Debian and Ubuntu: apt install redis-server; macOS: brew install redis).\n"
+        "Or name yours: FRONTDESK_DEMO_REDIS=redis://host:6379/0 make demo STORAGE=redis"
     )
 
 
 @contextmanager
 def servers(storage: str) -> Iterator[None]:
-    """Start what the storage needs, unless it is said where that is; and end it."""
-    if storage not in {"redis", "cached_database"} or os.environ.get("FRONTDESK_DEMO_REDIS"):
+    """Start what the storage needs, unless the environment names one, and end it."""
+    if storage != "redis" or os.environ.get("FRONTDESK_DEMO_REDIS"):
         yield
         return
     with own_redis.running(place.directory() / "redis") as url:
@@ -122,23 +114,24 @@ def announcement(address: str) -> Iterator[str]:
     from lobby.devices import sign_in_elsewhere  # noqa: PLC0415 (it needs the settings)
 
     if count := sign_in_elsewhere(ACCOUNTS[0].name):
-        yield f"\n  {ACCOUNTS[0].name} is signed in on {count} made-up devices already: see Sessions."
+        yield f"\n  {ACCOUNTS[0].name} is signed in on {count} made-up devices: see Sessions."
     else:
         yield ""
     yield "  Sign in from a second browser, or a private window, and end one session from the other."
     yield f"\n  Sessions are kept in the {settings.SESSION_STORAGE} storage, all data in {settings.VAR}."
-    yield "  Mails for a forgotten password appear here. Stop with Ctrl-C; the data stays.\n"
+    stays = "the sessions end" if settings.SESSION_STORAGE == "cache" else "the data stays"
+    yield f"  Mails for a forgotten password appear here. Stop with Ctrl-C; {stays}.\n"
 
 
 def serve(host: str, port: int) -> None:
-    """Run Django's development server with our words in place of its banner."""
+    """Run Django's development server with the announcement in place of its banner."""
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     class Server(Command):
         def on_bind(self, server_port: int) -> None:
             print(*announcement(f"http://{where}/"), sep="\n", flush=True)
 
-    # It answers Ctrl-C by leaving with status 0; one more line is to come after that.
+    # It exits with status 0 on Ctrl-C. One more line comes after that.
     with suppress(SystemExit):
         call_command(Server(stdout=StringIO()), where, use_reloader=False, skip_checks=False)
 
@@ -152,20 +145,20 @@ def main(argv: list[str] | None = None) -> int:
     os.environ["DJANGO_SETTINGS_MODULE"] = "lobby.settings"
     os.environ["FRONTDESK_DEMO_STORAGE"] = options.storage
     os.environ["FRONTDESK_DEMO_DEBUG"] = "1"
-    # Started in the background, a program is made deaf to Ctrl-C; "kill -INT" should still close up.
+    # A shell makes a program in the background ignore SIGINT. "kill -INT" should still stop it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Ctrl-C while the tables are made is no accident either.
+    # Ctrl-C may also come while the tables are made.
     try:
         with suppress(KeyboardInterrupt), servers(options.storage):
-            prepare(options.storage)
+            prepare()
             if problem := why_no_storage(options.storage):
                 print(problem, file=sys.stderr)
                 return 1
             serve(options.host, options.port)
     except own_redis.NoServer as error:
-        print(how_to_get_redis(error, options.storage), file=sys.stderr)
+        print(how_to_get_redis(error), file=sys.stderr)
         return 1
-    print("\n  The lobby is closed. The next start finds everything as it is now.")
+    print("\n  The lobby is closed.")
     return 0
 
 

@@ -21,7 +21,7 @@ ACCOUNTS = (
 def ensure(account: Account) -> str:
     """Make the account unless it is there, and return what to say about its password.
 
-    One that is there is left as it is: somebody may have changed it to try that out.
+    One that is there is left as it is, because its password may have been changed to try that out.
     """
     users = get_user_model().objects
     user = users.filter(username=account.name).first()

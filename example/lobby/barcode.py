@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-# Enough to look like a badge, too few to tell the id.
-HOW_MANY = 40
 GAP = 2
 
 
@@ -18,10 +16,11 @@ class Barcode(NamedTuple):
 
 
 def barcode(session_id: str) -> Barcode:
-    """A stripe per hexadecimal digit, one to four units wide."""
+    """Return two stripes for each character, one to four units wide."""
     stripes: list[Stripe] = []
     x = 0
-    for digit in session_id[:HOW_MANY]:
-        stripes.append(Stripe(x, width=1 + int(digit, 16) % 4))
-        x += stripes[-1].width + GAP
+    for number in (int(character, 36) for character in session_id):
+        for width in (1 + number // 9, 1 + number % 4):
+            stripes.append(Stripe(x, width))
+            x += width + GAP
     return Barcode(x - GAP, stripes)

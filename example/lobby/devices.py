@@ -1,7 +1,7 @@
 """Other devices of the guest, so that the page of sessions has something to show on the first day.
 
 They sign in through the middleware and ``login()``, on requests that say what such devices say. The
-addresses are for documentation only (RFC 5737), and nobody has the keys.
+addresses are for documentation only (RFC 5737). Nothing keeps the keys.
 """
 
 from datetime import timedelta
@@ -49,7 +49,7 @@ DEVICES = (
 
 
 def sign_in_elsewhere(name: str) -> int:
-    """Sign that account in on each of the devices, unless it is signed in anywhere; return how many."""
+    """Sign that account in on each of the devices, unless it is signed in anywhere. Return how many."""
     user = get_user_model().objects.get_by_natural_key(name)
     if sessions.count(user):
         return 0

@@ -24,7 +24,7 @@ class NoteForm(forms.Form):
 
 
 def count_visit(session: SessionBase) -> int:
-    """Count one more visit of this browser and tell how many there were."""
+    """Count one more visit of this browser and return how many there were."""
     visits: int = session.get("visits", 0) + 1
     session["visits"] = visits
     return visits

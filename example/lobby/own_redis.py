@@ -1,9 +1,9 @@
-"""A Redis of the demo's own: started by the first demo that needs it, ended by the last one that is there.
+"""A Redis for the demo alone, with its data in the demo's directory.
 
-Nobody else's is touched where one can be started. Its data is in the demo's directory, like all the rest.
+It listens on a socket there, so no other user of the machine can connect. A demo that is killed leaves it
+running. The next demo uses it, and ends it.
 """
 
-import fcntl
 import shutil
 import socket
 import subprocess
@@ -11,103 +11,64 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 PROGRAMS = ("redis-server", "valkey-server")
 
-USUAL = 6379
-
 SECONDS = 20
+
+LONGEST = 100
+"""How long the path of a socket may be. Linux allows 107 bytes, macOS 103."""
 
 
 class NoServer(Exception):
-    """There is none, and none could be started; says what to do."""
+    """There is no server, and none can be started."""
 
 
 @contextmanager
-def running(place: Path) -> Iterator[str]:
-    """Give the URL of a server whose data is in ``place``, or of the usual one if none can be started."""
+def running(directory: Path) -> Iterator[str]:
+    """Start a server unless one is running, yield its URL, and end it."""
+    address = directory.resolve() / "socket"
+    is_running = _ask(address, "PING").startswith("+PONG")
+    server = None if is_running else _start(directory, address)
+    try:
+        yield f"unix://{address}?db=0"
+    finally:
+        _ask(address, "SHUTDOWN")  # answered by the end of the connection
+        if server is not None:
+            server.wait(SECONDS)
+
+
+def _start(directory: Path, address: Path) -> "subprocess.Popen[bytes]":
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
-        if not _told(USUAL, "PING").startswith("+PONG"):
-            raise NoServer(f"None of {' and '.join(PROGRAMS)} is installed, and none answers.")
-        yield _url(USUAL)
-        return
-    place.mkdir(mode=0o700, exist_ok=True)
-    # The system forgets these locks when their process ends, however it ends.
-    with (place / "users").open("w") as users:
-        with _alone(place):
-            fcntl.flock(users, fcntl.LOCK_SH)
-            port = _known(place) or _start(program, place)
-        try:
-            yield _url(port)
-        finally:
-            with _alone(place):
-                _stop_unless_used(users, port)
-
-
-def _stop_unless_used(users: IO[str], port: int) -> None:
-    with suppress(BlockingIOError):
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _told(port, "SHUTDOWN")  # the answer is the end of the connection
-
-
-@contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    with (place / "door").open("w") as door:
-        fcntl.flock(door, fcntl.LOCK_EX)
-        yield
-
-
-def _known(place: Path) -> int | None:
-    """Return the port of the server of ``place`` if it runs, for another demo or left behind by one."""
-    with suppress(OSError, ValueError):
-        port = int((place / "port").read_text())
-        if str(place.resolve()) in _told(port, "CONFIG GET dir").splitlines():
-            return port
-    return None
-
-
-def _start(program: str, place: Path) -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    log = place / "log"
-    options = {
-        "bind": "127.0.0.1",
-        "port": port,
-        "dir": place.resolve(),
-        "save": "",
-        "appendonly": "yes",
-        "logfile": log.resolve(),
-    }
-    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-    # Of a session of its own: Ctrl-C is for the demo, which ends it when all is written.
-    server = subprocess.Popen(
-        [program, *words],
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+        raise NoServer(f"None of {' and '.join(PROGRAMS)} is installed.")
+    if len(str(address)) > LONGEST:
+        raise NoServer(
+            f"{address} is too long for a socket. Set FRONTDESK_DEMO_VAR to a shorter path."
+        )
+    directory.mkdir(mode=0o700, exist_ok=True)
+    options = {"port": "0", "unixsocket": str(address), "dir": str(directory), "appendonly": "yes"}
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    log = directory / "log"
+    with log.open("w") as output:
+        # In a session of its own, because Ctrl-C in the terminal is for the demo, which ends it last.
+        server = subprocess.Popen(
+            [program, "--save", "", *words], start_new_session=True, stdout=output, stderr=output
+        )
     deadline = time.monotonic() + SECONDS
-    while not _told(port, "PING").startswith("+PONG"):
+    while not _ask(address, "PING").startswith("+PONG"):
         if server.poll() is not None or time.monotonic() > deadline:
             server.kill()
-            raise NoServer(f"{program} does not start; {log} may say why.")
+            raise NoServer(f"{program} does not start. {log} may say why.")
         time.sleep(0.02)
-    (place / "port").write_text(str(port))
-    return port
+    return server
 
 
-def _told(port: int, command: str) -> str:
-    """Send a command; return the answer, or nothing if there is none."""
-    with (
-        suppress(OSError),
-        socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as server,
-    ):
+def _ask(address: Path, command: str) -> str:
+    """Send a command and return the answer; empty without one."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as server:
+        server.settimeout(SECONDS)
+        server.connect(str(address))
         server.sendall(f"{command}\r\n".encode())
-        return server.recv(65_536).decode(errors="replace")
+        return server.recv(4096).decode(errors="replace")
     return ""
-
-
-def _url(port: int) -> str:
-    return f"redis://127.0.0.1:{port}/0"

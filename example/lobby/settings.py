@@ -37,12 +37,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-REDIS = {
-    "URL": os.environ.get("FRONTDESK_DEMO_REDIS", "redis://127.0.0.1:6379/0"),
-    "PREFIX": "frontdesk-demo:",
-}
-
-# One of these keeps the sessions: make demo STORAGE=file
+# One of these stores the sessions: make demo STORAGE=file
 SESSION_STORAGES: dict[str, dict[str, Any]] = {
     "database": {"BACKEND": "frontdesk.storages.database.DatabaseStorage"},
     "cache": {
@@ -53,29 +48,30 @@ SESSION_STORAGES: dict[str, dict[str, Any]] = {
         "BACKEND": "frontdesk.storages.file.FileStorage",
         "OPTIONS": {"DIRECTORY": VAR / "sessions"},
     },
-    "redis": {"BACKEND": "frontdesk.storages.redis.RedisStorage", "OPTIONS": REDIS},
-    "cached_database": {
-        "BACKEND": "frontdesk.storages.cached_database.CachedDatabaseStorage",
-        "OPTIONS": {"REDIS": REDIS},
+    "redis": {
+        "BACKEND": "frontdesk.storages.redis.RedisStorage",
+        "OPTIONS": {
+            "URL": os.environ.get("FRONTDESK_DEMO_REDIS", "redis://127.0.0.1:6379/0"),
+            "PREFIX": "frontdesk-demo:",
+        },
     },
 }
 SESSION_STORAGE = os.environ.get("FRONTDESK_DEMO_STORAGE", "database")
 if SESSION_STORAGE not in SESSION_STORAGES:
     raise ImproperlyConfigured(
-        f"FRONTDESK_DEMO_STORAGE is {SESSION_STORAGE!r}; "
-        f"it must be one of {', '.join(SESSION_STORAGES)}."
+        f"FRONTDESK_DEMO_STORAGE is {SESSION_STORAGE!r}. "
+        f"It must be one of {', '.join(SESSION_STORAGES)}."
     )
 
 SESSION_ENGINE = "frontdesk.engine"  # <--
-FRONTDESK = {"STORAGE": SESSION_STORAGES[SESSION_STORAGE]}  # <--
+FRONTDESK = {"STORAGE": SESSION_STORAGES[SESSION_STORAGE], "REMEMBER_ME": True}  # <--
 
-# Badges in a cache live as long as the cache keeps them. This one is a table, so they
-# outlive a restart, and it is large enough never to drop one for want of room.
+# This cache is the memory of the process, so its sessions end with the demo.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     "sessions": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "lobby_sessions_cache",
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "sessions",
         "OPTIONS": {"MAX_ENTRIES": 1_000_000},
     },
 }
