@@ -4,7 +4,8 @@ The new storage decides: whatever it has under an id is the truth, and only if i
 one count. A session moves when it is first written. Reading never writes.
 
 - A move inserts into the new storage. If another request has moved or ended the session meanwhile, the
-  insert finds the id taken. The copy in the old storage is ended after that.
+  insert finds the id taken. The copy in the old storage is ended after that, so a reader that finds no
+  live copy there looks into the new one again.
 - An end is written into the new storage and stays there until the old copy could not live any more.
   So a request that read the old copy earlier and stood still cannot move it after its end.
 """
@@ -13,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from heapq import merge
-from typing import Any
+from typing import Any, cast
 
 from django.core.checks import CheckMessage
 
@@ -34,22 +35,33 @@ class MovingStorage(Storage):
         self.shared = new.shared
         self.loads_user = new.loads_user
         if isinstance(new, Scans) and isinstance(old, Scans):
-            self.scan = partial(_scan, new, old)
-            self.count_expired = partial(_count_expired, new, old)
+            self.scan = partial(_scan, self)
+            self.count_expired = partial(_count_expired, self)
 
     def _load_both(self, ids: Collection[str], latest: bool = False) -> Flow[list[Record]]:
         found: list[Record] = yield Call(self.new, "load", (ids, latest))
         missing = set(ids) - {each.id for each in found}
-        return found + (yield from self._load_old(missing))
-
-    def _load_old(self, ids: Collection[str]) -> Flow[list[Record]]:
-        """Return what the old storage has. A negative version says where it comes from."""
-        found = (yield Call(self.old, "load", (ids,))) if ids else []
-        return [replace(each, version=-each.version) for each in found]
+        return found + (yield from self._load_old(missing, latest))
 
     def _load_both_with_user(self, id: str) -> Flow[tuple[list[Record], Any]]:
         found, user = yield Call(self.new, "load_with_user", (id,))
-        return (found, user) if found else ((yield from self._load_old([id])), UNCHANGED)
+        return (found, user) if found else ((yield from self._load_old({id})), UNCHANGED)
+
+    def _load_old(self, ids: set[str], latest: bool = False) -> Flow[list[Record]]:
+        """Return what the old storage has of ``ids``, which the new one did not have a moment ago.
+
+        A negative version says that a record comes from there.
+        """
+        if not ids:
+            return []
+        copies: list[Record] = yield Call(self.old, "load", (ids, latest))
+        waiting = [replace(each, version=-each.version) for each in copies if each.ended is None]
+        missing = ids - {each.id for each in waiting}
+        if not missing:
+            return waiting
+        moved: list[Record] = yield Call(self.new, "load", (missing, latest))
+        over = missing - {each.id for each in moved}
+        return waiting + moved + [each for each in copies if each.id in over]
 
     def _swap_each(self, swaps: Sequence[Swap]) -> Flow[list[bool]]:
         stored = []
@@ -77,8 +89,9 @@ class MovingStorage(Storage):
         return bool(stored)
 
     def _ids_in_both(self, user_id: str) -> Flow[list[str]]:
-        new: list[str] = yield Call(self.new, "ids_of", (user_id,))
+        # In this order: what has left the old storage meanwhile is in the new one.
         old: list[str] = yield Call(self.old, "ids_of", (user_id,))
+        new: list[str] = yield Call(self.new, "ids_of", (user_id,))
         return list(dict.fromkeys(new + old))
 
     def _purge_both(self, now: int, limit: int) -> Flow[list[Record]]:
@@ -133,7 +146,9 @@ def _retired(copy: Record) -> Swap:
     return copy, replace(record.end(copy, clock.now()), version=copy.version + 1)
 
 
-def _scan(new: Scans, old: Scans, after: str = "") -> Iterator[Record]:
+def _scan(moving: MovingStorage, after: str = "") -> Iterator[Record]:
+    """Yield the live records of both. One that moves meanwhile may be missed."""
+    new, old = cast(Scans, moving.new), cast(Scans, moving.old)
     last = ""
     for each in merge(new.scan(after), old.scan(after), key=lambda each: each.id):
         if each.id != last:
@@ -141,5 +156,6 @@ def _scan(new: Scans, old: Scans, after: str = "") -> Iterator[Record]:
         last = each.id
 
 
-def _count_expired(new: Scans, old: Scans, now: int) -> int:
+def _count_expired(moving: MovingStorage, now: int) -> int:
+    new, old = cast(Scans, moving.new), cast(Scans, moving.old)
     return new.count_expired(now) + old.count_expired(now)
