@@ -14,8 +14,8 @@ sign out and in again; others visit a page that needs no session. Each response 
 
 *signed out* are users who were signed out by anything but themselves, or whose cookie was cleared. *lost*
 and *twice* are steps that were acknowledged and are not there, or are there once too often. *revived* are
-sessions that answer after the response to their sign-out. *slowest* and *plain* are the slowest pages with and
-without a session, *back* is the time until the last 503 once the server is back, and *log* the number of
+sessions that answer after the response to their sign-out. *slowest* and *plain* are the slowest pages, with
+and without a session. *back* is the time until the last 503 once the server is back. *log* is the number of
 processes that logged the outage, and how often. A star marks what the server itself has forgotten.
 
 A run of everything writes its tables into docs/outages.md. The exit code is 1 for any fault.
