@@ -35,8 +35,9 @@ class WayBack(SessionBase):
 
     def load(self) -> dict[str, Any]:
         key = Key.parse(self.session_key)
+        # Also if it is empty: the file engine shows an empty file while another request moves a session.
         found: dict[str, Any] = super().load()
-        return self._move_back(key) if key is not None and self.session_key is None else found
+        return found if found or key is None else self._move_back(key)
 
     def delete(self, session_key: str | None = None) -> None:
         key = Key.parse(session_key or self.session_key)
@@ -72,11 +73,13 @@ class WayBack(SessionBase):
             try:
                 self.save(must_create=True)
             except CreateError:
-                pass  # another request is moving it too
-            else:
-                if _take_out(found):
-                    return self._session_cache
-                super().delete(self.session_key)
+                # Another request is moving it too.
+                moving: dict[str, Any] = super().load()
+                is_empty_file = not moving and self.session_key is not None
+                return self._decoded(found) if is_empty_file else moving
+            if _take_out(found):
+                return self._session_cache
+            super().delete(self.session_key)
         # Perhaps another request has moved it.
         moved: dict[str, Any] = super().load()
         return moved
