@@ -1,29 +1,27 @@
-"""The demo site in a real Chromium: one server per test, one browser per run.
+"""A small site in a real Chromium: one server per test, one browser per run.
 
-Playwright's synchronous API keeps an event loop running in its thread, and Django refuses to
-touch the database from such a thread. So the browser has a thread of its own, and the test
-functions that use it run there; fixtures, which do touch the database, run where they always
-do. A test that needs the database must ask a fixture for it.
+Playwright's synchronous API keeps an event loop running in its thread, and Django refuses to touch the
+database from such a thread. So the browser has a thread of its own, and the test functions that use it run
+there. Fixtures, which do touch the database, run where they always do. A test that needs the database asks
+a fixture for it.
 """
 
-import importlib
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.staticfiles.handlers import StaticFilesHandler
-from django.core.management import call_command
 from django.test.testcases import LiveServerThread
 
 from tests import services
+from tests.browser.steps import EMAIL, NAME, PASSWORD
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "example"
 SANDBOX = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-LOCMEM = "django.core.mail.backends.locmem.EmailBackend"
+
+# What a browser says about a response with this status, which some pages have on purpose.
+EXPECTED = ("status of 403 (Forbidden)", "status of 503 (Service Unavailable)")
 
 Run = Callable[..., Any]
 
@@ -42,38 +40,26 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 # --- the site -----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def lobby_settings() -> Iterator[ModuleType]:
-    """The demo's settings as they are, with its data in the run's own directory."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(EXAMPLE)
-        patch.setenv("FRONTDESK_DEMO_VAR", str(services.RUN_DIR / "lobby"))
-        patch.delenv("FRONTDESK_DEMO_STORAGE", raising=False)
-        yield importlib.import_module("lobby.settings")
-        for name in [name for name in sys.modules if name.split(".")[0] == "lobby"]:
-            del sys.modules[name]
-
-
-@pytest.fixture(params=["database", "cache", "file"])
-def storage(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture
+def options() -> dict[str, Any]:
+    """``settings.FRONTDESK``; a test overrides it with ``@pytest.mark.parametrize("options", ...)``."""
+    return {}
 
 
 @pytest.fixture
-def site(storage, lobby_settings, settings, transactional_db) -> Iterator[str]:
-    """The address of a running demo with its two accounts, on each storage."""
-    own = {"DATABASES", "EMAIL_BACKEND", "MAILERS"}
-    for name in vars(lobby_settings):
-        if name.isupper() and name not in own:
-            setattr(settings, name, getattr(lobby_settings, name))
-    settings.MAILERS = {"default": {"BACKEND": LOCMEM}}
-    settings.MIDDLEWARE = ["tests.browser.csp.strict_csp", *settings.MIDDLEWARE]
-    settings.SESSION_STORAGE = storage
-    settings.FRONTDESK = {"STORAGE": lobby_settings.SESSION_STORAGES[storage]}
-    call_command("createcachetable", verbosity=0)
-    accounts = importlib.import_module("lobby.accounts")
-    for account in accounts.ACCOUNTS:
-        accounts.ensure(account)
+def site(options, settings, transactional_db) -> Iterator[str]:
+    """The address of a running site with one user."""
+    settings.ROOT_URLCONF = "tests.browser.site"
+    settings.LOGIN_URL = "login"
+    settings.LOGIN_REDIRECT_URL = "/"
+    settings.FRONTDESK = options
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    settings.MIDDLEWARE = [
+        "tests.browser.csp.strict_csp",
+        *settings.MIDDLEWARE,
+        "django.middleware.locale.LocaleMiddleware",
+    ]
+    User.objects.create_user(NAME, EMAIL, PASSWORD)
     server = LiveServerThread("127.0.0.1", StaticFilesHandler)
     server.daemon = True
     server.start()
@@ -108,25 +94,38 @@ def browser(in_browser: Run) -> Iterator[Any]:
 
 @pytest.fixture
 def look() -> dict[str, Any]:
-    """How the browser is set up; a test overrides it with @pytest.mark.parametrize("look", ...)."""
+    """How the browser is set up; a test overrides it with ``@pytest.mark.parametrize("look", ...)``."""
     return {}
 
 
 @pytest.fixture
-def page(site: str, browser: Any, in_browser: Run, look: dict[str, Any]) -> Iterator[Any]:
-    """A tab of a browser that nobody has used. Whatever it complains about fails the test."""
+def new_tab(site: str, browser: Any, in_browser: Run) -> Iterator[Run]:
+    """new_tab(**look) opens a tab of a new browser. Whatever a browser complains about fails the test.
+
+    It is called in the browser's thread.
+    """
     complaints: list[str] = []
-    options = {"base_url": site, "locale": "en-GB", **look}
-    tab = in_browser(open_tab, browser, options, complaints.append)
-    yield tab
-    in_browser(tab.context.close)
+    contexts = []
+
+    def complain(text: str) -> None:
+        if not text.endswith(EXPECTED):
+            complaints.append(text)
+
+    def open_tab(**look: Any) -> Any:
+        given = {"base_url": site, "locale": "en-GB", **look}
+        contexts.append(browser.new_context(**given))
+        contexts[-1].set_default_timeout(10_000)
+        tab = contexts[-1].new_page()
+        tab.on("console", lambda message: complain(message.text))
+        tab.on("pageerror", lambda error: complain(str(error)))
+        return tab
+
+    yield open_tab
+    for context in contexts:
+        in_browser(context.close)
     assert complaints == []
 
 
-def open_tab(browser: Any, options: dict[str, Any], complain: Callable[[str], None]) -> Any:
-    context = browser.new_context(**options)
-    context.set_default_timeout(10_000)
-    tab = context.new_page()
-    tab.on("console", lambda message: complain(f"{message.location['url']}: {message.text}"))
-    tab.on("pageerror", lambda error: complain(str(error)))
-    return tab
+@pytest.fixture
+def page(new_tab: Run, in_browser: Run, look: dict[str, Any]) -> Any:
+    return in_browser(new_tab, **look)

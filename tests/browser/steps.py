@@ -1,33 +1,47 @@
-"""What a visitor does, in a visitor's words. Everything is found as a screen reader finds it."""
+"""What a user does. Everything is found as a screen reader finds it."""
 
-import os
-from pathlib import Path
 from typing import Any
 
-PASSWORD = "welcome-to-the-lobby"
-STAFF_PASSWORD = "keys-to-the-lobby"
+from playwright.sync_api import expect
+
+NAME = "ada"
+EMAIL = "ada@example.com"
+PASSWORD = "a lantern in the hall"
+NEW_PASSWORD = "a lamp in the cellar"
+
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "user_agent": "Mozilla/5.0 (Android 15; Mobile; rv:144.0) Gecko/144.0 Firefox/144.0",
+}
+LAPTOP = {
+    "viewport": {"width": 1280, "height": 800},
+    "user_agent": (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0"
+    ),
+}
 
 
 def sign_in(page: Any, password: str = PASSWORD) -> None:
-    page.get_by_label("Username").fill("guest")
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.goto("/accounts/login/")
+    page.locator("[name=username]").fill(NAME)
+    page.locator("[name=password]").fill(password)
+    page.locator("main button[type=submit]").first.click()
 
 
-def write(page: Any, line: str) -> None:
-    page.get_by_label("A line for your notebook").fill(line)
-    page.get_by_role("button", name="Write it down").click()
+def change_password(page: Any) -> None:
+    page.goto("/accounts/password_change/")
+    page.get_by_label("Old password").fill(PASSWORD)
+    page.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
+    page.get_by_label("New password confirmation").fill(NEW_PASSWORD)
+    page.get_by_role("button", name="Change password").click()
 
 
-def heading(page: Any) -> str:
-    return str(page.get_by_role("heading", level=1).inner_text())
+def at(page: Any, heading: str) -> None:
+    """Wait for the page with this heading."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
 
 
-def go(page: Any, link: str) -> None:
-    page.get_by_role("navigation", name="Pages").get_by_role("link", name=link).click()
-
-
-def keep(page: Any, name: str) -> None:
-    """Keep a picture for whoever wants to look: FRONTDESK_PICTURES=directory."""
-    if directory := os.environ.get("FRONTDESK_PICTURES"):
-        page.screenshot(path=Path(directory) / f"{name}.png", full_page=True)
+def rows(page: Any) -> Any:
+    return page.locator("ul.fd-sessions > li")
