@@ -2,6 +2,7 @@
 
 import threading
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from django.contrib import auth
@@ -91,6 +92,15 @@ def test_session_of_django_that_moved_in_moves_back(switch, engine, storage, set
     assert not session.exists(key)
     assert switch()(key).load() == {"cart": ["tea"]}
     assert session.exists(key)
+
+
+@in_memory
+@pytest.mark.parametrize("engine", ["file"], indirect=True)
+def test_empty_file_of_a_move_by_others_is_no_sign_out(switch, storage, user):
+    key = enter(user, cart=["tea"]).session_key
+    session = switch()(key)
+    Path(session._key_to_file()).touch()  # as Django's file engine begins
+    assert session.load()["cart"] == ["tea"]
 
 
 @in_memory
