@@ -9,7 +9,8 @@ from being missing in it, even if a process stops for minutes at any point:
 1. A session is stored before its user's index names it, and belongs to the user only after that. So a
    new session is stored without a user first.
 2. A name is removed from an index only if its session is gone or has ended. Nothing brings such a session
-   back: the write that would make it the user's finds another version, and fails.
+   back: the write that would make it the user's finds another version, and fails. A session of the same id
+   that becomes a user's meanwhile is written into the index even if it is there, so that the removal fails.
 3. The index keeps a name for longer than the session can last, by more than clocks differ.
 """
 
@@ -37,7 +38,7 @@ SKEW: Final = 60 * clock.MINUTE
 """More than the clocks of servers differ."""
 
 UNBORN: Final = 2**62
-"""The version of a session that is stored and not yet its user's. Loading passes over it."""
+"""A session that is stored and not yet its user's has a larger version. Loading passes over it."""
 
 UNBORN_LASTS: Final = clock.MINUTE
 
@@ -112,13 +113,28 @@ class DocumentStorage(Storage):
             version = 0 if before is None else before.version
             if _is_signed_in(after):
                 if before is None:
-                    # If another insert is at the same point, only one of the two finds this version.
-                    version = UNBORN
-                    yield Call(self, "cas", ([_unborn(after)],))
-                if before is None or _may_be_unlisted(before, after):
+                    version = yield from self._announce(after)
+                if before is None or before.user_id != after.user_id:
+                    yield from self._list(after, becomes_theirs=True)
+                elif _may_be_unlisted(before, after):
                     yield from self._list(after)
             writes.append(Write(SESSION + after.id, version, encoded(after), after.expires))
         return (yield Call(self, "cas", (writes,)))  # type: ignore[no-any-return]
+
+    def _announce(self, record: Record) -> Flow[int]:
+        """Store a new session as nobody's, and return its version, which no other insert has.
+
+        Takes the place of another insert that is at the same point, or was cut off there. If the id is
+        taken, return a version that nothing has.
+        """
+        blank = _unborn(record)
+        (stored,) = yield Call(self, "cas", ([blank],))
+        if not stored:
+            found = yield Call(self, "get", ([blank.name],))
+            there = version_in(found.get(blank.name))
+            if there > UNBORN:
+                (stored,) = yield Call(self, "cas", ([blank._replace(version=there)],))
+        return version_in(blank.data) if stored else UNBORN
 
     def _names_of(self, user_id: str) -> Flow[list[str]]:
         return list(_names_in((yield from self._index(user_id))))
@@ -128,8 +144,8 @@ class DocumentStorage(Storage):
         found = yield Call(self, "get", ([name],))
         return found.get(name)  # type: ignore[no-any-return]
 
-    def _list(self, record: Record) -> Flow[None]:
-        """Put the session into its user's index, unless it is there."""
+    def _list(self, record: Record, *, becomes_theirs: bool = False) -> Flow[None]:
+        """Put the session into its user's index, unless it is there and has been the user's."""
         user_id = str(record.user_id)
         for _ in range(TRIES):
             index = yield from self._index(user_id)
@@ -139,14 +155,14 @@ class DocumentStorage(Storage):
             except UndecodableRecord as error:
                 logger.error("%s It begins anew, and sessions enter it when they are used.", error)
                 names = {}
-            if names.get(record.id, -1) >= record.deadline:
+            if names.get(record.id, -1) >= record.deadline and not becomes_theirs:
                 return
             now = clock.now()
             names = {id: deadline for id, deadline in names.items() if deadline + SKEW > now}
             if is_crowded(names):
                 names = yield from self._without_dead(names)
             # A deadline only grows here: a write of another request may be under way with that one.
-            names[record.id] = record.deadline
+            names[record.id] = max(names.get(record.id, 0), record.deadline)
             lasts = max(names.values()) + SKEW
             # An index that begins anew must not repeat a version, which a stopped process may still know.
             after = version + 1 if version > 0 else now
@@ -182,16 +198,15 @@ def _may_be_unlisted(before: Record, after: Record) -> bool:
     Also once in a minute of use, as a cache may have evicted the index.
     """
     return (
-        before.user_id != after.user_id
-        or before.deadline != after.deadline
+        before.deadline != after.deadline
         or before.last_seen // clock.MINUTE != after.last_seen // clock.MINUTE
     )
 
 
 def _unborn(record: Record) -> Write:
-    until = clock.now() + UNBORN_LASTS
-    blank = replace(record, user_id=None, values={}, ip="", user_agent="", version=UNBORN)
-    return Write(SESSION + record.id, 0, encoded(blank), until)
+    now = clock.now()
+    blank = replace(record, user_id=None, values={}, ip="", user_agent="", version=UNBORN + now)
+    return Write(SESSION + record.id, 0, encoded(blank), now + UNBORN_LASTS)
 
 
 def index_name(user_id: str) -> str:
@@ -214,7 +229,7 @@ def decoded(documents: Iterable[bytes]) -> Iterator[Record]:
         except UndecodableRecord as error:
             logger.error("%s", error)
         else:
-            if record.version != UNBORN:
+            if record.version < UNBORN:
                 yield record
 
 

@@ -7,6 +7,7 @@ special. A Cluster and one server differ only in how several keys are read and w
 import asyncio
 import re
 import threading
+import weakref
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -176,7 +177,10 @@ class RedisStorage(DocumentStorage):
     @cached_property
     def _client(self) -> Any:
         # Made at the first use, because a client for a Cluster connects at once.
-        return self._make_client(redis, self._options.CLIENT_CLASS)
+        client = self._make_client(redis, self._options.CLIENT_CLASS)
+        is_cluster = self._options.CLUSTER
+        weakref.finalize(self, client.disconnect_connection_pools if is_cluster else client.close)
+        return client
 
     @contextmanager
     def _turn(self) -> Iterator[Any]:
