@@ -6,7 +6,7 @@ from django.contrib.auth.forms import PasswordChangeForm
 
 from frontdesk import sessions
 from frontdesk.core.flow import run
-from frontdesk.core.record import Changes, merge
+from frontdesk.core.record import Changes, Record, merge
 from frontdesk.signin import passwords
 from frontdesk.storages import get_storage
 from tests.fixtures import DATABASE, PASSWORD, is_anonymous, sign_in, use
@@ -80,6 +80,29 @@ def test_a_session_of_an_older_password_does_not_come_back(signed_in, user):
     store(stale, values={HASH_SESSION_KEY: b'"of another password"'})
     change_password(browser)
     assert names(browser, stale) == ["ada", ""]
+
+
+def test_a_hash_that_another_request_has_just_stored_stays(signed_in, user):
+    signed_in(user)
+    (known,) = run(get_storage().of_user(str(user.pk)))
+    flow = passwords._rehashing(str(user.pk), [user.get_session_auth_hash()], "new", None)
+    answer = None
+    while answer is None or not isinstance(answer[0], Record):  # until the sessions are read
+        call = flow.send(answer)
+        answer = getattr(call.target, call.name)(*call.args)
+    own = Changes(last_seen=known.last_seen, values={HASH_SESSION_KEY: b'"its own"'})
+    run(get_storage().change(known, lambda current: merge(current, own)))
+    run(_continued(flow, answer))
+    (stored,) = run(get_storage().of_user(str(user.pk)))
+    assert stored.values[HASH_SESSION_KEY] == b'"its own"'
+
+
+def _continued(flow, answer):
+    try:
+        while True:
+            answer = yield flow.send(answer)
+    except StopIteration:
+        return
 
 
 def test_a_hash_that_cannot_be_decoded_spares_the_others(signed_in, user):
