@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth import SESSION_KEY, login
+from django.contrib.auth import SESSION_KEY, authenticate, login
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session as StockSession
 from django.http import HttpResponse
@@ -17,7 +17,7 @@ from frontdesk.core import policy
 from frontdesk.core.keys import Key
 from frontdesk.engine import SessionStore
 from frontdesk.errors import StorageUnavailable
-from frontdesk.models import Session
+from frontdesk.models import HistoryEntry, Session
 from frontdesk.storages import get_storage
 from frontdesk.testing import Clock
 from tests.docs import site
@@ -257,6 +257,23 @@ def test_new_password(user, choice, left):
     fields = {"old_password": "open-sesame", "new_password1": "new", "new_password2": "new"}
     browsers[0].post("/accounts/password_change/", {**fields, **choice})
     assert Session.objects.filter(user=user, ended=None).count() == left
+
+
+@shows("Sign-ins are recorded")
+@pytest.mark.django_db(transaction=True)
+def test_recorded(user, view, settings):
+    view(sign_in(user))
+    Client().get("/")
+    assert [entry.what for entry in HistoryEntry.objects.all()] == ["signed_in"]
+
+    authenticate(username="eve", password="wrong")
+    user.set_password("another")
+    user.save()
+    assert HistoryEntry.objects.count() == 1
+
+    settings.FRONTDESK = {"HISTORY_RETENTION": None}
+    Client().get("/")
+    assert HistoryEntry.objects.count() == 1
 
 
 @shows("There is no session model to extend")
