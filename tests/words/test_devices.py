@@ -6,7 +6,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from frontdesk.words import devices
-from frontdesk.words.devices import BROWSERS, FAMILIES, NAME_LENGTH, SYSTEMS, device_in_words
+from frontdesk.words.devices import (
+    BROWSERS,
+    FAMILIES,
+    NAME_LENGTH,
+    SYSTEMS,
+    device_in_words,
+    kind_of_device,
+)
 
 APPLE = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
 CHROMIUM = "AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -102,6 +109,26 @@ def test_browser_and_system_are_named(agent, words):
 @pytest.mark.parametrize(("agent", "words"), COMMON_WITHOUT_UA_PARSER.items(), ids=str)
 def test_common_devices_need_no_ua_parser(without_ua_parser, agent, words):
     assert without_ua_parser.device_in_words(agent) == words
+
+
+KINDS = {
+    ANDROID: "phone",
+    ANDROID.replace(" Mobile", ""): "tablet",
+    f"{IPHONE} Version/18.5 Mobile/15E148 Safari/604.1": "phone",
+    f"Mozilla/5.0 (iPad; CPU OS 12_5 like Mac OS X) {APPLE} Version/12.1 Safari/604.1": "tablet",
+    WINDOWS: "computer",
+    f"{MAC} Version/18.5 Safari/605.1.15": "computer",
+    "Firefox": "computer",
+    "curl/8.14.1": "program",
+    "": "unknown",
+    "Mozilla/5.0": "unknown",
+}
+
+
+@pytest.mark.parametrize(("agent", "kind"), KINDS.items(), ids=str)
+def test_a_device_has_a_kind(without_ua_parser, agent, kind):
+    assert kind_of_device(agent) == kind
+    assert without_ua_parser.kind_of_device(agent) == kind
 
 
 @pytest.mark.parametrize("family", BROWSERS)

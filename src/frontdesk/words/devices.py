@@ -93,7 +93,7 @@ def kind_of_device(user_agent: str) -> str:
         return "tablet"
     if system == "Android":  # tablets leave out "Mobile", as Android's developers recommend
         return "phone" if "Mobile" in user_agent else "tablet"
-    if system in {"iPhone", "Windows Phone"}:
+    if system in {"iPhone", "iOS", "Windows Phone"}:
         return "phone"
     if system or browser in BROWSERS:
         return "computer"
