@@ -259,6 +259,18 @@ def test_second_request_finds_what_the_first_has_moved(switch, storage, user, mo
     assert engine().exists(key)
 
 
+@in_memory
+@pytest.mark.parametrize("engine", ["file"], indirect=True)
+def test_empty_file_of_a_move_under_way_is_no_sign_out(switch, storage, new_browser, user, places):
+    """Django's file engine creates the file first, and fills it a moment later."""
+    key = enter(user).session_key
+    switch()
+    (places / "old" / f"sessionid{key}").touch()
+    browser = send(new_browser, key)
+    assert browser.username() == "ada"
+    assert browser.key == key
+
+
 @services.each_database(transaction=True)
 def test_two_threads_move_one_session_back(database, settings, monkeypatch):
     use(settings, DATABASE)

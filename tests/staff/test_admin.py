@@ -89,6 +89,14 @@ def test_list_has_all_live_sessions(storage, admin, user, other_user):
     assert listed(admin) == found
 
 
+def test_ended_session_is_not_listed(storage, admin, user):
+    session = enter(user)
+    id = session.session_id
+    session.flush()
+    assert listed(admin) == set()
+    assert listed(admin, f"?q={id}") == set()
+
+
 @in_a_cache
 def test_storage_that_cannot_list_says_to_search(storage, admin, user):
     enter(user)
