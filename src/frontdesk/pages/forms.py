@@ -50,6 +50,6 @@ class PasswordChangeForm(auth_forms.PasswordChangeForm):
     )
 
     def clean_old_password(self) -> str:
-        """Check the old password. Django may upgrade its hash then, which signs nobody out here."""
+        """Check the old password. Django may upgrade its hash then. Here, no session ends by that."""
         with passwords.sessions_stay(self.user):
             return super().clean_old_password()

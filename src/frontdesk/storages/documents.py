@@ -122,7 +122,7 @@ class DocumentStorage(Storage):
         return (yield Call(self, "cas", (writes,)))  # type: ignore[no-any-return]
 
     def _announce(self, record: Record) -> Flow[int]:
-        """Store a new session as nobody's, and return its version, which no other insert has.
+        """Store a new session without a user, and return its version, which no other insert has.
 
         Takes the place of another insert that is at the same point, or was cut off there. If the id is
         taken, return a version that nothing has.
