@@ -42,7 +42,7 @@ class MemoryStorage(Storage):
 
     def scan(self, after: str = "") -> Iterator[Record]:
         now = clock.now()
-        for each in sorted(list(self._records.values()), key=lambda each: each.id):
+        for each in sorted(self._records.copy().values(), key=lambda each: each.id):
             if each.id > after and each.is_live(now):
                 yield each
 
