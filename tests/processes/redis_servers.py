@@ -13,7 +13,6 @@ import redis
 
 from tests import services
 from tests.processes.servers import DEADLINE, Victim, folder
-from tests.processes.tls import Authority
 
 
 class Watched(NamedTuple):
@@ -21,7 +20,7 @@ class Watched(NamedTuple):
 
     primary: Victim
     url: str
-    sentinels: list[str]
+    sentinels: list[tuple[str, int]]
     service: str
 
     def replicated(self) -> None:
@@ -31,8 +30,8 @@ class Watched(NamedTuple):
 
     def has_failed_over(self) -> None:
         """Wait until a sentinel names another primary, and that one takes changes."""
-        host, _, port = self.sentinels[0].partition(":")
-        with redis.Redis(host, int(port)) as sentinel:
+        host, port = self.sentinels[0]
+        with redis.Redis(host, port) as sentinel:
 
             def primary() -> int:
                 return int(sentinel.sentinel_get_master_addr_by_name(self.service)[1])
@@ -53,24 +52,21 @@ sentinel failover-timeout sessions 5000
 
 
 @contextmanager
-def with_sentinels(authority: Authority | None = None) -> Iterator[Watched]:
-    """Start a primary, a replica and three sentinels; with an ``authority``, all speak TLS to each other.
-
-    Whom they name is named by its port for TLS then; this module speaks to the other one.
-    """
+def with_sentinels() -> Iterator[Watched]:
+    """Start a primary, a replica and three sentinels."""
     with ExitStack() as stack:
         place = stack.enter_context(folder())
-        primary = stack.enter_context(_server(place / "primary", authority))
-        near = ["--replicaof", "127.0.0.1", str(primary.named)]
-        replica = stack.enter_context(_server(place / "replica", authority, *near))
+        primary = stack.enter_context(_server(place / "primary"))
+        near = ["--replicaof", "127.0.0.1", str(primary.port)]
+        replica = stack.enter_context(_server(place / "replica", *near))
         until(lambda: _info(replica.port, "replication")["master_link_status"] == "up")
         watchers = [
-            stack.enter_context(_sentinel(place / f"sentinel{number}", primary.named, authority))
+            stack.enter_context(_sentinel(place / f"sentinel{number}", primary.port))
             for number in range(3)
         ]
         for watcher in watchers:
             until(lambda port=watcher.port: _sees_all(port))
-        hosts = [f"127.0.0.1:{watcher.named}" for watcher in watchers]
+        hosts = [("127.0.0.1", watcher.port) for watcher in watchers]
         yield Watched(primary, f"redis://127.0.0.1:{primary.port}", hosts, "sessions")
 
 
@@ -80,44 +76,27 @@ def _sees_all(port: int) -> bool:
     return (seen["num-slaves"], seen["num-other-sentinels"]) == (1, 2)
 
 
-class Server(Victim):
-    """A Redis with a port for TLS beside its own, if there is an authority."""
-
-    def __init__(self, command: list[str], port: int, authority: Authority | None) -> None:
-        self.named = services.free_port() if authority else port
-        """The port that others are told."""
-        secure = authority.options(self.named) if authority else []
-        super().__init__([*command, *secure], port)
-
-
 @contextmanager
-def _server(place: Path, authority: Authority | None, *options: str) -> Iterator[Server]:
+def _server(place: Path, *options: str) -> Iterator[Victim]:
     place.mkdir()
     port = services.free_port()
     command = [program(), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(place)]
-    with _started(Server([*command, "--save", "", *options], port, authority)) as server:
+    with _started(Victim([*command, "--save", "", *options], port)) as server:
         yield server
 
 
 @contextmanager
-def _sentinel(place: Path, primary: int, authority: Authority | None) -> Iterator[Server]:
+def _sentinel(place: Path, primary: int) -> Iterator[Victim]:
     place.mkdir()
     port = services.free_port()
     file = place / "sentinel.conf"
     file.write_text(SENTINEL.format(port=port, place=place, primary=primary))
-    with _started(Server([program(), str(file), "--sentinel"], port, authority)) as server:
+    with _started(Victim([program(), str(file), "--sentinel"], port)) as server:
         yield server
 
 
 @contextmanager
-def with_tls(authority: Authority) -> Iterator[Server]:
-    """Start a server that speaks TLS at the port by which it is ``named``."""
-    with folder() as place, _server(place / "server", authority) as server:
-        yield server
-
-
-@contextmanager
-def _started(victim: Server) -> Iterator[Server]:
+def _started(victim: Victim) -> Iterator[Victim]:
     try:
         victim.start(lambda: answers(victim.port))
         yield victim
