@@ -62,7 +62,7 @@ def _fetch(session: SessionStore, backend: Any, user_id: Any) -> Flow[Any]:
         user = read_along
     else:
         pk = users._meta.pk.to_python(user_id)
-        if not plain or (isinstance(pk, int) and pk > MAX_INTEGER):
+        if not plain or (isinstance(pk, int) and abs(pk) > MAX_INTEGER):
             return (yield Call(backend, "get_user", (pk,)))
         user = yield Call(_by_pk, "get", (users, pk))
     return user if user is None or backend.user_can_authenticate(user) else None
@@ -80,8 +80,11 @@ def _gets_user_plainly(backend: type[Any]) -> bool:
 @cache
 def _is_plain(users: type[Model]) -> bool:
     """Return whether the default manager of ``users`` looks up any row of their table by its key."""
-    manager = users._default_manager
-    plain = type(manager).get_queryset is Manager.get_queryset and type(manager.all()) is QuerySet
+    kind = type(users._default_manager)
+    methods = ("get", "aget", "get_queryset")
+    if any(getattr(kind, name) is not getattr(Manager, name) for name in methods):
+        return False
+    plain = type(users._default_manager.all()) is QuerySet
     return plain and not isinstance(users._meta.pk, CompositePrimaryKey)
 
 
