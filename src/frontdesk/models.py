@@ -4,11 +4,40 @@ Times and durations are whole microseconds, as everywhere in this library (see
 :mod:`frontdesk.core.clock`). They mean the same under ``USE_TZ = False``.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
+from django.core.checks import CheckMessage
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+
+class UserKey(models.ForeignKey[Any, Any]):
+    """A foreign key to the user model.
+
+    Django has no foreign keys to a model with a composite primary key. Such a key is stored as text, in the
+    form in which ``login()`` writes it, and the user is not joined.
+    """
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the user model has a composite primary key."""
+        return isinstance(super().target_field, models.CompositePrimaryKey)
+
+    @property
+    def target_field(self) -> Any:
+        return _text if self.is_text else super().target_field
+
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        return [
+            each
+            for each in super().check(**kwargs)
+            if each.id != "fields.E347"  # the relation to a composite primary key
+        ]
+
+
+_text: Any = models.CharField(max_length=255)
+_text.attname = "key"
 
 
 class Session(models.Model):
@@ -21,7 +50,7 @@ class Session(models.Model):
     data = models.TextField(_("data"), default="{}")
     # Without a constraint, because the users may be in another database. Deleting a user needs no look
     # in here either: a session without its user is anonymous.
-    user = models.ForeignKey(
+    user = UserKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("user"),
         null=True,
@@ -80,7 +109,7 @@ class HistoryEntry(models.Model):
     period = models.BigIntegerField(_("period of failed attempts"), null=True)
     # Without a constraint, as in Session. Empty for a failed attempt: looking up the user would take a
     # time that tells whether there is one.
-    user = models.ForeignKey(
+    user = UserKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("user"),
         null=True,

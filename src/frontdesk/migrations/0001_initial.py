@@ -2,6 +2,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+import frontdesk.models
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -36,7 +38,7 @@ class Migration(migrations.Migration):
                 ("version", models.BigIntegerField(verbose_name="version")),
                 (
                     "user",
-                    models.ForeignKey(
+                    frontdesk.models.UserKey(
                         db_constraint=False,
                         null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
@@ -115,7 +117,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "user",
-                    models.ForeignKey(
+                    frontdesk.models.UserKey(
                         db_constraint=False,
                         db_index=False,
                         null=True,

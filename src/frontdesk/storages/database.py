@@ -81,8 +81,8 @@ class DatabaseStorage(Storage):
 
         def select(alias: str) -> tuple[list[Record], Any]:
             # Asked at each read, because a router may answer by tenant.
-            joined = router.db_for_write(users) == alias and _owner().related_model is users
-            return self._read(alias, users if joined else None).fetch(id)
+            here = router.db_for_write(users) == alias and _owner().related_model is users
+            return self._read(alias, users if here and not _owner().is_text else None).fetch(id)
 
         return self._execute(select)
 
