@@ -12,6 +12,7 @@ from inspect import isgenerator
 from typing import Any, NamedTuple
 
 from asgiref.sync import sync_to_async
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import (
@@ -145,5 +146,5 @@ urlpatterns = [
     path("form/", ensure_csrf_cookie(plain)),
     path("do/<int:number>/", perform),
     path("ado/<int:number>/", aperform),
-    path("admin/", admin.site.urls),
+    *([path("admin/", admin.site.urls)] if apps.is_installed("django.contrib.admin") else []),
 ]
