@@ -1,13 +1,13 @@
 """Times in words, and the template tags that show them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.template import engines
 from django.utils import timezone, translation
 
 from frontdesk.core import clock
-from frontdesk.words.times import ago_in_words, exact_time, short_time
+from frontdesk.words.times import ago_between, ago_in_words, exact_time, short_time
 
 NOW = datetime(2026, 11, 24, 15, 31, tzinfo=UTC)
 MINUTE, DAY = clock.MINUTE, clock.DAY
@@ -44,6 +44,24 @@ def test_an_age_is_told_in_one_unit(now, age, english, german):
 
 
 @pytest.mark.parametrize(
+    ("first", "last", "english", "german"),
+    [
+        (3 * MINUTE, 2 * MINUTE, "2 to 3 minutes ago", "vor 2 bis 3 Minuten"),
+        (2 * HOUR, HOUR, "1 to 2 hours ago", "vor 1 bis 2 Stunden"),
+        (3 * MINUTE, 0, "just now to 3 minutes ago", "gerade eben bis vor 3 Minuten"),
+        (2 * HOUR, 5 * MINUTE, "5 minutes ago to 2 hours ago", "vor 5 Minuten bis vor 2 Stunden"),
+        (3 * MINUTE + 1, 3 * MINUTE, "3 minutes ago", "vor 3 Minuten"),
+        (9, 0, "just now", "gerade eben"),
+    ],
+)
+def test_a_period_is_told_by_its_two_ends(now, first, last, english, german):
+    ends = clock.to_datetime(now - first), clock.to_datetime(now - last)
+    for language, words in (("en", english), ("de", german)):
+        with translation.override(language):
+            assert ago_between(*ends).replace("\xa0", " ") == words
+
+
+@pytest.mark.parametrize(
     ("language", "exact", "short"),
     [
         ("en", "Nov. 25, 2026, 12:31 a.m.", "11/25/2026 12:31 a.m."),
@@ -59,10 +77,13 @@ def test_a_time_is_in_the_current_time_zone(language, exact, short):
 @pytest.mark.parametrize(
     ("tag", "html"),
     [
-        ("moment", '<time datetime="{iso}">Nov. 24, 2026, 3:31 p.m.</time>'),
-        ("ago", '<time datetime="{iso}" title="Nov. 24, 2026, 3:31 p.m.">just now</time>'),
+        ("moment when", '<time datetime="{iso}" data-fd-moment>Nov. 24, 2026, 3:31 p.m.</time>'),
+        ("ago when", '<time datetime="{iso}">just now</time>'),
+        ("ago earlier when", '<time datetime="{iso}">just now to 3\xa0minutes ago</time>'),
+        ("time_zone", "<span data-fd-zone>UTC</span>"),
     ],
 )
 def test_a_tag_shows_a_time_element(tag, html):
-    template = engines["django"].from_string(f"{{% load frontdesk %}}{{% {tag} when %}}")
-    assert template.render({"when": NOW}) == html.format(iso="2026-11-24T15:31:00+00:00")
+    template = engines["django"].from_string(f"{{% load frontdesk %}}{{% {tag} %}}")
+    context = {"when": NOW, "earlier": NOW - timedelta(minutes=3)}
+    assert template.render(context) == html.format(iso="2026-11-24T15:31:00+00:00")
