@@ -11,7 +11,6 @@ A session in which staff act as the user, see :func:`frontdesk.words.methods.is_
 count. It ends no other session either.
 """
 
-from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -54,15 +53,13 @@ def hold_to_maximum(request: HttpRequest, user: AbstractBaseUser, **_kwargs: Any
     maximum = maximum_for(user, request)
     if maximum is None:
         return
-    earlier: Collection[str] = ()
     if options().at_max_sessions == "refuse":
         found = run(_counted(session.storage, user_id))
         if len(found) >= maximum:
             session.undo_sign_in()
             _forget_user(request)
             raise _refusal(session.storage, user_id, maximum, found)
-        earlier = {each.id for each in found}
-    session.when_signed_in(partial(_hold, session, user_id, maximum, earlier))
+    session.when_signed_in(partial(_hold, session, user_id, maximum))
 
 
 def maximum_for(user: AbstractBaseUser, request: HttpRequest) -> int | None:
@@ -81,23 +78,22 @@ def maximum_for(user: AbstractBaseUser, request: HttpRequest) -> int | None:
     return maximum
 
 
-def _hold(session: SessionStore, user_id: str, maximum: int, earlier: Collection[str]) -> None:
-    """End what is beyond ``maximum``, now that the sign-in is stored."""
-    end = partial(_end_surplus, session.storage, session.session_id, user_id, maximum, earlier)
-    end()
-    if session.storage.in_transaction():
-        # Sign-ins in other transactions become visible when these commit, and this one when it does.
-        session.storage.after_commit(end)
+def _hold(session: SessionStore, user_id: str, maximum: int) -> None:
+    """End what is beyond ``maximum`` once the sign-in is committed.
+
+    Not before: in a transaction, sign-ins in other ones cannot be seen, and ending a session that another
+    transaction is about to end could be a deadlock.
+    """
+    storage, own = session.storage, session.session_id
+    storage.after_commit(partial(_end_surplus, storage, own, user_id, maximum))
 
 
-def _ending_surplus(
-    storage: Storage, own: str | None, user_id: str, maximum: int, earlier: Collection[str]
-) -> Flow[None]:
+def _ending_surplus(storage: Storage, own: str | None, user_id: str, maximum: int) -> Flow[None]:
     found = yield from _counted(storage, user_id)
     if own not in {each.id for each in found}:
         return
     if options().at_max_sessions == "refuse":
-        order = sorted(found, key=lambda each: (each.id not in earlier, *_sign_in(each)))
+        order = sorted(found, key=_sign_in)
     else:
         order = _newest_then_last_used(found)
     yield from _end(storage, user_id, order[maximum:])
