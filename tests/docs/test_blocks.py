@@ -20,31 +20,8 @@ browser.post("/admin/login/", {"username": "eve", "password": "open-sesame"})
 """
 
 
-def needs_its_own(page: Path) -> bool:
-    return needs_a_project(blocks(page)) or name_of(page) in DROPS_TABLES
-
-
-def executed(page: Path) -> Any:
-    marks = [] if needs_its_own(page) else [pytest.mark.django_db(transaction=True)]
-    return pytest.param(page, marks=marks, id=name_of(page))
-
-
-@pytest.mark.urls("tests.docs.urls")
-@pytest.mark.parametrize("page", [executed(page) for page in PAGES if blocks(page)])
-def test_every_block_of_the_page_works(page, request, settings):
-    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
-    where: Here | Project = Here()
-    if needs_its_own(page):
-        where = request.getfixturevalue("stock" if name_of(page) in FROM_STOCK else "switched")
-    for block in blocks(page):
-        where.play(block)
-    if name_of(page) == "docs/quickstart.md":
-        the_new_project_serves_its_pages(where)
-
-
-def the_new_project_serves_its_pages(project: Project) -> None:
-    project.shell(
-        """
+AFTERWARDS = {
+    "docs/quickstart.md": """
 import asyncio
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
@@ -68,8 +45,57 @@ async def visit():
     assert (await browser.get("/hello/")).status_code == 302
 
 asyncio.run(visit())
-"""
-    )
+""",
+    "docs/sessions.md": """
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from channels.auth import AuthMiddlewareStack
+from django.contrib.auth.models import User
+from django.test import Client, override_settings
+from frontdesk import sessions
+from shop.consumers import Events
+
+fay, browser = User.objects.create_user("fay"), Client()
+browser.force_login(fay)
+cookie = f"sessionid={browser.cookies['sessionid'].value}".encode()
+
+async def connect_and_end():
+    scope = {"type": "websocket", "path": "/events/", "headers": [(b"cookie", cookie)]}
+    socket = ApplicationCommunicator(AuthMiddlewareStack(Events.as_asgi()), scope)
+    await socket.send_input({"type": "websocket.connect"})
+    assert (await socket.receive_output())["type"] == "websocket.accept"
+    await sessions.aend_all(fay)
+    closing = await socket.receive_output()
+    assert (closing["type"], closing["code"]) == ("websocket.close", 4401)
+
+LAYER = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+with override_settings(CHANNEL_LAYERS=LAYER):
+    async_to_sync(connect_and_end)()
+""",
+}
+"""What the project of a page does once its blocks are executed."""
+
+
+def needs_its_own(page: Path) -> bool:
+    return needs_a_project(blocks(page)) or name_of(page) in DROPS_TABLES
+
+
+def executed(page: Path) -> Any:
+    marks = [] if needs_its_own(page) else [pytest.mark.django_db(transaction=True)]
+    return pytest.param(page, marks=marks, id=name_of(page))
+
+
+@pytest.mark.urls("tests.docs.urls")
+@pytest.mark.parametrize("page", [executed(page) for page in PAGES if blocks(page)])
+def test_every_block_of_the_page_works(page, request, settings):
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    where: Here | Project = Here()
+    if needs_its_own(page):
+        where = request.getfixturevalue("stock" if name_of(page) in FROM_STOCK else "switched")
+    for block in blocks(page):
+        where.play(block)
+    if check := AFTERWARDS.get(name_of(page)):
+        where.shell(check)
 
 
 def test_live_sessions_survive_the_switch_by_the_readme(stock):
