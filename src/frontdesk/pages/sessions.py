@@ -23,6 +23,7 @@ from django.views.generic.base import TemplateView
 from frontdesk import sessions
 from frontdesk.conf import options
 from frontdesk.decorators import recent_login_required
+from frontdesk.http.session import SessionStore
 from frontdesk.pages.base import SiteNameMixin, never_stored
 from frontdesk.sessions import SessionInfo
 from frontdesk.words.devices import kind_of_device
@@ -67,6 +68,10 @@ class SessionsView(OwnPage):
     """
 
     template_name = "frontdesk/sessions.html"
+    unlisted_template_name = "frontdesk/sessions_unlisted.html"
+
+    def get_template_names(self) -> list[str]:
+        return [self.template_name if is_listed(self.request) else self.unlisted_template_name]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         page = Paginator(self.own_sessions(), PER_PAGE).get_page(self.request.GET.get("page"))
@@ -76,6 +81,11 @@ class SessionsView(OwnPage):
             "has_history": options().history_retention is not None,
             **super().get_context_data(**kwargs),
         }
+
+
+def is_listed(request: HttpRequest) -> bool:
+    """Return whether sessions can be listed and ended: not on the way back to Django's engines."""
+    return isinstance(request.session, SessionStore)
 
 
 def rows_of(found: Iterable[SessionInfo], request: HttpRequest) -> list[Row]:
@@ -115,6 +125,8 @@ class EndView(OwnPage):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """End, once the sign-in is recent, and say what was ended on the next page."""
+        if not is_listed(request):
+            return redirect(PAGE)  # which says so
         return recent_login_required(action=lambda _: self.action())(self._end)(request)
 
     def _end(self, request: HttpRequest) -> HttpResponse:

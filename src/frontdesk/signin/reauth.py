@@ -17,7 +17,7 @@ from django.contrib.auth import HASH_SESSION_KEY, REDIRECT_FIELD_NAME, authentic
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.sites.shortcuts import get_current_site
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
 from django.utils.cache import add_never_cache_headers
@@ -40,6 +40,12 @@ TEMPLATE: Final = "frontdesk/reauthenticate.html"
 URL_NAME: Final = "reauthenticate"
 
 SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
+
+PROVED_KEY: Final = "_frontdesk_proved"
+"""Where a session of another engine, on the way back to Django, notes when the password was proved.
+
+Such a session does not know when its user signed in, so the password is asked for once more.
+"""
 
 POSTED: Final = "sensitive_post_parameters"
 """The attribute of a request that Django's decorator of this name sets."""
@@ -140,10 +146,14 @@ def renew(request: HttpRequest, user: AbstractBaseUser) -> None:
     """
     if not is_own(request, user):
         raise PermissionDenied(f"The session of this request is not that of {user!r}.")
-    session, current = session_of(request), user.get_session_auth_hash()
+    session, current = request.session, user.get_session_auth_hash()
     if session.get(HASH_SESSION_KEY) != current:
         session[HASH_SESSION_KEY] = current
-    session.renew_sign_in()
+    if isinstance(session, SessionStore):
+        session.renew_sign_in()
+    else:
+        session[PROVED_KEY] = clock.now()
+        session.cycle_key()
     user_reauthenticated.send(sender=user.__class__, request=request, user=user)
 
 
@@ -157,7 +167,8 @@ def is_own(request: HttpRequest, user: AbstractBaseUser) -> bool:
 
 
 def _is_own(request: HttpRequest, user: AbstractBaseUser) -> Flow[bool]:
-    dictionary = yield from session_of(request).open()
+    session: Any = request.session
+    dictionary = (yield from session.open()) if isinstance(session, SessionStore) else session
     return user.pk is not None and user_in(dictionary) == user_id_of(user)
 
 
@@ -169,21 +180,13 @@ def not_own() -> str:
     )
 
 
-def session_of(request: HttpRequest) -> SessionStore:
-    """Return the session. Raises ``ImproperlyConfigured`` if it is of another engine."""
-    if not isinstance(request.session, SessionStore):
-        raise ImproperlyConfigured(
-            "Only sessions of frontdesk know when their user signed in. "
-            'Set SESSION_ENGINE = "frontdesk.engine".'
-        )
-    return request.session
-
-
 def _is_recent(request: HttpRequest, user: AbstractBaseUser, terms: Terms) -> Flow[bool]:
     # The sign-in of the session says nothing about a user who came in another way.
     if not (yield from _is_own(request, user)):
         return False
-    session = session_of(request)
+    session = request.session
+    if not isinstance(session, SessionStore):
+        return bool(abs(clock.now() - session.get(PROVED_KEY, 0)) < terms.age)
     if session.signing_in:
         return True
     record = session.record
