@@ -27,7 +27,7 @@ from django.utils.module_loading import import_string
 
 from frontdesk.conf import options
 from frontdesk.core import clock, policy
-from frontdesk.core.flow import Flow, arun, run
+from frontdesk.core.flow import Call, Flow, arun, run
 from frontdesk.core.policy import Closing, Outcome
 from frontdesk.errors import StorageUnavailable
 from frontdesk.http import transport
@@ -225,7 +225,8 @@ def _store(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
 
 def _save(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
     try:
-        yield from session.saving()
+        # The method, not its flow, because a project's engine may extend it.
+        yield Call(session, "save")
     except UpdateError:
         # Django answers with a 400 here. But the user has just signed out, and this response is for them.
         logger.info(
