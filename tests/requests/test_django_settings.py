@@ -9,6 +9,7 @@ from django.test import RequestFactory, override_settings
 from frontdesk.engine import SessionStore
 from frontdesk.middleware import SessionMiddleware
 from tests.fixtures import sign_in
+from tests.requests import own_engine
 from tests.requests.browsers import cookie
 from tests.requests.site import step
 
@@ -121,6 +122,17 @@ def test_settings_may_be_overridden_in_a_test(browser):
     with override_settings(SESSION_COOKIE_NAME="other"):
         browser.put(cart=1)
         assert browser.cookies["other"].value
+
+
+def test_a_projects_engine_may_extend_save(browser, user, settings, mode):
+    settings.SESSION_ENGINE = "tests.requests.own_engine"
+    own_engine.saved.clear()
+    browser.put(cart=1)
+    browser.username()
+    sign_in(browser, user)
+    assert own_engine.saved == [{"sync": "save", "async": "asave"}[mode]] * 2
+    assert browser.username() == "ada"
+    assert browser.values() == {"cart": 1}
 
 
 @pytest.mark.parametrize("saves", [False, True])
