@@ -466,10 +466,14 @@ def test_key_of_frontdesk_is_not_looked_up_in_the_table(
 
 @in_memory
 @pytest.mark.parametrize("old", ["db", "cached_db", "file"], indirect=True)
-def test_undecodable_session_is_anonymous_as_in_django(old, storage, browser, user):
+def test_undecodable_session_stays_with_its_cookie(old, storage, browser, user):
+    """A wrong setting, such as SESSION_SERIALIZER, may be the reason. It can be mended."""
     browser.key = key = old.begin(user)
     old.spoil(key)
+    response = browser.get("/home/")
+    assert (response.status_code, cookie(response)) == (200, None)
     assert browser.username() == ""
+    assert old.has(key)
 
 
 @in_memory

@@ -296,6 +296,19 @@ def test_late_write_from_before_the_end_changes_nothing(clock):
     assert state_of(storage) is None
 
 
+def test_late_move_after_the_end_changes_nothing(clock):
+    """A request has read the old copy and stands still, while the session moves and ends."""
+    storage = MovingStorage(MemoryStorage(), MemoryStorage())
+    run(storage.old.insert(the_session()))
+    copy = run(storage.read(KEY.id))
+    run(put(storage, "b"))
+    run(end(storage))
+    clock.move(minutes=5)
+    storage.purge(frontdesk_clock.now(), 10)
+    assert run(storage.change(copy, lambda current: current)) is None
+    assert state_of(storage) is None
+
+
 async def test_async_twins_move_sessions_too():
     storage = MovingStorage(MemoryStorage(), MemoryStorage())
     run(storage.old.insert(the_session()))

@@ -267,13 +267,18 @@ class SessionStore(SessionBase):
             if moving is None:
                 # Perhaps another request has moved it between the two reads.
                 return (yield from self.storage.read(key.id, latest=True))
+            if not moving:
+                self.overtaken = (
+                    True  # so the cookie stays, in case that a setting keeps it unreadable
+                )
+                return None
             try:
                 new = self._moving_record(key, moving)
             except Exception as error:  # noqa: BLE001 (a project's serializer may raise anything)
                 logger.error(
                     "Session %s cannot be moved and stays in the engine. %r", key.id, error
                 )
-                self.overtaken = True  # so the cookie stays, for when the serializer is mended
+                self.overtaken = True  # as above
                 return None
             if (yield from self.storage.insert(new)):
                 yield Call(old, "delete_moved", (self.storage, key))

@@ -52,7 +52,8 @@ class Origin:
     def load(self, key: Key) -> Mapping[str, Any] | None:
         """Return the dictionary of a session, or ``None`` if the engine has none.
 
-        Raises :exc:`~frontdesk.errors.StorageUnavailable`.
+        It is empty if the session is, and if the engine cannot decode it, which Django logs. Raises
+        :exc:`~frontdesk.errors.StorageUnavailable`.
         """
         if len(key) != DJANGO_KEY_LENGTH:
             return None  # frontdesk has made this key
@@ -65,7 +66,8 @@ class Origin:
             if isinstance(session, FileEngine) and not os.access(session.storage_path, os.X_OK):
                 # The engine's own load() takes this for a directory without the session.
                 raise FileNotFoundError
-            return session.load() or None
+            values: Mapping[str, Any] = session.load()
+            return values if values or session.session_key == key else None
 
     def delete(self, key: Key) -> None:
         """Delete a session. Raises :exc:`~frontdesk.errors.StorageUnavailable`."""
