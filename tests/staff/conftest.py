@@ -13,6 +13,7 @@ from django.test import Client
 
 from frontdesk.engine import SessionStore
 from frontdesk.signals import session_ended
+from frontdesk.storages.user_ids import user_id_of
 from tests.fixtures import *  # noqa: F403
 from tests.fixtures import DATABASE, MEMORY, use
 
@@ -59,7 +60,7 @@ def enter(user=None, *, agent=FIREFOX, ip="192.0.2.1", **values) -> SessionStore
     session = SessionStore()
     session.meta = {"REMOTE_ADDR": ip, "HTTP_USER_AGENT": agent}
     if user is not None:
-        session[SESSION_KEY] = str(user.pk)
+        session[SESSION_KEY] = user_id_of(user)
         session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.update(values)

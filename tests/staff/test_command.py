@@ -20,7 +20,9 @@ from frontdesk.staff import operations
 from frontdesk.staff.progress import Progress
 from frontdesk.staff.table import lines_of
 from frontdesk.storages import get_storage
+from frontdesk.storages.user_ids import user_id_of
 from tests import services
+from tests.requests.test_users import PROJECTS, run
 from tests.staff.conftest import (
     SAFARI,
     enter,
@@ -137,15 +139,24 @@ def test_interruption_says_that_what_is_done_stays(storage, user, monkeypatch):
 # --- which user ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["--user", "ada"], ["--user", "pk"], ["--username", "ada"], ["--user-id", "pk"]],
-)
-def test_user_is_named_by_user_name_or_id(storage, user, other_user, arguments):
+@pytest.mark.parametrize("option", ["--user", "--username", "--user-id"])
+def test_user_is_named_by_user_name_or_id(storage, user, other_user, option):
     session = enter(user)
     enter(other_user)
-    given = [str(user.pk) if each == "pk" else each for each in arguments]
-    assert ids_in(frontdesk("list", *given)) == [session.session_id]
+    name, user_id = user.get_username(), user_id_of(user)
+    given = {"--username": [name], "--user-id": [user_id], "--user": [name, user_id]}[option]
+    for each in given:
+        result = frontdesk("list", option, each)
+        assert ids_in(result) == [session.session_id]
+        assert name in result.out
+    assert frontdesk("end", option, given[0], "--yes", "--json").json == [{"ended": 1}]
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_user_is_named_with_the_user_model_of(project):
+    """A process has only one user model."""
+    this = f"{__file__}::test_user_is_named_by_user_name_or_id"
+    run(project, "pytest", "-q", "-p", "no:cacheprovider", "-k", "database", this)
 
 
 @pytest.fixture

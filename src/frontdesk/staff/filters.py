@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy as _
 from frontdesk.core import clock
 from frontdesk.models import Session
 from frontdesk.staff import operations
-from frontdesk.storages.user_ids import pk_of_id
 
 Rows = QuerySet[Session]
 
@@ -30,10 +29,10 @@ class OfUser(admin.SimpleListFilter):
         return [(user_id, operations.names_of([user_id]).get(user_id, gettext("deleted user")))]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        if self.value() is None:
+        user_id = self.value()
+        if user_id is None:
             return queryset
-        pk = pk_of_id(self.value())
-        return queryset.none() if pk is None else queryset.filter(user_id=pk)
+        return queryset.filter(user_id__in=operations.keys_of([user_id]))
 
 
 class SignedIn(admin.SimpleListFilter):

@@ -83,13 +83,13 @@ def ids_of_users_like(text: str, limit: int) -> list[str]:
 
 def names_of(user_ids: Iterable[str | None]) -> dict[str, str]:
     """Return the user names of those that exist, by user id: one query, none for no ids."""
-    pks = {user_id: pk_of_id(user_id) for user_id in user_ids if user_id is not None}
-    wanted = {pk for pk in pks.values() if pk is not None}
+    pks = [pk_of_id(user_id) for user_id in dict.fromkeys(user_ids)]
+    wanted = [pk for pk in pks if pk is not None]
     if not wanted:
         return {}
     model: Any = get_user_model()
-    found = dict(model._base_manager.filter(pk__in=wanted).values_list("pk", model.USERNAME_FIELD))
-    return {user_id: str(found[pk]) for user_id, pk in pks.items() if pk in found}
+    found = model._base_manager.filter(pk__in=wanted).values_list("pk", model.USERNAME_FIELD)
+    return {id_of_pk(pk): str(name) for pk, name in found}
 
 
 def all_user_ids() -> Iterator[str]:
@@ -151,10 +151,20 @@ def live_rows() -> QuerySet[Session]:
     return rows.alias(began=began).filter(began__gt=now - absolute)
 
 
+def keys_of(user_ids: Iterable[str]) -> list[Any]:
+    """Return what the rows of the sessions of these users have in ``user_id``."""
+    keys = [pk_of_id(user_id, _user_key()) for user_id in user_ids]
+    return [key for key in keys if key is not None]
+
+
+def _user_key() -> Any:
+    return Session._meta.get_field("user").target_field
+
+
 def record_of(row: Session) -> Record:
     """Return a row of the table as a record, without what :func:`live_rows` leaves out."""
     names = ("id", "created", "authenticated", "last_seen", "idle", "deadline", "ip", "user_agent")
-    user_id = None if row.user_id is None else id_of_pk(row.user_id)
+    user_id = None if row.user_id is None else id_of_pk(row.user_id, _user_key())
     return Record(secret="", user_id=user_id, **{name: getattr(row, name) for name in names})
 
 

@@ -30,7 +30,6 @@ from frontdesk.staff.ending import NAMED, confirmation, is_confirmed, may_end, s
 from frontdesk.staff.filters import Activity, OfUser, SignedIn
 from frontdesk.staff.rows import Columns, has_places, rows_of
 from frontdesk.storages import get_storage
-from frontdesk.storages.user_ids import pk_of_id
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Session]
@@ -151,9 +150,9 @@ class SessionAdmin(Columns, ModelAdmin):
         term = search_term.strip()
         if not term or not operations.is_table():
             return queryset, False
-        pks = [pk_of_id(each) for each in operations.ids_of_users_like(term, USERS)]
+        users = operations.keys_of(operations.ids_of_users_like(term, USERS))
         ids = [term] if keys.is_id(term) else []
-        return queryset.filter(Q(user_id__in=pks) | Q(pk__in=ids)), False
+        return queryset.filter(Q(user_id__in=users) | Q(pk__in=ids)), False
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> Any:
         """Leave out the actions of the whole site: one that exports rows would export values."""
