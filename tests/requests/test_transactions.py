@@ -1,5 +1,7 @@
 """Views inside transactions: what is rolled back, and what must stay."""
 
+from contextlib import suppress
+
 import pytest
 from django.contrib import auth
 from django.contrib.auth.models import User
@@ -166,6 +168,42 @@ def test_an_end_by_code_is_rolled_back_with_its_view(atomic, member, user):
     """Only the user's own sign-out must stay. The rest is the project's transaction."""
     member.do(failing(lambda request: sessions.end_all(user)))
     assert member.username() == "ada"
+
+
+def rolled_back(request):
+    """Write, and take it back."""
+    with suppress(ZeroDivisionError), transaction.atomic():
+        count(request)
+        raise ZeroDivisionError
+
+
+@IN_DATABASE
+def test_a_rolled_back_write_revives_no_ended_session(member, new_browser, user):
+    """The view goes on, and its session is saved at the end. Another request has ended it meanwhile."""
+    key = member.key
+
+    def task(request):
+        rolled_back(request)
+        sessions.end_all(user)
+        request.session["cart"] = 1
+
+    member.do(task)
+    assert is_anonymous(new_browser, key)
+    assert sessions.count(user) == 0
+
+
+@IN_DATABASE
+def test_a_rolled_back_write_loses_none_of_another_request(member, new_browser):
+    other = new_browser()
+    other.key = member.key
+
+    def task(request):
+        rolled_back(request)
+        other.put(size=7)
+        request.session["cart"] = 1
+
+    member.do(task)
+    assert member.values() == {"size": 7, "cart": 1}
 
 
 # --- signals ------------------------------------------------------------------------------------

@@ -234,11 +234,11 @@ def test_expired_sessions_are_counted(storage, stored):
 
 # Each value fills several pages, and says at both ends to which write it belongs.
 REWRITE = """
-while True:
-    text = b"%09d" % known.version
+for number in itertools.count():
+    text = b"%09d" % number
     values = {"it": text + b"." * 50_000 + text}
     known = run(storage.change(known, lambda found: replace(found, values=values)))
-    if known.version % 20 == 2:
+    if number % 20 == 0:
         print("ready", flush=True)
 """
 
@@ -258,7 +258,7 @@ with storage._locked(sys.argv[2][:2]):
 def worker(place, stored, code, *args) -> subprocess.Popen[bytes]:
     """Start a process that runs ``code`` with a storage on the same directory."""
     setup = (
-        "import sys, time\n"
+        "import itertools, sys, time\n"
         "from dataclasses import replace\n"
         "from frontdesk.core.flow import run\n"
         "from frontdesk.storages.file import FileStorage\n"
@@ -292,7 +292,6 @@ def test_processes_that_change_one_session_lose_nothing(storage, place, stored):
     assert [process.returncode for process in workers] == [0, 0, 0]
     found = run(storage.read(stored.id))
     assert set(found.values) == {f"{name}{number}" for name in "abc" for number in range(40)}
-    assert found.version == 121
 
 
 def test_the_lock_of_a_killed_process_is_free(storage, place, stored):
@@ -300,4 +299,4 @@ def test_the_lock_of_a_killed_process_is_free(storage, place, stored):
     holder.stdout.readline()
     holder.kill()
     holder.communicate()
-    assert run(storage.change(stored, lambda found: found)).version == 2
+    assert run(storage.change(stored, lambda found: found)) is not None

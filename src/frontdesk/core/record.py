@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from secrets import randbits
 from typing import Any, Final, NamedTuple
 
 from frontdesk.core.clock import SECOND
@@ -59,7 +60,10 @@ class Record:
     ended: int | None = None
     """When the session was ended. Such a record stays for :data:`GRACE` and never becomes live again."""
     version: int = 1
-    """Another one after every write. A write replaces only the version that it was made from."""
+    """Another one after every write, see :func:`next_version`.
+
+    A write replaces only the version that it was made from.
+    """
 
     @property
     def expires(self) -> int:
@@ -71,6 +75,16 @@ class Record:
     def is_live(self, now: int) -> bool:
         """Return whether the session may still be used."""
         return self.ended is None and now < self.expires
+
+
+def next_version() -> int:
+    """Return the version for a write, which no other write has.
+
+    Not a count. A transaction that is rolled back leaves its request with a version that is not stored.
+    Counted on from there, another request's write would have the same version, and that request would then
+    overwrite it, even if it was the end of the session.
+    """
+    return 1 + randbits(61)
 
 
 class Unchanged(Enum):

@@ -149,7 +149,7 @@ class Storage(ABC):
         for _ in range(TRIES):
             if current is None or not current.is_live(clock.now()):
                 return None
-            after = replace(function(current), version=current.version + 1)
+            after = replace(function(current), version=record.next_version())
             (stored,) = yield from self._swap([(current, after)])
             if stored:
                 return after
@@ -216,7 +216,7 @@ class Storage(ABC):
         return gone
 
     def _ended(self, each: Record, now: int) -> Record:
-        return replace(record.end(each, now + self.linger), version=each.version + 1)
+        return replace(record.end(each, now + self.linger), version=record.next_version())
 
     def _load(self, ids: Collection[str], *, latest: bool = False) -> Flow[list[Record]]:
         found: list[Record] = yield from self._watched("load", ids, latest)

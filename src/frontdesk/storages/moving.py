@@ -6,7 +6,8 @@ one count. A session moves when it is first written. Reading never writes.
 - A move inserts into the new storage. If another request has moved or ended the session meanwhile, the
   insert finds the id taken. The copy in the old storage is ended after that, so a reader that finds no
   live copy there looks into the new one again.
-- An end is written into the new storage and stays there until the old copy could not live any more.
+- An end is written into the new storage and stays there until the old copy could not live any more, even
+  if the session has moved before: what is left of the copy stays as long, and tells how long that is.
   So a request that read the old copy earlier and stood still cannot move it after its end.
 """
 
@@ -18,7 +19,7 @@ from typing import Any, cast
 
 from django.core.checks import CheckMessage
 
-from frontdesk.core import clock, record
+from frontdesk.core import record
 from frontdesk.core.flow import Call, Flow, both
 from frontdesk.core.record import UNCHANGED, Record
 from frontdesk.storages.base import Scans, Storage, Swap
@@ -74,12 +75,9 @@ class MovingStorage(Storage):
             return (yield from self._swap_new(None, after))
         copies: list[Record] = yield Call(self.old, "load", ([after.id],))
         copy = next((each for each in copies if each.ended is None), None)
-        if after.ended is not None and copy is not None:
-            after = replace(after, ended=max(after.ended, copy.expires + SKEW))
-        is_old = before.version < 0
-        if is_old:
-            after = replace(after, version=1 - before.version)
-        stored = yield from self._swap_new(None if is_old else before, after)
+        if after.ended is not None:
+            after = replace(after, ended=max(after.ended, *map(_last_use, copies), 0))
+        stored = yield from self._swap_new(None if before.version < 0 else before, after)
         if stored and copy is not None:
             yield Call(self, "retire", (copy,))
         return stored
@@ -143,7 +141,12 @@ class MovingStorage(Storage):
 
 
 def _retired(copy: Record) -> Swap:
-    return copy, replace(record.end(copy, clock.now()), version=copy.version + 1)
+    return copy, replace(record.end(copy, _last_use(copy)), version=record.next_version())
+
+
+def _last_use(copy: Record) -> int:
+    """Return until when a request that has read ``copy`` while it was live could move it."""
+    return copy.expires + SKEW if copy.ended is None else copy.ended
 
 
 def _scan(moving: MovingStorage, after: str = "") -> Iterator[Record]:
