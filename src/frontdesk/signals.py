@@ -37,12 +37,12 @@ from frontdesk.core.flow import Call, Flow
 from frontdesk.core.record import Record
 from frontdesk.storages.base import Storage
 
-session_started = Signal()
-session_rotated = Signal()
-session_ended = Signal()
-sessions_ended = Signal()
-expired_purged = Signal()
-user_reauthenticated = Signal()
+session_started: Signal = Signal()
+session_rotated: Signal = Signal()
+session_ended: Signal = Signal()
+sessions_ended: Signal = Signal()
+expired_purged: Signal = Signal()
+user_reauthenticated: Signal = Signal()
 
 
 class Reason(StrEnum):
@@ -86,18 +86,11 @@ def notify_ends(storage: Storage, ends: Sequence[End]) -> Flow[None]:
     if not ends:
         return
     yield from notify(storage, sessions_ended, ends=ends)
-    if not session_ended.has_listeners(
-        type(storage)
-    ):  # asked once, as there may be thousands of ends
-        return
-    for end in ends:
-        yield from notify(
-            storage,
-            session_ended,
-            session_id=end.session_id,
-            user_id=end.user_id,
-            reason=end.reason,
-        )
+    # Asked once, because there may be thousands of ends.
+    if session_ended.has_listeners(type(storage)):
+        for end in ends:
+            facts = {"session_id": end.session_id, "user_id": end.user_id, "reason": end.reason}
+            yield Call(_sender, "send", (storage, session_ended, facts))
 
 
 class _Sender:

@@ -23,7 +23,7 @@ from frontdesk.models import HistoryEntry, What
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.places import place_of
 
-logger = logging.getLogger("frontdesk")
+logger: logging.Logger = logging.getLogger("frontdesk")
 
 SIGN_INS: Final = 1000
 """How many earlier sign-ins are compared with."""

@@ -29,7 +29,7 @@ from frontdesk.core.record import Former, Record
 from frontdesk.errors import Contention, UndecodableRecord
 from frontdesk.storages.base import TRIES, Storage, Swap
 
-logger = logging.getLogger("frontdesk")
+logger: logging.Logger = logging.getLogger("frontdesk")
 
 SESSION: Final = "s-"
 INDEX: Final = "u-"

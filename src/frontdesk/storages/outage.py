@@ -8,7 +8,7 @@ from typing import Any, Final
 from frontdesk.core.flow import Call, Flow
 from frontdesk.errors import Contention, StorageUnavailable
 
-logger = logging.getLogger("frontdesk")
+logger: logging.Logger = logging.getLogger("frontdesk")
 
 SLOW: Final = 0.5
 """Seconds. A storage that took longer to fail is said to hang."""

@@ -14,7 +14,7 @@ except ImportError:
 else:
     HAS_UA_PARSER = True
 
-logger = logging.getLogger("frontdesk")
+logger: logging.Logger = logging.getLogger("frontdesk")
 
 USER_AGENT_LENGTH = 255
 

@@ -19,7 +19,7 @@ except ImportError:
 else:
     HAS_GEOIP2 = True
 
-logger = logging.getLogger("frontdesk")
+logger: logging.Logger = logging.getLogger("frontdesk")
 
 
 class Database(NamedTuple):
