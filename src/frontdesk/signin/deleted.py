@@ -13,14 +13,14 @@ from django.db import transaction
 from django.db.models.signals import post_delete
 from django.dispatch import Signal
 
-from frontdesk.core.flow import Flow, both
+from frontdesk.core.flow import Flow, run
 from frontdesk.signals import Reason, ends_of, notify_ends
 from frontdesk.storages import get_storage
 from frontdesk.storages.user_ids import user_id_of
 
 BATCH: Final = 100
 
-users_deleted = Signal()
+users_deleted: Signal = Signal()
 """Sent after the commit with ``users``, a list of :class:`Deleted`, for other parts of this library."""
 
 
@@ -84,7 +84,7 @@ def _report(using: str) -> None:
     for gone in batches:
         users_deleted.send(sender=get_user_model(), users=gone)
     for gone in batches:
-        _end_sessions([each.user_id for each in gone])
+        run(_ending_sessions([each.user_id for each in gone]))
 
 
 def _really_deleted(users: list[Deleted], using: str) -> list[Deleted]:
@@ -99,6 +99,3 @@ def _ending_sessions(user_ids: list[str]) -> Flow[None]:
     storage = get_storage()
     ended = yield from storage.end_of_users(user_ids)
     yield from notify_ends(storage, ends_of(ended, Reason.USER_GONE))
-
-
-_end_sessions = both(_ending_sessions)[0]

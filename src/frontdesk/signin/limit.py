@@ -85,7 +85,7 @@ def _hold(session: SessionStore, user_id: str, maximum: int) -> None:
     transaction is about to end could be a deadlock.
     """
     storage, own = session.storage, session.session_id
-    storage.after_commit(partial(_end_surplus, storage, own, user_id, maximum))
+    storage.after_commit(lambda: run(_ending_surplus(storage, own, user_id, maximum)))
 
 
 def _ending_surplus(storage: Storage, own: str | None, user_id: str, maximum: int) -> Flow[None]:
@@ -97,9 +97,6 @@ def _ending_surplus(storage: Storage, own: str | None, user_id: str, maximum: in
     else:
         order = _newest_then_last_used(found)
     yield from _end(storage, user_id, order[maximum:])
-
-
-_end_surplus = both(_ending_surplus)[0]
 
 
 def _newest_then_last_used(found: list[Record]) -> list[Record]:

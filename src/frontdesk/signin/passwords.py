@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from frontdesk.conf import options
 from frontdesk.core import clock, policy, record
-from frontdesk.core.flow import Flow, both
+from frontdesk.core.flow import Flow, run
 from frontdesk.core.record import Changes, Record
 from frontdesk.http import values
 from frontdesk.http.changes import EXPIRY_KEY, timeouts
@@ -44,7 +44,7 @@ def sessions_stay(user: AbstractBaseUser, *, but: str | None = None) -> Iterator
     yield
     new = user.get_session_auth_hash()
     if new != good[0]:
-        _rehash(user_id_of(user), good, new, but)
+        run(_rehashing(user_id_of(user), good, new, but))
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def keep_after_upgrade(user: AbstractBaseUser, found: AbstractBaseUser, password
     before, good = user.password, _hashes_of(user)
     user.password = found.password
     if found.password != before and check_password(password, before):
-        _rehash(user_id_of(user), good, found.get_session_auth_hash(), None)
+        run(_rehashing(user_id_of(user), good, found.get_session_auth_hash(), None))
 
 
 def _hashes_of(user: AbstractBaseUser) -> list[str]:
@@ -92,9 +92,6 @@ def _rehashing(user_id: str, good: list[str], new: str, but: str | None) -> Flow
     for each in (yield from storage.of_user(user_id))[:MOST]:
         if each.id != but and is_good(each):
             yield from storage.change(each, renewed)
-
-
-_rehash = both(_rehashing)[0]
 
 
 def _with_hash(current: Record, new: str, serializer: Serializer) -> Record:
