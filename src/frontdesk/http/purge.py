@@ -18,7 +18,7 @@ MARGIN: Final = 10 * clock.MINUTE
 def purge(
     batch: int = BATCH,
     limit: int | None = None,
-    on_batch: Callable[[int], object] = int,
+    on_batch: Callable[[int], None] | None = None,
 ) -> Flow[int]:
     """Delete expired sessions in batches, at most ``limit``, and return how many records went.
 
@@ -30,7 +30,8 @@ def purge(
         gone = yield from storage.expire(clock.now() - MARGIN, size)
         yield from notify_ends(storage, [_end_of(each) for each in gone if each.ended is None])
         removed += len(gone)
-        on_batch(len(gone))
+        if on_batch is not None:
+            on_batch(len(gone))
         if not gone:
             yield from notify(storage, expired_purged)
             break
