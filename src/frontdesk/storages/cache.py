@@ -69,38 +69,39 @@ class CacheStorage(DocumentStorage):
             raise InvalidSetting(
                 f"CacheStorage cannot use the cache {self._alias!r}: {error}"
             ) from error
-        for kind, way in WAYS.items():
-            if isinstance(cache, kind):
-                self._kind = way
-                break
-        else:
+        fitting = (adapter for kind, adapter in ADAPTERS.items() if isinstance(cache, kind))
+        adapter = next(fitting, None)
+        if adapter is None:
+            names = ", ".join(each.name for each in ADAPTERS.values())
             raise InvalidSetting(
                 f"CacheStorage cannot use the cache {self._alias!r}, because {type(cache).__name__} has no "
-                f"compare-and-set. Use {', '.join(way.name for way in WAYS.values())}, or another storage."
+                f"compare-and-set. Use {names}, or another storage."
             )
-        self.shared = self._kind.shared
-        if problem := self._way().problem():
+        self._adapter_class = adapter
+        self.shared = adapter.shared
+        if problem := self._adapter().problem():
             raise InvalidSetting(f"CacheStorage cannot use the cache {self._alias!r}: {problem}")
 
-    def _way(self) -> "_Way":
+    def _adapter(self) -> "_Adapter":
         # Django has one cache object per thread.
-        return self._kind(caches[self._alias], settings.CACHES[self._alias].get("OPTIONS", {}))
+        options = settings.CACHES[self._alias].get("OPTIONS", {})
+        return self._adapter_class(caches[self._alias], options)
 
     def get(self, names: Collection[str]) -> dict[str, bytes]:
-        way = self._way()
-        with way.available():
-            return way.get(names) if names else {}
+        adapter = self._adapter()
+        with adapter.available():
+            return adapter.get(names) if names else {}
 
     def cas(self, writes: Sequence[Write]) -> list[bool]:
-        way = self._way()
-        with way.available():
-            return [way.cas(write) for write in writes]
+        adapter = self._adapter()
+        with adapter.available():
+            return [adapter.cas(write) for write in writes]
 
     def check(self) -> list[checks.CheckMessage]:
-        return self._way().check(self._alias)
+        return self._adapter().check(self._alias)
 
 
-class _Way(ABC):
+class _Adapter(ABC):
     """How to read, and to compare and set, in one kind of cache."""
 
     name: str
@@ -155,7 +156,7 @@ class _Way(ABC):
 _IN_PROCESS = threading.Lock()
 
 
-class _LocMem(_Way):
+class _LocMem(_Adapter):
     """The memory of this process, so a lock of this process is enough."""
 
     name = "LocMemCache"
@@ -186,7 +187,7 @@ class _LocMem(_Way):
         ]
 
 
-class _Memcached(_Way):
+class _Memcached(_Adapter):
     """The commands ``gets`` and ``cas`` of memcached.
 
     Each key belongs to one server for good. pymemcache's HashClient gives the keys of a server that is
@@ -239,7 +240,7 @@ class _Memcached(_Way):
         return [name for name in ("connect_timeout", "timeout") if not self.options.get(name)]
 
 
-class _Redis(_Way):
+class _Redis(_Adapter):
     """The script of :mod:`frontdesk.storages.redis`. Reads go to the primary, too."""
 
     name = "RedisCache"
@@ -281,7 +282,7 @@ class _DjangoRedis(_Redis):
         return None
 
 
-WAYS: Final[dict[type, type[_Way]]] = {
+ADAPTERS: Final[dict[type, type[_Adapter]]] = {
     DjangoRedisCache: _DjangoRedis,
     RedisCache: _Redis,
     PyMemcacheCache: _Memcached,
