@@ -9,7 +9,7 @@ from frontdesk.storages.base import Storage, Swap
 
 
 class MemoryStorage(Storage):
-    """Sessions in a dictionary. A restart signs everybody out."""
+    """Sessions in a dictionary. A restart signs all users out."""
 
     shared = False
 
