@@ -1,5 +1,6 @@
 """The sign-in history in the admin."""
 
+import os
 import re
 
 import pytest
@@ -189,6 +190,9 @@ class FrontdeskElsewhere:
 
 
 @pytest.mark.needs("postgresql")
+@pytest.mark.skipif(
+    os.environ.get("FRONTDESK_TEST_DB") == "postgresql", reason="the default is this database"
+)
 @pytest.mark.django_db(databases=["default", "postgresql"])
 @in_the_database
 def test_tables_in_a_database_of_their_own(storage, settings, staff, user):
