@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -193,7 +193,7 @@ class Options:
         "Whether the admin shows the values of a session. Keys are never shown.",
     )
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """The limits of a session."""
         return Limits(self.idle_timeout, self.absolute_timeout, self.activity_interval)

@@ -46,24 +46,28 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         if self.async_mode:
             return self.__acall__(request)
         self.process_request(request)
+        token = serving.set(ref(request))
         try:
-            with serving(request):
-                response: Any = self.get_response(request)
-                return self.process_response(request, response)
+            response: Any = self.get_response(request)
+            return self.process_response(request, response)
         except StorageUnavailable as error:
             return unavailable(error)
+        finally:
+            serving.reset(token)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         self.process_request(request)
+        token = serving.set(ref(request))
         try:
-            with serving(request):
-                response: HttpResponseBase = await cast(Any, self.get_response)(request)
-                session: Any = request.session
-                if not isinstance(session, SessionStore):
-                    return await sync_to_async(self.process_response)(request, response)
-                return await arun(_close(session, response))
+            response: HttpResponseBase = await cast(Any, self.get_response)(request)
+            session: Any = request.session
+            if not isinstance(session, SessionStore):
+                return await sync_to_async(self.process_response)(request, response)
+            return await arun(_close(session, response))
         except StorageUnavailable as error:
             return unavailable(error)
+        finally:
+            serving.reset(token)
 
     def process_request(self, request: HttpRequest) -> None:
         """Attach a session, which reads nothing until it is touched."""

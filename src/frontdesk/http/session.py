@@ -239,8 +239,9 @@ class SessionStore(SessionBase):
         found, self.user = yield from self._noting(self._read(key))
         if found is None:
             return None
-        former = found.former.get(key.digest)
-        if keys.same(found.secret, key.digest):
+        digest = key.digest
+        former = found.former.get(digest)
+        if keys.same(found.secret, digest):
             self._sign_out = (found, ANYBODY)
             self.overtaken = found.ended is not None
         elif former is not None and former.until > clock.now():

@@ -52,8 +52,8 @@ class OneRow:
         """Return the instance of ``model`` that ``row`` holds at these positions; ``None`` for no row."""
         if row[columns[model._meta.pk.attname]] is None:
             return None
-        names = [field.attname for field in model._meta.concrete_fields]
-        return model.from_db(self._alias, names, [row[columns[name]] for name in names])
+        # The compiler selects the columns in the order in which the model takes them.
+        return model.from_db(self._alias, list(columns), [row[at] for at in columns.values()])
 
 
 def _columns(compiler: Any, klass_info: Any) -> dict[str, int]:

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from functools import partial
+from functools import cache, cached_property, partial
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
@@ -59,6 +59,12 @@ class DatabaseStorage(Storage):
         super().__init__()
         self._reads: dict[tuple[str, Any], _Read] = {}
 
+    @cached_property
+    def _joinable_users(self) -> Any:
+        """The user model, if a session and its user can be read in the same query."""
+        users, owner = get_user_model(), _owner()
+        return users if owner.related_model is users and not owner.is_text else None
+
     # The primitives.
 
     def load(self, ids: Collection[str], latest: bool = False) -> list[Record]:
@@ -77,12 +83,12 @@ class DatabaseStorage(Storage):
 
     def load_with_user(self, id: str) -> tuple[list[Record], Any]:
         """See :class:`~frontdesk.storages.base.LoadsUser`: one query."""
-        users = get_user_model()
+        users = self._joinable_users
 
         def select(alias: str) -> tuple[list[Record], Any]:
             # Asked at each read, because a router may answer by tenant.
-            here = router.db_for_write(users) == alias and _owner().related_model is users
-            return self._read(alias, users if here and not _owner().is_text else None).fetch(id)
+            joined = users is not None and router.db_for_write(users) == alias
+            return self._read(alias, users if joined else None).fetch(id)
 
         return self._execute(select)
 
@@ -215,15 +221,15 @@ class DatabaseStorage(Storage):
         project's transaction only the project can do that, because the whole transaction is lost.
         """
         alias = _alias()
-        tries = 1 if connections[alias].in_atomic_block else RETRIES
-        for attempt in range(1, tries + 1):
+        for attempt in range(1, RETRIES + 1):
             try:
                 return statement(alias)
             except FAULTS as error:
                 code = _code(error)
                 if code in PROJECTS:
                     raise
-                if code not in CONFLICTS or attempt == tries:
+                last = attempt == RETRIES or connections[alias].in_atomic_block
+                if last or code not in CONFLICTS:
                     raise _translated(error, code) from error
         raise AssertionError("The loop returns or raises.")
 
@@ -262,7 +268,7 @@ def _live(alias: str) -> QuerySet[Session]:
 
 
 def _live_of(alias: str, user_ids: Collection[str]) -> Any:
-    pks = [pk_of_id(each, _owner().target_field) for each in user_ids]
+    pks = [pk_of_id(each, _pk_field()) for each in user_ids]
     found = _live(alias).filter(user_id__in=[pk for pk in pks if pk is not None])
     return found.order_by("-last_seen", "-pk").values_list(*COLUMNS)
 
@@ -275,6 +281,12 @@ def _owner() -> Any:
     return Session._meta.get_field("user")
 
 
+@cache
+def _pk_field() -> Any:
+    """Return the field of the users' primary key."""
+    return _owner().target_field
+
+
 def _columns(record: Record) -> dict[str, Any]:
     plain = (name for name in COLUMNS if name not in {"id", "former", "data", "user_id"})
     values = {key: value.decode("latin-1") for key, value in record.values.items()}
@@ -282,7 +294,7 @@ def _columns(record: Record) -> dict[str, Any]:
         **{name: getattr(record, name) for name in plain},
         "former": json.dumps(record.former),
         "data": json.dumps(values),
-        "user_id": pk_of_id(record.user_id, _owner().target_field),
+        "user_id": pk_of_id(record.user_id, _pk_field()),
         "expires": record.expires,
     }
 
@@ -313,7 +325,7 @@ def _record(row: Sequence[Any]) -> Record:
             secret=secret,
             former={digest: Former(*known) for digest, known in json.loads(former).items()},
             values={key: value.encode("latin-1") for key, value in json.loads(data).items()},
-            user_id=None if user is None else id_of_pk(user, _owner().target_field),
+            user_id=None if user is None else id_of_pk(user, _pk_field()),
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise UndecodableRecord(
