@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from statistics import median
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -25,7 +26,9 @@ from django.conf import settings
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 GUESTS = 200
 """Users who sign in, one after the other, so that no user gathers many sessions."""
-LEAST = 3
+COLD = 3
+"""Requests at the start of a slice that are not counted."""
+LEAST = 5
 """Requests in a slice, however long they take."""
 WARM = 20
 """Requests before anything is measured."""
@@ -141,12 +144,16 @@ class Worker:
         gc.freeze()
 
     def slice(self, operation: str, milliseconds: float) -> float:
-        """Send requests for some processor time, and return how many microseconds each took."""
-        total = count = 0
-        while count < LEAST or total < milliseconds * 1e6:
-            total += self._request(operation).cpu
-            count += 1
-        return total / count / 1000
+        """Send requests for some processor time, and return the median of each, in microseconds.
+
+        The first few are not counted: they find the processor's caches full of another process.
+        """
+        for _ in range(COLD):
+            self._request(operation)
+        costs: list[int] = []
+        while len(costs) < LEAST or sum(costs) < milliseconds * 1e6:
+            costs.append(self._request(operation).cpu)
+        return median(costs) / 1000
 
     def fill(self, count: int) -> None:
         """Copy the row of the session ``count`` times, on SQLite. All keys end with the same secret."""
