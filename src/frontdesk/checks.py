@@ -19,6 +19,7 @@ from frontdesk.engine import SessionStore
 from frontdesk.errors import InvalidSetting
 from frontdesk.middleware import AuthenticationMiddleware, SessionMiddleware
 from frontdesk.migrate.from_django import origin
+from frontdesk.migrate.to_django import WayBack
 from frontdesk.storages import get_storage
 from frontdesk.words import places
 
@@ -29,7 +30,8 @@ AUTHENTICATION = "frontdesk.middleware.AuthenticationMiddleware"
 @register(Tags.security)
 def check_engine(**_: Any) -> list[CheckMessage]:
     """E001: the middleware without the engine. W013: the engine without the middleware."""
-    ours, middleware = _is_ours(settings.SESSION_ENGINE), bool(_positions(SessionMiddleware))
+    ours = _is_engine(settings.SESSION_ENGINE, SessionStore)
+    middleware = bool(_positions(SessionMiddleware))
     if ours and not middleware:
         found = "Django's" if _positions(DjangoSession) else "missing"
         return [
@@ -160,6 +162,21 @@ def check_migrate_from(**_: Any) -> list[CheckMessage]:
     return []
 
 
+@register()
+def check_way_back(**_: Any) -> list[CheckMessage]:
+    """W018: the engine is one for the way back to Django."""
+    if not _is_engine(settings.SESSION_ENGINE, WayBack):
+        return []
+    return [
+        checks.Warning(
+            "SESSION_ENGINE is on the way back to Django. Sessions cannot be listed, and only the idle "
+            "timeout of Django ends them.",
+            hint="Set Django's own engine once FRONTDESK['IDLE_TIMEOUT'] has passed.",
+            id="frontdesk.W018",
+        )
+    ]
+
+
 @register(Tags.security)
 def check_serializer(**_: Any) -> list[CheckMessage]:
     """W017: a serializer that runs code from what it reads."""
@@ -266,9 +283,9 @@ def _is(candidate: Any, kind: type) -> bool:
     return isinstance(candidate, type) and issubclass(candidate, kind)
 
 
-def _is_ours(engine: str) -> bool:
+def _is_engine(engine: str, kind: type) -> bool:
     try:
-        return _is(import_string(f"{engine}.SessionStore"), SessionStore)
+        return _is(import_string(f"{engine}.SessionStore"), kind)
     except ImportError:
         return False
 

@@ -111,6 +111,7 @@ CASES = [
     ("W003", middleware(STOCK_SESSION, AUTHENTICATION), "Use both"),
     ("W013", middleware(STOCK_SESSION, STOCK_AUTHENTICATION), f"Put {SESSION!r} into MIDDLEWARE"),
     ("W013", middleware(), f"Put {SESSION!r} into MIDDLEWARE"),
+    ("W018", setting("SESSION_ENGINE", "frontdesk.migrate.to_django.db"), "Django's own engine"),
     ("W017", setting("SESSION_SERIALIZER", "shop.sessions.PickleSerializer"), "JSONSerializer"),
     ("E004", frontdesk_setting(IDLE_TIMOUT=1), "Did you mean 'IDLE_TIMEOUT'?"),
     ("E004", frontdesk_setting(XYZZY=1), "The keys are: STORAGE, MIGRATE_FROM, IDLE_TIMEOUT"),
