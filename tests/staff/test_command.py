@@ -17,8 +17,7 @@ from frontdesk.errors import StorageUnavailable
 from frontdesk.management.commands import frontdesk as command
 from frontdesk.signals import Reason
 from frontdesk.staff import operations
-from frontdesk.staff.progress import Progress
-from frontdesk.staff.table import lines_of
+from frontdesk.staff.terminal import Progress, lines_of
 from frontdesk.storages import get_storage
 from frontdesk.storages.user_ids import user_id_of
 from tests import services
@@ -519,7 +518,7 @@ class Stream(Terminal):
 
 def test_progress_is_a_bar_on_one_line_that_is_cleared(monkeypatch):
     times = iter(range(100))
-    monkeypatch.setattr("frontdesk.staff.progress.time.monotonic", lambda: next(times))
+    monkeypatch.setattr("frontdesk.staff.terminal.time.monotonic", lambda: next(times))
     stream = Stream()
     with Progress(stream, "Ended", 1500) as progress:
         progress.advance(750)
@@ -528,7 +527,7 @@ def test_progress_is_a_bar_on_one_line_that_is_cleared(monkeypatch):
 
 
 def test_progress_is_silent_without_a_terminal(monkeypatch):
-    monkeypatch.setattr("frontdesk.staff.progress.INTERVAL", -1)
+    monkeypatch.setattr("frontdesk.staff.terminal.INTERVAL", -1)
     stream = Stream()
     monkeypatch.setattr(stream, "isatty", lambda: False)
     with Progress(stream, "Ended") as progress:

@@ -27,9 +27,8 @@ from frontdesk.http.purge import BATCH, MARGIN, purge
 from frontdesk.http.values import serializer_in_force
 from frontdesk.sessions import SessionInfo, info_of
 from frontdesk.staff import importing, operations
-from frontdesk.staff.progress import Progress
 from frontdesk.staff.rows import user_in_words
-from frontdesk.staff.table import lines_of
+from frontdesk.staff.terminal import Progress, lines_of
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import Scans
 from frontdesk.storages.user_ids import pk_of_id, user_id_of
