@@ -1,11 +1,12 @@
-"""A clock for tests, which stands still until the test moves it."""
+"""For the tests of a project: a clock that stands still until the test moves it."""
 
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import Self
 from unittest.mock import patch
 
 from frontdesk.core import clock
+
+__all__ = ["Clock"]
 
 Time = datetime | int
 """An aware datetime, or microseconds since 1970-01-01 UTC as everywhere in frontdesk."""
@@ -37,12 +38,7 @@ class Clock:
         self._patch.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._patch.stop()
 
     def now(self) -> int:
