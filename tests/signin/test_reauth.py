@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from frontdesk import sessions
 from frontdesk.decorators import recent_login_required
 from frontdesk.signals import user_reauthenticated
-from frontdesk.signin import carrying, reauth
+from frontdesk.signin import interrupted_post, reauth
 from tests.fixtures import PASSWORD, is_anonymous, sign_in
 from tests.requests.browsers import cookie, directives
 from tests.signin import site
@@ -31,7 +31,7 @@ each_view = pytest.mark.parametrize("view", ["function", "afunction", "class", "
 each_kind = pytest.mark.parametrize("view", ["function", "afunction"])
 sync_only = pytest.mark.parametrize("mode", ["sync"], indirect=True)
 
-FIELD = carrying.PASSWORD_FIELD
+FIELD = interrupted_post.PASSWORD_FIELD
 PATH = "/sensitive/function/"
 
 
@@ -225,7 +225,7 @@ def test_neither_the_token_nor_the_password_is_repeated(user, clock):
     asked = browser.post(PATH, sent)
     assert asked.status_code == 403
     form = Form(asked).sent
-    assert set(form) == {"csrfmiddlewaretoken", carrying.USERNAME_FIELD, "a"}
+    assert set(form) == {"csrfmiddlewaretoken", interrupted_post.USERNAME_FIELD, "a"}
     assert len(form["csrfmiddlewaretoken"]) == 1
     del form["csrfmiddlewaretoken"]
     assert browser.post(PATH, {**form, FIELD: PASSWORD}).status_code == 403
@@ -241,7 +241,7 @@ def test_nothing_of_a_post_is_kept_in_the_session(late):
 
 @sync_only
 def test_a_password_that_was_not_needed_does_not_reach_the_view(member):
-    member.post(PATH, {"a": "1", FIELD: PASSWORD, carrying.USERNAME_FIELD: "ada"})
+    member.post(PATH, {"a": "1", FIELD: PASSWORD, interrupted_post.USERNAME_FIELD: "ada"})
     assert site.seen == [{"a": ["1"]}]
 
 
@@ -273,7 +273,7 @@ def test_files_cannot_be_kept_and_are_named(late):
 
 
 UNSENDABLE = {
-    "large": {"a": "x" * (carrying.MAX_BYTES + 1)},
+    "large": {"a": "x" * (interrupted_post.MAX_BYTES + 1)},
     "nul": {"a": "no\0where"},
     "many": {f"field{number}": "" for number in range(998)},
 }

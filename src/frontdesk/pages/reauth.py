@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic.edit import FormView
 
 from frontdesk.pages.base import SiteNameMixin, never_stored
-from frontdesk.signin import carrying, reauth
+from frontdesk.signin import interrupted_post, reauth
 
 
 @method_decorator(sensitive_post_parameters(), name="dispatch")
@@ -60,6 +60,6 @@ class ReauthenticateView(
             self.redirect_field_name: self.get_redirect_url(),
             # Not "next", which would ask for the password again.
             "cancel_url": self.get_default_redirect_url(),
-            "username_field": carrying.USERNAME_FIELD,
+            "username_field": interrupted_post.USERNAME_FIELD,
             **super().get_context_data(**kwargs),
         }

@@ -32,7 +32,8 @@ from frontdesk.core.flow import Call, Flow, run
 from frontdesk.http.changes import user_in
 from frontdesk.http.session import SessionStore
 from frontdesk.signals import user_reauthenticated
-from frontdesk.signin import carrying
+from frontdesk.signin import interrupted_post
+from frontdesk.signin.interrupted_post import InterruptedPost, interrupted_post_of
 from frontdesk.signin.passwords import keep_after_upgrade
 from frontdesk.storages.user_ids import user_id_of
 
@@ -86,7 +87,7 @@ class ReauthenticationForm(forms.Form):
     and the signal ``user_login_failed`` see it as they see a sign-in.
     """
 
-    prefix = carrying.PREFIX
+    prefix = interrupted_post.PREFIX
 
     password = forms.CharField(
         label=gettext_lazy("Password"),
@@ -130,7 +131,7 @@ def checked(request: HttpRequest, user: Any, terms: Terms) -> Flow[HttpResponse 
         response: HttpResponse | None = yield Call(_asking, "ask", (request, user, terms))
         if response is not None:
             return response
-    carrying.drop_own_fields(request)
+    interrupted_post.drop_own_fields(request)
     if before is None:
         delattr(request, POSTED)
     else:
@@ -211,13 +212,13 @@ class _Asking:
         if request.method in SAFE_METHODS:
             here, page = request.get_full_path(), resolve_url(URL_NAME)
             return never_cached(redirect_to_login(here, page, REDIRECT_FIELD_NAME))
-        carried = carrying.carried(request)
-        entered = carried is not None and carrying.PASSWORD_FIELD in request.POST
+        post = interrupted_post_of(request)
+        entered = post is not None and interrupted_post.PASSWORD_FIELD in request.POST
         form = ReauthenticationForm(request, user, request.POST if entered else None)
         if entered and form.is_valid():
             renew(request, user)
             return None
-        return _form_in_place(request, form, carried, terms)
+        return _form_in_place(request, form, post, terms)
 
     async def aask(self, *args: Any) -> HttpResponse | None:
         return await sync_to_async(self.ask)(*args)
@@ -230,7 +231,7 @@ _asking = _Asking()
 def _form_in_place(
     request: HttpRequest,
     form: ReauthenticationForm,
-    carried: carrying.Carried | None,
+    post: InterruptedPost | None,
     terms: Terms,
 ) -> HttpResponse:
     """Answer a request with the form, which also sends what came if it can.
@@ -243,10 +244,10 @@ def _form_in_place(
         "form": form,
         "action": terms.action_of(request),
         "cancel_url": page_before or resolve_url(settings.LOGIN_REDIRECT_URL),
-        "carried": carried,
+        "carried": post,
         "interrupted": True,
-        "next": "" if carried else page_before,
-        "username_field": carrying.USERNAME_FIELD,
+        "next": "" if post else page_before,
+        "username_field": interrupted_post.USERNAME_FIELD,
         "site": site,
         "site_name": site.name,
     }

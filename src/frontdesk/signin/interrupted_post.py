@@ -25,7 +25,7 @@ MARGIN: Final = 4096
 """Bytes that the password and the token may take beside what is carried."""
 
 
-class Carried(NamedTuple):
+class InterruptedPost(NamedTuple):
     """What a form can send again."""
 
     fields: list[tuple[str, str]]
@@ -35,17 +35,17 @@ class Carried(NamedTuple):
 
 
 @sensitive_variables()
-def carried(request: HttpRequest) -> Carried | None:
+def interrupted_post_of(request: HttpRequest) -> InterruptedPost | None:
     """Return what ``request`` sent, or ``None`` if a form cannot send it again."""
     if request.method != "POST":
         return None
     if request.content_type not in FORM_TYPES:
-        return Carried([], []) if request.META.get("CONTENT_LENGTH") == "0" else None
+        return InterruptedPost([], []) if request.META.get("CONTENT_LENGTH") == "0" else None
     left_out = {*OWN_FIELDS, "csrfmiddlewaretoken"}
     lists = ((name, values) for name, values in request.POST.lists() if name not in left_out)
     fields = [(name, value) for name, values in lists for value in values]
     files = [file.name or "" for _, files in request.FILES.lists() for file in files]
-    return Carried(fields, files) if _can_be_sent(fields, len(left_out)) else None
+    return InterruptedPost(fields, files) if _can_be_sent(fields, len(left_out)) else None
 
 
 @sensitive_variables()
