@@ -55,24 +55,24 @@ class Storage(ABC):
     threads and event loops of a process. Making one must change nothing on a disk or a server.
     """
 
-    thread_sensitive = True
+    thread_sensitive: bool = True
     """Whether the async twins must run in the thread that holds Django's database connections."""
 
-    shared = True
+    shared: bool = True
     """Whether the processes of a site see the same sessions."""
 
-    linger = 0
+    linger: int = 0
     """How much longer than the grace period an end is remembered, in microseconds.
 
     While sessions move from one of Django's engines, that engine may still have a copy.
     """
 
     def __init__(self) -> None:
-        self.outage = Outage(
+        self.outage: Outage = Outage(
             "The session storage",
             "Requests that need a session get a 503 and keep their cookie.",
         )
-        self.loads_user = isinstance(self, LoadsUser)
+        self.loads_user: bool = isinstance(self, LoadsUser)
 
     # The primitives. Each has an async twin, by default one hop to a thread.
 
