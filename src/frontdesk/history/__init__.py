@@ -4,7 +4,7 @@
 be written is logged.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -113,7 +113,7 @@ def recent(user: AbstractBaseUser, limit: int = 20) -> list[Entry]:
     """
     if options().history_retention is None or limit <= 0:
         return []
-    rows = list(_newest(user, limit))
+    rows = _newest(user, limit)
     failed = [row for row in rows if row.what == What.FAILED]
     others = [row for row in rows if row.what != What.FAILED]
     failed = failed[: max(limit // 2, limit - len(others))]
@@ -209,7 +209,7 @@ def _normalized(name: object) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _newest(user: AbstractBaseUser, limit: int) -> Iterator[HistoryEntry]:
+def _newest(user: AbstractBaseUser, limit: int) -> list[HistoryEntry]:
     """Return the newest entries of the user and the newest failed attempts, ``limit`` of each.
 
     Each part follows an index, which an OR would not. Django cannot write a union of limited queries for
@@ -225,4 +225,4 @@ def _newest(user: AbstractBaseUser, limit: int) -> Iterator[HistoryEntry]:
     # SQL that Django wrote. The parameters are apart.
     union = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS part" for sql, _ in compiled)  # noqa: S608
     params = [param for _, given in compiled for param in given]
-    return iter(HistoryEntry.objects.using(alias).raw(union, params))
+    return list(HistoryEntry.objects.using(alias).raw(union, params))

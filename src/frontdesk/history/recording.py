@@ -43,7 +43,7 @@ METHODS: Final = 3
 
 PERIOD: Final = 15 * clock.MINUTE
 
-outage = Outage("The sign-in history", "Users sign in and out as usual, and this is not recorded.")
+outage: Outage = Outage("The sign-in history", "Users sign in and out as usual, and this is not recorded.")
 
 
 def listen() -> None:
@@ -52,8 +52,8 @@ def listen() -> None:
     user_login_failed.connect(failed, dispatch_uid=UID)
     user_reauthenticated.connect(reauthenticated, dispatch_uid=UID)
     sessions_ended.connect(ended, dispatch_uid=UID)
-    expired_purged.connect(purge_too, dispatch_uid=UID)
-    users_deleted.connect(forget_too, dispatch_uid=UID)
+    expired_purged.connect(purge_history, dispatch_uid=UID)
+    users_deleted.connect(forget_users, dispatch_uid=UID)
     post_save.connect(user_saved, sender=get_user_model(), dispatch_uid=UID)
 
 
@@ -202,7 +202,7 @@ def _client_of_user(request: HttpRequest, user: AbstractBaseUser) -> dict[str, s
     return client_of(request.META)._asdict()
 
 
-def forget_too(users: Sequence[Deleted], **_kwargs: Any) -> None:
+def forget_users(users: Sequence[Deleted], **_kwargs: Any) -> None:
     """Receive :data:`frontdesk.signin.deleted.users_deleted`: their history goes, too."""
     if options().history_retention is None:
         return
@@ -210,7 +210,7 @@ def forget_too(users: Sequence[Deleted], **_kwargs: Any) -> None:
     _attempt(partial(forget_all, [user.pk for user in users], names))
 
 
-def purge_too(**_kwargs: Any) -> None:
+def purge_history(**_kwargs: Any) -> None:
     """Receive :data:`frontdesk.signals.expired_purged`: a purge of the sessions purges the history, too."""
 
     def purge_all() -> None:
