@@ -36,6 +36,7 @@ class UserKey(models.ForeignKey[Any, Any]):
         ]
 
 
+# Belongs to no model, so it needs the name that contribute_to_class() would set.
 _text: Any = models.CharField(max_length=255)
 _text.attname = "key"
 
