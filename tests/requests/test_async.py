@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync
 from django.contrib import auth
+from django.contrib.sessions.backends.db import SessionStore as DjangoSession
 from django.test import AsyncClient, RequestFactory
 
 from frontdesk import middleware, sessions
 from frontdesk.engine import SessionStore
 from frontdesk.middleware import SessionMiddleware
+from frontdesk.migrate.from_django import origin
 from frontdesk.storages import get_storage
 from tests.fixtures import DATABASE, MEMORY, PASSWORD, use
 from tests.requests import site
@@ -182,6 +184,51 @@ async def test_gather_of_modify_loses_no_step(stored, monkeypatch):
     steps = [session.amodify("visits", lambda visits: visits + 1) for _ in range(5)]
     assert sorted(await asyncio.gather(*steps)) == [1, 2, 3, 4, 5]
     assert SessionStore(stored)["visits"] == 5
+
+
+async def test_modify_while_a_task_saves_loses_no_step(stored, monkeypatch):
+    storage, modified = get_storage(), []
+
+    async def aswap(swaps):
+        done = storage.swap(swaps)
+        if not modified:
+            modified.append(True)
+            await session.amodify("visits", lambda visits: visits + 1)
+        return done
+
+    monkeypatch.setattr(storage, "aswap", aswap)
+    session = SessionStore(stored)
+    await session.aset("cart", [])
+    await session.asave()
+    SessionStore(stored).modify("visits", lambda visits: visits + 1)  # another request
+    await session.aset("cart", ["sofa"])
+    await session.asave()
+    assert dict(SessionStore(stored).items()) == {"cart": ["sofa"], "visits": 2}
+
+
+def test_overlapping_modify_of_a_moved_session_loses_no_step(settings, monkeypatch):
+    """One of them deletes what a move that was cut off may have left, when the other one comes."""
+    use(settings, MEMORY)
+    settings.FRONTDESK = {
+        **settings.FRONTDESK,
+        "MIGRATE_FROM": "django.contrib.sessions.backends.db",
+    }
+    old = DjangoSession()
+    old["visits"] = 0
+    old.save()
+    session, modified = SessionStore(old.session_key), []
+    assert session["visits"] == 0
+
+    def delete(key):
+        if not modified:
+            modified.append(True)
+            session.modify("visits", lambda visits: visits + 1)
+
+    monkeypatch.setattr(origin(), "delete", delete)
+    session.modify("visits", lambda visits: visits + 1)
+    session["cart"] = 1
+    session.save()
+    assert dict(SessionStore(old.session_key).items()) == {"visits": 2, "cart": 1}
 
 
 def test_threads_that_modify_lose_no_step(stored):

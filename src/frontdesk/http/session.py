@@ -411,13 +411,14 @@ class SessionStore(SessionBase):
             after = record.merge(current, replace(changed, last_seen=now))
             return record.rotate(after, key.digest, now, current.user_id) if rotate else after
 
-        written = record.merge(self._as_read, changed).values
         yield from self._change(merged)
+        # Only now, because another task or thread of this request may have written with modify() meanwhile.
+        known = record.merge(self._as_read, changed).values
         self._key = key
         new_expiry = EXPIRY_KEY in {*changed.values, *changed.removed}
         self.cookie_changed |= new_expiry or "carrier" in changed.fields
         self._settle(self.live_record)
-        self._known = written
+        self._known = known
         if rotate:
             yield from notify(
                 self.storage,
@@ -493,10 +494,10 @@ class SessionStore(SessionBase):
             cache[key] = function(cache.get(key, deepcopy(default)))
             return cache[key]
         starts_here, serializer = self._has_own_value(key), self.serializer()
-        activity, result = self._activity(), None
+        activity, result, encoded = self._activity(), None, dict[str, bytes]()
 
         def step(current: Record) -> Record:
-            nonlocal result
+            nonlocal result, encoded
             self._require_secret(current)
             if starts_here:
                 base = deepcopy(cache.get(key, default))
@@ -513,7 +514,7 @@ class SessionStore(SessionBase):
         except UpdateError:
             pass  # the session has ended; the answer is still this request's
         else:
-            self._known = {**self._known, key: self.live_record.values[key]}
+            self._known = {**self._known, **encoded}
         cache[key] = result
         return result
 
