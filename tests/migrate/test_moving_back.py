@@ -17,7 +17,7 @@ from frontdesk.errors import StorageUnavailable
 from frontdesk.migrate import to_django
 from tests import services
 from tests.fixtures import DATABASE, PASSWORD, create, is_anonymous, sign_out, use
-from tests.migrate.conftest import ENGINES, in_memory, in_the_database, record_of
+from tests.migrate.conftest import ENGINES, Old, in_memory, in_the_database, record_of
 from tests.requests.browsers import clears, cookie
 from tests.requests.site import step
 from tests.staff.conftest import enter
@@ -92,6 +92,21 @@ def test_session_of_django_that_moved_in_moves_back(switch, engine, storage, set
     assert not session.exists(key)
     assert switch()(key).load() == {"cart": ["tea"]}
     assert session.exists(key)
+
+
+@in_memory
+def test_change_of_mind_ends_no_session_that_django_began(
+    engine, storage, settings, user, new_browser
+):
+    """``MIGRATE_FROM`` may name the engine of the way back, whose methods act on both."""
+    settings.FRONTDESK = {
+        **settings.FRONTDESK,
+        "MIGRATE_FROM": f"frontdesk.migrate.to_django.{engine}",
+    }
+    browser = send(new_browser, Old(engine).begin(user, cart=["tea"]))
+    for _ in range(2):
+        assert browser.username() == "ada"
+        assert browser.values() == {"cart": ["tea"]}
 
 
 @in_memory

@@ -28,6 +28,7 @@ from frontdesk import conf
 from frontdesk.core import clock
 from frontdesk.core.keys import DJANGO_KEY_LENGTH, Key
 from frontdesk.errors import InvalidSetting, StorageUnavailable
+from frontdesk.migrate.to_django import WayBack
 from frontdesk.storages.base import Storage
 
 BATCH: Final = 500
@@ -66,14 +67,14 @@ class Origin:
             if isinstance(session, FileEngine) and not os.access(session.storage_path, os.X_OK):
                 # The engine's own load() takes this for a directory without the session.
                 raise FileNotFoundError
-            values: Mapping[str, Any] = session.load()
+            values: Mapping[str, Any] = _of_django(session).load()
             return values if values or session.session_key == key else None
 
     def delete(self, key: Key) -> None:
         """Delete a session. Raises :exc:`~frontdesk.errors.StorageUnavailable`."""
         if len(key) == DJANGO_KEY_LENGTH:
             with _Available():
-                self.engine().delete(str(key))
+                _of_django(self.engine()).delete(str(key))
 
     def delete_moved(self, storage: Storage, key: Key) -> None:
         """Delete a session that was inserted into ``storage``, once no transaction can undo that."""
@@ -121,6 +122,15 @@ class Origin:
         model = self.engine.get_model_class()
         rows = model.objects.using(router.db_for_write(model))
         return rows.filter(expire_date__gt=timezone.now())
+
+
+def _of_django(session: Any) -> Any:
+    """Return the methods of Django's own engine.
+
+    If the site was on its way back, the setting may name the engine of that. Its ``delete()`` would end the
+    session in frontdesk's storage as well, where it has just moved to.
+    """
+    return super(WayBack, session) if isinstance(session, WayBack) else session
 
 
 def _stored(row: Any) -> Stored:
