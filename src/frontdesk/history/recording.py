@@ -27,7 +27,7 @@ from frontdesk.core import clock
 from frontdesk.errors import StorageUnavailable
 from frontdesk.history import forget_all, hashes_of, mail, oldest, purge, rows_to_write
 from frontdesk.http.client import client_of
-from frontdesk.http.current import current_request
+from frontdesk.http.middleware import current_request
 from frontdesk.http.session import SessionStore
 from frontdesk.models import HistoryEntry, What
 from frontdesk.signals import End, Reason, expired_purged, sessions_ended, user_reauthenticated

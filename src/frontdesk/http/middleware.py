@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, cast
 from weakref import ref
@@ -31,12 +32,14 @@ from frontdesk.core.flow import Call, Flow, arun, run
 from frontdesk.core.policy import Closing, Outcome
 from frontdesk.errors import StorageUnavailable
 from frontdesk.http import transport
-from frontdesk.http.current import serving
 from frontdesk.http.session import SessionStore
 from frontdesk.http.unavailable import unavailable
 from frontdesk.http.users import user_of
 
-logger = logging.getLogger("frontdesk")
+logger: logging.Logger = logging.getLogger("frontdesk")
+
+# A weak reference, because tasks that outlive the request have a copy of its context.
+_serving: ContextVar["ref[HttpRequest] | None"] = ContextVar("frontdesk_request", default=None)
 
 
 class SessionMiddleware(django_sessions.SessionMiddleware):
@@ -46,18 +49,18 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         if self.async_mode:
             return self.__acall__(request)
         self.process_request(request)
-        token = serving.set(ref(request))
+        token = _serving.set(ref(request))
         try:
             response: Any = self.get_response(request)
             return self.process_response(request, response)
         except StorageUnavailable as error:
             return unavailable(error)
         finally:
-            serving.reset(token)
+            _serving.reset(token)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         self.process_request(request)
-        token = serving.set(ref(request))
+        token = _serving.set(ref(request))
         try:
             response: HttpResponseBase = await cast(Any, self.get_response)(request)
             session: Any = request.session
@@ -67,7 +70,7 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         except StorageUnavailable as error:
             return unavailable(error)
         finally:
-            serving.reset(token)
+            _serving.reset(token)
 
     def process_request(self, request: HttpRequest) -> None:
         """Attach a session, which reads nothing until it is touched."""
@@ -140,6 +143,15 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
         return None
 
 
+def current_request() -> HttpRequest | None:
+    """Return the request that is being served; ``None`` in a script, and after the response.
+
+    For receivers of signals that Django sends without the request.
+    """
+    known = _serving.get()
+    return None if known is None else known()
+
+
 def _user(session: SessionStore, weak: "ref[HttpRequest]") -> Any:
     request = weak()
     if request is None:  # code that runs after the response has kept the user
@@ -159,9 +171,8 @@ async def _auser(session: SessionStore, weak: "ref[HttpRequest]") -> Any:
     if request is None:
         return await arun(user_of(session)) or AnonymousUser()
     cached = request.__dict__
-    if (
-        "_acached_user" not in cached
-    ):  # not shared with the other: login() and logout() replace only one
+    # Not the name of the sync one, because login() and logout() replace only one of the two.
+    if "_acached_user" not in cached:
         current: Any = request.session
         ours = isinstance(current, SessionStore)
         cached["_acached_user"] = (
