@@ -29,7 +29,7 @@ from frontdesk.storages.base import BATCH, Storage, Swap
 from frontdesk.storages.compiled import OneRow
 from frontdesk.storages.user_ids import id_of_pk, pk_of_id
 
-logger = logging.getLogger("frontdesk")
+logger: logging.Logger = logging.getLogger("frontdesk")
 
 Result = TypeVar("Result")
 
@@ -40,13 +40,13 @@ COLUMNS: Final = (
 
 FAULTS: Final = (OperationalError, InterfaceError, InternalError)
 
-CONFLICTS: Final = {"40001", "40P01", 1020, 1213}
+CONFLICTS: Final[set[str | int]] = {"40001", "40P01", 1020, 1213}
 """What PostgreSQL (SQLSTATE) and MySQL (error number) call a serialization failure or a deadlock."""
 
-DELAYS: Final = {"55P03", "57014", 1205, 1969, 3024}
+DELAYS: Final[set[str | int]] = {"55P03", "57014", 1205, 1969, 3024}
 """What they call a lock or a statement that took too long."""
 
-PROJECTS: Final = {"25P02", 1153}
+PROJECTS: Final[set[str | int]] = {"25P02", 1153}
 """What is the project's: a transaction that it has broken, and a value that is too large to send."""
 
 RETRIES: Final = 20
