@@ -34,9 +34,9 @@ from frontdesk.signals import (
     session_started,
 )
 from frontdesk.storages import get_storage
-from frontdesk.storages.base import ANYBODY, Anybody
+from frontdesk.storages.base import ANYBODY, Anybody, Storage
 
-logger = logging.getLogger("frontdesk")
+logger: logging.Logger = logging.getLogger("frontdesk")
 
 SIGN_IN_KEYS: Final = {SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY}
 
@@ -58,7 +58,7 @@ class SessionStore(SessionBase):
 
     meta: Mapping[str, Any] | None = None
     """The ``META`` of the request, which tells the client's address and browser."""
-    with_user = False
+    with_user: bool = False
     """Whether the first read should bring the user along. The authentication middleware asks for it."""
     user: Any = UNCHANGED
     """The user that the read brought along; ``UNCHANGED`` if it did not."""
@@ -66,12 +66,12 @@ class SessionStore(SessionBase):
     """The session as this request last saw it in the storage."""
     outage: StorageUnavailable | None = None
     """The failure of the last call of the storage, if it failed."""
-    cookie_changed = False
+    cookie_changed: bool = False
     """Whether the browser needs a new cookie: for ``set_expiry()``, or as the settings of cookies changed."""
-    overtaken = False
+    overtaken: bool = False
     """Whether the browser may have another cookie by now, which this response must leave alone."""
 
-    began = 0.0
+    began: float = 0.0
     """When the request began, a time of :func:`time.monotonic`."""
 
     _key: Key | None = None
@@ -90,9 +90,9 @@ class SessionStore(SessionBase):
     _after_sign_in: tuple[Callable[[], None], ...] = ()
 
     def __init__(self, session_key: str | None = None) -> None:
-        self.key_came = session_key is not None
+        self.key_came: bool = session_key is not None
         """Whether a key came with the request, well-formed or not."""
-        self.storage = get_storage()
+        self.storage: Storage = get_storage()
         self._origin: Origin | None = origin()
         super().__init__(session_key)
         self._key = self._came = Key.parse(session_key)
@@ -269,9 +269,8 @@ class SessionStore(SessionBase):
                 # Perhaps another request has moved it between the two reads.
                 return (yield from self.storage.read(key.id, latest=True))
             if not moving:
-                self.overtaken = (
-                    True  # so the cookie stays, in case that a setting keeps it unreadable
-                )
+                # So the cookie stays, in case a setting keeps the session unreadable.
+                self.overtaken = True
                 return None
             try:
                 new = self._moving_record(key, moving)
@@ -329,19 +328,19 @@ class SessionStore(SessionBase):
         key = Key.parse(session_key)
         if key is None:
             return False
-        found, _ = yield from self._noting(self._peek(key))
+        found: Record | None = yield from self._noting(self._peek(key))
         return (
             found is not None
             and keys.same(found.secret, key.digest)
             and policy.is_alive(found, options().limits, clock.now())
         )
 
-    def _peek(self, key: Key) -> Flow[tuple[Record | None, Any]]:
+    def _peek(self, key: Key) -> Flow[Record | None]:
         found = yield from self.storage.read(key.id)
         if found is None and self._origin is not None:
             moving = yield Call(self._origin, "load", (key,))
             found = None if moving is None else self._moving_record(key, moving)
-        return found, UNCHANGED
+        return found
 
     # Writing.
 
