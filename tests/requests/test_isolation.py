@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 from django.contrib import auth
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.base import CreateError
 from django.core.signals import got_request_exception
-from django.db import ProgrammingError, connection, connections
+from django.db import ProgrammingError, connection, connections, transaction
 from django.http import HttpResponse
 
 from frontdesk import sessions
@@ -140,6 +141,13 @@ def test_ending_all_meets_a_write(browser):
     response = browser.do(task)
     assert (response.status_code, cookie(response)) == (200, None)
     assert sessions.count(user) == 0
+
+
+def test_a_taken_key_leaves_the_views_transaction_usable(browser, database):
+    with transaction.atomic(using=database):
+        with pytest.raises(CreateError):
+            SessionStore(browser.key).save(must_create=True)
+        assert User.objects.count() == 1
 
 
 # --- inside the view's transaction --------------------------------------------------------------

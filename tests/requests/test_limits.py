@@ -68,6 +68,16 @@ def test_activity_does_not_delay_the_absolute_timeout(
     assert stay_active(browser, clock, 2 * HOUR) == HOUR
 
 
+def test_a_use_leaves_the_end_of_a_session_where_it_was(browser, user, clock):
+    sign_in(browser, user)
+    ends_at = current(browser).ends_at
+    clock.move(hours=1)
+    browser.username()
+    clock.move(hours=1)
+    browser.put(cart=1)
+    assert current(browser).ends_at == ends_at
+
+
 def test_writing_does_not_delay_the_absolute_timeout(browser, limits, clock):
     """The session of an anonymous user has one too, from its creation."""
     limits(idle=10 * MINUTE, absolute=HOUR)
