@@ -271,10 +271,10 @@ def _redis() -> Iterator[Settings]:
 
 @contextmanager
 def _redis_cluster() -> Iterator[Settings]:
-    from tests.processes.redis_cluster import cluster  # noqa: PLC0415 (a driver that may be missing)
+    from benchmarks.redis_cluster import cluster  # noqa: PLC0415 (a driver that may be missing)
 
-    with cluster() as house, places.sqlite() as users:
-        yield places.settings(users, places.in_redis(house.urls, CLUSTER=True))
+    with cluster() as servers, places.sqlite() as users:
+        yield places.settings(users, places.in_redis(servers.urls, CLUSTER=True))
 
 
 @contextmanager

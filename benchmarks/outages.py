@@ -35,9 +35,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from benchmarks import report
+from benchmarks import redis_cluster, report
 from tests import services
-from tests.processes import redis_cluster, redis_servers, servers
+from tests.processes import redis_servers, servers
 from tests.processes.servers import Victim
 from tests.processes.site import places
 from tests.processes.site.browser import Answer, ask
@@ -129,21 +129,21 @@ def sentinel() -> Iterator[Place]:
 @contextmanager
 def cluster() -> Iterator[Place]:
     """The Redis storage on a Cluster of three servers, each with a replica."""
-    with redis_cluster.cluster(replicated=True) as nodes, places.sqlite() as users:
-        first = nodes.primaries[0]
-        storage = places.in_redis(nodes.urls, TIMEOUT=TIMEOUT, CLUSTER=True)
+    with redis_cluster.cluster(replicated=True) as servers, places.sqlite() as users:
+        first = servers.primaries[0]
+        storage = places.in_redis(servers.urls, TIMEOUT=TIMEOUT, CLUSTER=True)
 
         def kill() -> None:
-            nodes.replicated()
+            servers.replicated()
             first.kill()
 
-        def taken_over() -> bool:
-            told = [node.told("INFO", "replication")["role"] for node in nodes.replicas]
-            states = [node.told("CLUSTER", "INFO")["cluster_state"] for node in nodes.replicas]
-            return "master" in told and set(states) == {"ok"}
+        def wait() -> None:
+            redis_servers.until(servers.has_failed_over, seconds=90)
 
-        failover = Fault(kill, lambda: redis_servers.until(taken_over, seconds=90), lasts=0)
-        faults = {"one hangs": Fault(first.freeze, first.thaw), "failover": failover}
+        faults = {
+            "one hangs": Fault(first.freeze, first.thaw),
+            "failover": Fault(kill, wait, lasts=0),
+        }
         yield Place(places.settings(users, storage), faults)
 
 

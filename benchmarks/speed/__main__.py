@@ -347,12 +347,12 @@ def main() -> int:
         shutil.rmtree(services.RUN_DIR, ignore_errors=True)
     lines = _page(options, targets, added, before, passes, growth)
     print(*lines, sep="\n")
-    if list(options.only) == list(GROUPS) and growth and options.write:
+    if list(options.only) == list(GROUPS) and growth:
         report.write("benchmarks.md", "speed", lines)
     return 0
 
 
-TARGETS = ("frontdesk; Django", "users in", "added, µs", "theirs, µs", "ratio", "target", "")
+TARGETS = ("frontdesk; Django", "group", "added, µs", "theirs, µs", "ratio", "target", "")
 
 
 def _page(options, targets, added, before, passes, growth) -> list[str]:  # type: ignore[no-untyped-def]
@@ -393,7 +393,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--old", type=Path, help="another checkout, to be measured beside this one")
     parser.add_argument("--no-growth", action="store_true", help="leave out a million sessions")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     return parser.parse_args()
 
 
