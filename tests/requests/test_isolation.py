@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 from django.contrib import auth
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.base import CreateError
 from django.core.signals import got_request_exception
 from django.db import ProgrammingError, connection, connections, transaction
 from django.http import HttpResponse
 
 from frontdesk import sessions
+from frontdesk.core.flow import run
 from frontdesk.engine import SessionStore
+from frontdesk.storages import get_storage
 from tests.fixtures import DATABASE, is_anonymous, use
 from tests.requests.browsers import WSGIBrowser, clears, cookie
 
@@ -143,10 +144,11 @@ def test_ending_all_meets_a_write(browser):
     assert sessions.count(user) == 0
 
 
-def test_a_taken_key_leaves_the_views_transaction_usable(browser, database):
+def test_a_taken_id_leaves_the_projects_transaction_usable(browser, database):
+    storage = get_storage()
+    record = run(storage.read(browser.key[:15]))
     with transaction.atomic(using=database):
-        with pytest.raises(CreateError):
-            SessionStore(browser.key).save(must_create=True)
+        assert run(storage.insert(record)) is False
         assert User.objects.count() == 1
 
 
