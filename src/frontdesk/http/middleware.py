@@ -156,31 +156,31 @@ def _user(session: SessionStore, weak: "ref[HttpRequest]") -> Any:
     request = weak()
     if request is None:  # code that runs after the response has kept the user
         return run(user_of(session)) or AnonymousUser()
-    cached = request.__dict__
-    if "_cached_user" not in cached:  # the name that Django uses, and other packages know
+    # By attribute: a local name for request.__dict__ would show the cookie in error reports.
+    if not hasattr(request, "_cached_user"):  # the name that Django uses, and other packages know
         current: Any = request.session  # perhaps another one by now
         ours = isinstance(current, SessionStore)
-        cached["_cached_user"] = (
+        request._cached_user = (  # type: ignore[attr-defined]
             run(user_of(current)) or AnonymousUser() if ours else get_user(request)
         )
-    return cached["_cached_user"]
+    return request._cached_user  # type: ignore[attr-defined]
 
 
 async def _auser(session: SessionStore, weak: "ref[HttpRequest]") -> Any:
     request = weak()
     if request is None:
         return await arun(user_of(session)) or AnonymousUser()
-    cached = request.__dict__
     # Not the name of the sync one, because login() and logout() replace only one of the two.
-    if "_acached_user" not in cached:
+    if not hasattr(request, "_acached_user"):
         current: Any = request.session
         ours = isinstance(current, SessionStore)
-        cached["_acached_user"] = (
+        request._acached_user = (  # type: ignore[attr-defined]
             await arun(user_of(current)) or AnonymousUser() if ours else await aget_user(request)
         )
         # So async views may give request.user to a template.
-        cached.setdefault("_cached_user", cached["_acached_user"])
-    return cached["_acached_user"]
+        if not hasattr(request, "_cached_user"):
+            request._cached_user = request._acached_user  # type: ignore[attr-defined]
+    return request._acached_user  # type: ignore[attr-defined]
 
 
 def _is_protected(view: Any) -> bool:
