@@ -36,7 +36,12 @@ def place(param: Any) -> Any:
     return pytest.param(*param.values, id=param.id, marks=[*param.marks, pytest.mark.django_db])
 
 
-@pytest.fixture(params=[*map(database, DATABASES), *map(place, places.each())])
+# In a transaction of the test, which is faster than the real commits of tests/storages/places.py.
+ON_DATABASES = [database(name) for name in DATABASES]
+ELSEWHERE = [each for each in places.PLACES if not each.name.startswith("database-")]
+
+
+@pytest.fixture(params=[*ON_DATABASES, *map(place, places.each(ELSEWHERE))])
 def each_storage(request: Any, site: None, settings: Any, monkeypatch: Any) -> Iterator[Storage]:
     """Each storage in turn, empty. On a database, the users are in the same one."""
     if isinstance(request.param, str):
