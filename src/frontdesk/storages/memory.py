@@ -19,7 +19,8 @@ class MemoryStorage(Storage):
         self._lock = threading.Lock()
 
     def load(self, ids: Collection[str], latest: bool = False) -> list[Record]:
-        return [self._records[id] for id in ids if id in self._records]
+        found = (self._records.get(id) for id in ids)
+        return [each for each in found if each is not None]
 
     def swap(self, swaps: Sequence[Swap]) -> list[bool]:
         with self._lock:
