@@ -83,5 +83,8 @@ class TestLocalMemoryCache(OnAStorage, SimpleTestCase):
     @pytest.fixture(autouse=True)
     def _storage(self):
         backend = "django.core.cache.backends.locmem.LocMemCache"
-        with override_settings(CACHES={"default": {"BACKEND": backend}}), storage("cache.CacheStorage"):
+        with (
+            override_settings(CACHES={"default": {"BACKEND": backend}}),
+            storage("cache.CacheStorage"),
+        ):
             yield

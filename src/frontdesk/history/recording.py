@@ -43,7 +43,9 @@ METHODS: Final = 3
 
 PERIOD: Final = 15 * clock.MINUTE
 
-outage: Outage = Outage("The sign-in history", "Users sign in and out as usual, and this is not recorded.")
+outage: Outage = Outage(
+    "The sign-in history", "Users sign in and out as usual, and this is not recorded."
+)
 
 
 def listen() -> None:
