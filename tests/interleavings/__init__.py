@@ -1,10 +1,10 @@
-"""Every order in which requests can meet: the proof of promises 2 and 3 (nothing lost, ended means ended).
+"""Every order in which operations can meet: the proof of promises 2 and 3 (nothing lost, ended means ended).
 
-explorer.py    runs a few flows in every possible order of their calls
-world.py       one small world per order: a clock, people, a storage, and the ledger of what was reported
-operations.py  what requests do: save, modify, sign in, sign out, ...
-oracles.py     what must hold after each step and at the end, a function and a sentence each
-houses.py      the storages, set up so that thousands of orders are fast
-seeds.py       storages with well-known mistakes, each of which the explorer has to find
-slots.py       level two: the orders of the primitives inside the verbs of SlotStorage
+explorer.py    runs a few operations in every possible order of their steps
+world.py       what they meet in: storages in memory, a clock, and the sessions that are there
+operations.py  what is done to a storage: save, modify, rotate, sign in, sign out, end, list, ...
+requests.py    what requests do, on ``SessionStore`` and the middleware's last decision
+promises.py    what must hold after each step and at the end
+seeds.py       well-known mistakes, each of which the explorer has to find
+model.py       a random test of the contract against a dictionary, for any storage
 """
