@@ -1,0 +1,101 @@
+"""Flows: one generator for sync and async callers."""
+
+import asyncio
+
+import pytest
+
+from frontdesk.core.flow import Call, arun, both, run
+
+
+class Shelf:
+    def __init__(self):
+        self.calls = []
+
+    def read(self, name):
+        self.calls.append(("sync", name))
+        if name == "broken":
+            raise LookupError(name)
+        return name.upper()
+
+    async def aread(self, name):
+        self.calls.append(("async", name))
+        if name == "broken":
+            raise LookupError(name)
+        return name.upper()
+
+
+def two(shelf):
+    """Read two names."""
+    first = yield Call(shelf, "read", ("a",))
+    second = yield Call(shelf, "read", ("b",))
+    return first + second
+
+
+def careful(shelf):
+    try:
+        yield Call(shelf, "read", ("broken",))
+    except LookupError:
+        return (yield Call(shelf, "read", ("spare",)))
+
+
+def empty():
+    return 7
+    yield
+
+
+@pytest.fixture(params=["sync", "async"])
+def drive(request):
+    return run if request.param == "sync" else lambda flow: asyncio.run(arun(flow))
+
+
+def test_a_flow_gets_the_results_of_its_calls(drive):
+    assert drive(two(Shelf())) == "AB"
+
+
+def test_an_error_is_thrown_into_the_flow(drive):
+    assert drive(careful(Shelf())) == "SPARE"
+
+
+def test_an_error_that_the_flow_does_not_catch_is_raised(drive):
+    with pytest.raises(LookupError):
+        drive(iter_of("broken"))
+
+
+def iter_of(name):
+    yield Call(Shelf(), "read", (name,))
+
+
+def test_a_flow_without_calls_returns(drive):
+    assert drive(empty()) == 7
+
+
+def test_both_makes_a_function_and_its_async_twin():
+    read, aread = both(two)
+    shelf = Shelf()
+    assert read(shelf) == asyncio.run(aread(shelf)) == "AB"
+    assert [kind for kind, _ in shelf.calls] == ["sync", "sync", "async", "async"]
+    assert read.__doc__ == aread.__doc__ == "Read two names."
+
+
+def test_a_cancelled_task_lets_its_flow_clean_up():
+    cleaned = []
+
+    class Slow:
+        async def await_it(self):
+            await asyncio.sleep(60)
+
+    def flow():
+        try:
+            yield Call(Slow(), "wait_it")
+        finally:
+            cleaned.append(True)
+
+    async def main():
+        task = asyncio.create_task(arun(flow()))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert cleaned == [True]
