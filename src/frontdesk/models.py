@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.core.checks import CheckMessage
 from django.db import models
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 
@@ -143,4 +144,4 @@ class HistoryEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.get_what_display())
+        return capfirst(self.get_what_display())

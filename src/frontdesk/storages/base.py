@@ -87,7 +87,8 @@ class Storage(ABC):
     def swap(self, swaps: Sequence[Swap]) -> list[bool]:
         """Store each new record if the version of the old one, or nothing, is still there.
 
-        Return for each whether it was stored. Each swap is atomic by itself.
+        An old one that has expired is not: no write makes it live again. Return for each whether it was
+        stored. Each swap is atomic by itself.
         """
 
     @abstractmethod
@@ -146,6 +147,8 @@ class Storage(ABC):
         with what is stored, so it should only compute. Return ``None`` if the session has ended.
         """
         current: Record | None = known
+        if _may_be_outdated(known, clock.now()):
+            current = yield from self.read(known.id, latest=True)
         for _ in range(TRIES):
             if current is None or not current.is_live(clock.now()):
                 return None
@@ -170,15 +173,15 @@ class Storage(ABC):
         pending = list(dict.fromkeys(ids))
         found: Sequence[Record] = known
         for attempt in range(TRIES):
-            if attempt or not known:
+            now = clock.now()  # before reading: what has expired after that may have been used, too
+            if attempt or not known or any(_may_be_outdated(each, now) for each in known):
                 found = yield from self._load(pending, latest=attempt > 0)
-            now = clock.now()
             live = [
                 each for each in found if each.is_live(now) and owner in (ANYBODY, each.user_id)
             ]
             if not live:
                 return ended
-            stored = yield from self._swap([(each, self._ended(each, now)) for each in live])
+            stored = yield from self._swap([(each, self._ended(each)) for each in live])
             ended += [each for each, done in zip(live, stored, strict=True) if done]
             pending = [each.id for each, done in zip(live, stored, strict=True) if not done]
             if not pending:
@@ -187,11 +190,11 @@ class Storage(ABC):
 
     def of_user(self, user_id: str) -> Flow[list[Record]]:
         """Return the live sessions of a user, most recently used first."""
+        now = clock.now()  # before reading, see end()
         ids = yield from self._watched("ids_of", user_id)
         found: list[Record] = []
         for start in range(0, len(ids), BATCH):
             found += yield from self._load(ids[start : start + BATCH])
-        now = clock.now()
         live = (each for each in found if each.is_live(now) and each.user_id == user_id)
         return sorted(live, key=lambda each: (each.last_seen, each.id), reverse=True)
 
@@ -215,8 +218,9 @@ class Storage(ABC):
         gone: list[Record] = yield from self._watched("purge", now, limit)
         return gone
 
-    def _ended(self, each: Record, now: int) -> Record:
-        return replace(record.end(each, now + self.linger), version=record.next_version())
+    def _ended(self, each: Record) -> Record:
+        after = record.end(each, clock.now() + self.linger)
+        return replace(after, version=record.next_version())
 
     def _load(self, ids: Collection[str], *, latest: bool = False) -> Flow[list[Record]]:
         found: list[Record] = yield from self._watched("load", ids, latest)
@@ -283,3 +287,8 @@ class Scans(Protocol):
 
     def count_expired(self, now: int) -> int:
         """Return how many records :meth:`Storage.purge` would delete."""
+
+
+def _may_be_outdated(known: Record, now: int) -> bool:
+    """Return whether the session has expired by what is known, so that it may have been used since."""
+    return known.ended is None and not known.is_live(now)
