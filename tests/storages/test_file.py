@@ -16,7 +16,7 @@ from frontdesk.errors import InvalidSetting, StorageUnavailable
 from frontdesk.storages.file import FileStorage
 from frontdesk.testing import Clock
 from tests import services
-from tests.storages.test_primitives import a_record, ids
+from tests.storages.test_primitives import HOUR, a_record, ids
 
 posix = pytest.mark.skipif(os.name != "posix", reason="the modes and owners of POSIX")
 
@@ -214,12 +214,11 @@ class Interrupted(FileStorage):
 
 def test_a_purge_spares_what_another_process_has_just_renewed(storage, place, stored):
     purging = Interrupted(DIRECTORY=place)
-    with Clock() as now:
-        now.advance(7200)
-        renewed = replace(stored, last_seen=clock.now(), version=2)
-        purging.meanwhile = lambda: storage.swap([(stored, renewed)])
-        assert purging.purge(clock.now(), 10) == []
-        assert storage.load([stored.id]) == [renewed]
+    later = clock.now() + 2 * HOUR  # by the clock of the purging process, which is ahead
+    renewed = replace(stored, last_seen=later, version=2)
+    purging.meanwhile = lambda: storage.swap([(stored, renewed)])
+    assert purging.purge(later, 10) == []
+    assert storage.load([stored.id]) == [renewed]
 
 
 def test_expired_sessions_are_counted(storage, stored):

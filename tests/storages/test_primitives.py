@@ -7,6 +7,7 @@ primitives of each place are shown to be what those flows rely on.
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -153,6 +154,16 @@ def test_an_expired_session_is_not_read(do, live):
     assert do.swap([(live, past)]) == [True]
     assert do(do.storage.read(live.id)) is None
     assert do(do.storage.of_user("1")) == []
+
+
+def test_an_expired_session_is_not_made_live_again(do, live, place):
+    past = after(live, deadline=clock.now() - clock.SECOND)
+    assert do.swap([(live, past)]) == [True]
+    # Servers keep it for at least a millisecond, and memcached until the second after the next one.
+    time.sleep(2.1 if place.name == "memcached" else 0.01)
+    renewed = after(past, deadline=clock.now() + HOUR)
+    assert do.swap([(past, renewed)]) == [False]
+    assert do(do.storage.read(live.id)) is None
 
 
 # Changes and ends.

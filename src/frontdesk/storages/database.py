@@ -104,7 +104,8 @@ class DatabaseStorage(Storage):
 
         def update(alias: str) -> bool:
             version = 0 if before is None else before.version
-            return _rows(alias).filter(pk=after.id, version=version).update(**columns) == 1
+            there = _rows(alias).filter(pk=after.id, version=version, expires__gt=clock.now())
+            return there.update(**columns) == 1
 
         def insert(alias: str) -> bool:
             inside = connections[alias].in_atomic_block

@@ -72,7 +72,10 @@ class DocumentStorage(Storage):
 
     @abstractmethod
     def cas(self, writes: Sequence[Write]) -> list[bool]:
-        """Make each write whose version is still there, and say which. Each is atomic by itself."""
+        """Make each write whose version is still there, and say which. Each is atomic by itself.
+
+        A document that has expired is not there.
+        """
 
     def load(self, ids: Collection[str], latest: bool = False) -> list[Record]:
         return run(self._load_documents(ids))

@@ -30,6 +30,8 @@ class MemoryStorage(Storage):
         there = self._records.get(after.id)
         if (there and there.version) != (before and before.version):
             return False
+        if there is not None and there.expires <= clock.now():
+            return False
         self._records[after.id] = after
         return True
 
