@@ -1,8 +1,10 @@
 """The application."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.apps import AppConfig
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.translation import gettext_lazy as _
 
@@ -24,7 +26,9 @@ class FrontdeskConfig(AppConfig):
 
     def _user_model_changed(self, *, setting: str, **_: Any) -> None:
         if setting == "AUTH_USER_MODEL":
-            self._listen()
+            # A test may name a model that it defines later, or none at all.
+            with suppress(ImproperlyConfigured):
+                self._listen()
 
     def _listen(self) -> None:
         from frontdesk.history import recording

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User, UserManager
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.models import QuerySet
+from django.test import override_settings
 
 from frontdesk import sessions
 from frontdesk.http import users
@@ -240,6 +243,12 @@ def test_a_user_model_overridden_in_a_test_is_read(new_browser, settings):
     finally:
         with connections["default"].schema_editor() as editor:
             editor.delete_model(Person)
+
+
+@pytest.mark.parametrize("name", ["email_users.Undefined", "no_such_app.User", "no-dot"])
+def test_a_test_may_override_the_user_model_with_none(name):
+    with override_settings(AUTH_USER_MODEL=name), pytest.raises(ImproperlyConfigured):
+        get_user_model()
 
 
 ROOT = Path(services.__file__).parent.parent
