@@ -31,7 +31,7 @@ from string import ascii_lowercase
 from typing import Any
 from unittest.mock import patch
 
-from frontdesk.core import clock, keys
+from frontdesk.core import clock, keys, record
 from frontdesk.core.flow import Call, Flow
 from frontdesk.core.record import Record
 from frontdesk.storages.base import Storage
@@ -128,13 +128,14 @@ class State:
 
 
 class Running:
-    """A flow that stops before ``call``, and the random text that it gets."""
+    """A flow that stops before ``call``."""
 
     call: Call
 
-    def __init__(self, flow: Flow[Any], random: Iterator[str]) -> None:
+    def __init__(self, flow: Flow[Any]) -> None:
         self.flow = flow
-        self.random = random
+        self.chance = itertools.count().__next__
+        """What it gets for random numbers."""
 
     def go_on(self, answer: Any) -> None:
         """Tell the answer to the call, and go on to the next one."""
@@ -153,6 +154,7 @@ def explore(meeting: Meeting, until: str | None = None) -> Exploration:
     with (
         patch.object(clock, "now", explorer.now),
         patch.object(keys, "_random_text", explorer.random_text),
+        patch.object(record, "next_version", explorer.next_version),
         meeting.world.in_use(),
     ):
         explorer.explore()
@@ -171,7 +173,8 @@ class _Explorer:
         self._trace: list[str] = []
         self._skew = 0
         self._clock_was_read = False
-        self._random: Iterator[str] = iter(())
+        self._number = 9  # of the beginning, when no operation makes a step
+        self._chance = itertools.count().__next__
 
     def now(self) -> int:
         """The clock of the operation that makes a step."""
@@ -179,17 +182,19 @@ class _Explorer:
         return self.world.now + self._skew
 
     def random_text(self, length: int) -> str:
-        """Random text that is the same whenever an operation is started again."""
-        return (next(self._random) * length)[:length]
+        """Text for a key, which is the same whenever an operation is started again."""
+        return (f"{ascii_lowercase[self._chance()]}{self._number}" * length)[:length]
+
+    def next_version(self) -> int:
+        """A version that no other write has, which is the same whenever an operation is started again."""
+        return 1 + self._number * 100 + self._chance()
 
     def explore(self) -> None:
         self.world.begin()
         actors = [Actor(each, number) for number, each in enumerate(self.meeting.operations)]
-        stored = self.world.save()
-        ledger = promises.look(self.world.facts(stored), Ledger(), START)
-        self.found.orders = self._orders_from(
-            State(stored, START, self.meeting.disturbances, tuple(actors), ledger)
-        )
+        left = self.meeting.disturbances
+        first = State(self.world.save(), START, left, tuple(actors), Ledger())
+        self.found.orders = self._orders_from(self._looked(first))
 
     def _orders_from(self, state: State) -> int:
         """Try all orders from ``state`` on, and return how many there are."""
@@ -268,7 +273,8 @@ class _Explorer:
     def _looked(self, state: State) -> State:
         """Look at what is stored now."""
         stored = self.world.save()
-        ledger = promises.look(self.world.facts(stored), state.ledger, state.time)
+        facts, differ = self.world.facts(stored), bool(self.meeting.skews)
+        ledger = promises.look(facts, state.ledger, state.time, clocks_differ=differ)
         return replace(state, stored=stored, ledger=ledger)
 
     def _judge(self, state: State) -> None:
@@ -280,17 +286,17 @@ class _Explorer:
     def _running(self, actor: Actor) -> Running:
         """Return the flow of ``actor``, which stops before its next call."""
         skews = self.meeting.skews
+        self._number = actor.number
         self._skew = skews[actor.number] * clock.MINUTE if skews else 0
         running = self._flows.pop((actor.number, actor.past), None)
         if running is None:
-            flow = steps(actor.operation.flow(self.world))
-            running = Running(flow, (f"{letter}{actor.number}" for letter in ascii_lowercase))
-            self._random, now = running.random, self.world.now
+            running = Running(steps(actor.operation.flow(self.world)))
+            self._chance, now = running.chance, self.world.now
             for time, answer in actor.answers:
                 self.world.now = time
                 running.go_on(answer)
             self.world.now = now
-        self._random = running.random
+        self._chance = running.chance
         return running
 
     def _answered(self, actor: Actor, running: Running, time: int, answer: Any) -> Actor:

@@ -9,6 +9,7 @@ from typing import Any
 from frontdesk.core import clock
 from frontdesk.core.flow import Call, Flow
 from frontdesk.core.record import FOREVER, Changes, Record, merge, rotate
+from frontdesk.signals import sessions_ended
 from frontdesk.signin import limit
 from tests.interleavings.promises import Live, Operation, Result
 from tests.interleavings.world import (
@@ -96,12 +97,30 @@ def inserting_limited(id: str, maximum: int) -> Callable[[World], Flow[Result]]:
     """Return a sign-in, and what ``MAX_SESSIONS_PER_USER`` makes of it."""
 
     def flow(world: World) -> Flow[Result]:
-        result = yield from inserting(id)(world)
+        result, ended = (yield from inserting(id)(world)), set[str]()
         if result.stored:
-            yield from limit._ending_surplus(world.storage, id, ADA, maximum)
-        return result
+            surplus = limit._ending_surplus(world.storage, id, ADA, maximum)
+            yield from noting_ends(surplus, ended)
+        return result._replace(ended=frozenset(ended))
 
     return flow
+
+
+def noting_ends(flow: Flow[Any], ended: set[str]) -> Flow[Any]:
+    """Run ``flow``, and note which ends it reports by a signal."""
+    try:
+        call = next(flow)
+        while True:
+            if call.name == "send" and call.args[1] is sessions_ended:
+                ended |= {end.session_id for end in call.args[2]["ends"]}
+            try:
+                answer = yield call
+            except Exception as error:  # noqa: BLE001 (the flow decides what becomes of it)
+                call = flow.throw(error)
+            else:
+                call = flow.send(answer)
+    except StopIteration as stop:
+        return stop.value
 
 
 def ending(*args: Any) -> Callable[[World], Flow[Result]]:

@@ -1,8 +1,4 @@
-"""What must hold whenever operations meet: after each step, when an operation is answered, and at the end.
-
-Expiry is not an end that was answered: a session that nobody has used in time may still be used by a
-request that has read it in time and stalls. It lives no longer than its limits for that.
-"""
+"""What must hold whenever operations meet: after each step, when an operation is answered, and at the end."""
 
 from __future__ import annotations
 
@@ -112,7 +108,7 @@ class Ledger:
     began: frozenset[Session] = frozenset()
     """All sessions that have been live."""
     ended: frozenset[Session] = frozenset()
-    """Those that have been found ended, or gone."""
+    """Those that have been found ended, expired or gone."""
     secrets: frozenset[tuple[str, str]] = frozenset()
     """All secrets that have been in force, with the ids of their sessions."""
     former: frozenset[tuple[str, str]] = frozenset()
@@ -124,8 +120,11 @@ def live(facts: Facts, now: int) -> Live:
     return frozenset(Seen(each.id, each.user_id, each.secret) for each in alive)
 
 
-def look(facts: Facts, ledger: Ledger, now: int) -> Ledger:
-    """Look at what is stored after a step, and return what to compare later steps with."""
+def look(facts: Facts, ledger: Ledger, now: int, *, clocks_differ: bool) -> Ledger:
+    """Look at what is stored after a step, and return what to compare later steps with.
+
+    If clocks differ, a session may have expired by one and not by the other. Otherwise expiry is an end.
+    """
     records = facts.records
     alive = {(each.id, records[each.id].created) for each in live(facts, now)}
     if revived := alive & ledger.ended:
@@ -139,6 +138,7 @@ def look(facts: Facts, ledger: Ledger, now: int) -> Ledger:
     if again := secrets & ledger.former:
         raise Violation(FORMER, f"{again} is in force again")
     there = {(each.id, each.created) for each in records.values() if not each.ended}
+    there = there if clocks_differ else alive
     began = ledger.began | alive
     return Ledger(
         began=began,
@@ -263,10 +263,10 @@ def _ends(records: Mapping[str, Record], done: list[Actor], *, complete: bool) -
 def _inserts(actors: tuple[Actor, ...], ledger: Ledger, *, disturbed: bool) -> None:
     inserts = Counter(actor.operation.inserts for actor in actors if actor.operation.inserts)
     for actor in actors:
-        if actor.over != "done" or not actor.operation.inserts:
-            continue
+        if actor.over != "done" or not actor.operation.inserts or disturbed:
+            continue  # a stalled one may have expired before it was stored
         id = actor.operation.inserts
         if actor.result.stored and id not in {began for began, _ in ledger.began}:
             raise Violation(LOST, f"{actor.operation.name!r} began {id}, which was never there")
-        if not actor.result.stored and not disturbed and inserts[id] == 1:
+        if not actor.result.stored and inserts[id] == 1:
             raise Violation(LOST, f"{actor.operation.name!r} could not begin {id}")

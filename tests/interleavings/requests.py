@@ -18,7 +18,7 @@ from frontdesk.core.flow import Call, Flow
 from frontdesk.core.policy import State
 from frontdesk.http import middleware
 from frontdesk.http.session import SessionStore
-from frontdesk.signals import sessions_ended
+from tests.interleavings.operations import noting_ends
 from tests.interleavings.promises import Operation, Result, Seen
 from tests.interleavings.world import ADA, BOB, PHONE, World, a_session, key_of
 
@@ -48,23 +48,6 @@ def request(name: str, view: View, **promises: Any) -> Operation:
         )
 
     return Operation(name, flow, visits=True, **promises)
-
-
-def noting_ends(flow: Flow[Any], ended: set[str]) -> Flow[Any]:
-    """Run ``flow``, and note which ends it reports by a signal."""
-    try:
-        call = next(flow)
-        while True:
-            if call.name == "send" and call.args[1] is sessions_ended:
-                ended |= {end.session_id for end in call.args[2]["ends"]}
-            try:
-                answer = yield call
-            except Exception as error:  # noqa: BLE001 (the flow decides what becomes of it)
-                call = flow.throw(error)
-            else:
-                call = flow.send(answer)
-    except StopIteration as stop:
-        return stop.value
 
 
 def put(**values: Any) -> View:
@@ -133,6 +116,8 @@ def log_in(user_id: str) -> View:
 
 
 def log_out(world: World, session: SessionStore) -> Flow[None]:
+    """``django.contrib.auth.logout()``, which looks at the user first."""
+    yield from look_at_user(world, session)
     yield from session.flushing()
 
 

@@ -16,7 +16,7 @@ from frontdesk.core import clock, policy, record
 from frontdesk.core.flow import Call, Flow
 from frontdesk.core.record import Record
 from frontdesk.http.session import SessionStore
-from frontdesk.storages import documents
+from frontdesk.storages import base, documents
 from frontdesk.storages.documents import SESSION, UNBORN, Write, encoded, version_in
 from tests.interleavings import operations as do
 from tests.interleavings import promises, requests
@@ -105,6 +105,17 @@ class EndIsDeletion(Records):
         if stored and after.ended:
             del self._records[after.id]
         return stored
+
+
+class ExpiredIsAlive(Records):
+    """Stores what a stalled request has made of a session that has expired since."""
+
+    def _swap_one(self, before: Record | None, after: Record) -> bool:
+        there = self._records.get(after.id)
+        if (there and there.version) != (before and before.version):
+            return False
+        self._records[after.id] = after
+        return True
 
 
 class RotationForgetsTheEnd(Documents):
@@ -239,6 +250,9 @@ def alone(storage: Any) -> World:
     return World("phone only", storage, [a_session(PHONE)])
 
 
+HALF_HOURS = {"disturbances": 2, "minutes": 31}
+"""Half of the time that a session may go unused, twice."""
+
 SEEDS = [
     Seed(BlindOverwrite, [do.SAVE, do.SAVE_OTHER], promises.LOST),
     Seed(BlindOverwrite, [do.COUNT, do.COUNT], promises.LOST),
@@ -255,6 +269,14 @@ SEEDS = [
     Seed(CreatesWhatIsMissing, [do.SAVE, do.EVICT], promises.REVIVED),
     Seed(EndIsDeletion, [do.SAVE, do.SIGN_OUT], promises.REVIVED),
     Seed(EndIsDeletion, [requests.LOOK, requests.LOG_OUT], promises.REVIVED),
+    Seed(ExpiredIsAlive, [do.USE, do.SAVE], promises.REVIVED, meeting=HALF_HOURS),
+    Seed(
+        "what is known is taken for what is stored",
+        [requests.LOG_OUT, do.USE],
+        promises.REVIVED,
+        patch=patched(base, "_may_be_outdated", lambda known, now: False),
+        meeting=HALF_HOURS,
+    ),
     Seed(RotationForgetsTheEnd, [do.ROTATE, do.END], promises.REVIVED),
     Seed(RotationForgetsTheEnd, [requests.LOG_IN, requests.LOG_OUT], promises.REVIVED),
     Seed(IndexAfterRecord, [do.SIGN_IN, do.LIST], promises.UNLISTED),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import combinations_with_replacement as meetings_of
+from itertools import combinations, combinations_with_replacement
 from typing import Any
 
 import pytest
@@ -45,11 +45,17 @@ def visited_anonymously(storage: Any) -> World:
 
 
 def of(
-    number: int, operations: Iterable[Operation], storage: Any, *worlds: Makes, **how: Any
+    number: int,
+    operations: Iterable[Operation],
+    storage: Any,
+    *worlds: Makes,
+    twice: bool = True,
+    **how: Any,
 ) -> Iterator[Meeting]:
-    """Return all meetings of so many of these operations."""
+    """Return all meetings of so many of these operations, also of one operation ``twice``."""
+    choose = combinations_with_replacement if twice else combinations
     for world in worlds:
-        for met in meetings_of(operations, number):
+        for met in choose(operations, number):
             yield Meeting(world(storage), met, **how)
 
 
@@ -64,12 +70,12 @@ SIGNING = (requests.PUT_TWICE, requests.LOG_IN, requests.LOG_OUT, requests.CHANG
 def quick() -> Iterator[tuple[str, Meetings]]:
     yield "records, pairs", of(2, do.ALL, Records, *BOTH)
     yield "documents, pairs", of(2, do.ALL, Documents, *BOTH)
-    yield "documents, triples", of(3, CHANGES, Documents, signed_in, disturbances=0)
+    yield "documents, triples", of(3, CHANGES, Documents, signed_in, twice=False, disturbances=0)
     yield (
         "documents, a sign-in was cut off",
         (Meeting(cut_off(Documents), [do.SIGN_IN_FOREVER, each]) for each in (*do.ALL, do.PRUNE)),
     )
-    yield "documents, the maximum of sessions", of(2, LIMITED, Documents, signed_in)
+    yield "documents, the maximum of sessions", of(2, LIMITED, Documents, signed_in, disturbances=0)
     yield "files, a day passes", of(2, CHANGES, Files, signed_in, minutes=MINUTES_IN_A_DAY)
     yield (
         "documents, hours pass",
@@ -86,7 +92,14 @@ def quick() -> Iterator[tuple[str, Meetings]]:
             of(2, lasting, Documents, signed_in, skews=(skew, 0), disturbances=0),
         )
     yield "requests on records, pairs", of(2, VISITS, Records, *VISITED)
-    yield "requests on records, triples", of(3, SIGNING, Records, *VISITED, disturbances=0)
+    yield (
+        "requests on records, triples",
+        of(3, SIGNING, Records, *VISITED, twice=False, disturbances=0),
+    )
+    yield (
+        "requests on records, half an hour passes twice",
+        of(2, (*SIGNING, do.USE), Records, signed_in, disturbances=2, minutes=31, kinds=[PAUSE]),
+    )
     yield "requests on documents, pairs", of(2, SIGNING, Documents, *VISITED, disturbances=0)
 
 
@@ -103,7 +116,11 @@ def exhaustive() -> Iterator[tuple[str, Meetings]]:
         "documents, two sign-ins under one id",
         of(3, [do.SIGN_IN, do.PRUNE], Documents, signed_in),
     )
-    yield "documents, the maximum of sessions", of(3, LIMITED, Documents, signed_in, kinds=[PAUSE])
+    yield "documents, the maximum of sessions", of(2, LIMITED, Documents, signed_in)
+    yield (
+        "documents, half an hour passes twice",
+        of(2, CHANGES, Documents, *BOTH, disturbances=2, minutes=31),
+    )
     yield "requests on documents, pairs", of(2, VISITS, Documents, *VISITED)
     yield "requests on records, triples", of(3, VISITS, Records, *VISITED, disturbances=0)
     yield "requests on records, disturbed triples", of(3, SIGNING, Records, *VISITED)

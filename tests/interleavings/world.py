@@ -80,8 +80,8 @@ class Documents(DocumentStorage):
         return [self._write(write) for write in writes]
 
     def _write(self, write: Write) -> bool:
-        there = self.get([write.name]).get(write.name)
-        if documents.version_in(there) != write.version:
+        there, expires = self.documents.get(write.name, (None, START))
+        if documents.version_in(there if expires > self.now else None) != write.version:
             return False
         # A server is told how long it should keep a document, and counts that by its own clock.
         self.documents[write.name] = write.data, self.now + write.expires - clock.now()
