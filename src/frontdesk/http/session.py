@@ -216,9 +216,10 @@ class SessionStore(SessionBase):
 
     def _load(self) -> Flow[dict[str, Any]]:
         """Read the session and return its dictionary. Without one, return an empty one and drop the key."""
-        was_live = self.state is State.LIVE
         key = Key.parse(self._key)
         found = None if key is None else (yield from self._find(key))
+        # Only now, because a thread and a task of this request may both have begun to read.
+        was_live = self.state is State.LIVE
         cache = None if found is None else self._decode(found)
         if found is None or cache is None:
             if was_live:
