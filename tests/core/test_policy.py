@@ -77,7 +77,7 @@ def test_a_session_that_is_about_to_end_keeps_its_deadline():
     assert not policy.keeps_deadline(LIVE, NOW)
 
 
-def test_the_cookie_lasts_until_the_deadline_and_no_longer_than_browsers_allow():
+def test_the_cookie_lasts_until_the_deadline_as_browsers_allow():
     assert policy.cookie_age(LIVE, NOW) == 8 * 3600
     assert policy.cookie_age(replace(LIVE, deadline=FOREVER), NOW) == policy.MAX_COOKIE_AGE
     assert policy.cookie_age(LIVE, NOW + 9 * HOUR) == 0
@@ -101,12 +101,12 @@ def test_a_failed_response_stores_nothing():
     }
 
 
-def test_an_unknown_key_never_writes_unless_the_request_stored_something():
+def test_an_unknown_key_alone_writes_nothing():
     for each in outcomes(state=State.UNKNOWN, empty=True):
         assert policy.closing(each) in {Closing.LEAVE, Closing.CLEAR_COOKIE}
 
 
-def test_only_a_quick_response_clears_the_cookie_of_an_unknown_session():
+def test_only_a_quick_response_clears_an_unknown_cookie():
     for each in outcomes(state=State.UNKNOWN, quick=False):
         assert policy.closing(each) is not Closing.CLEAR_COOKIE
 

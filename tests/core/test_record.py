@@ -55,7 +55,7 @@ def test_changes_of_different_keys_merge_in_any_order(stored, mine, yours):
     )
 
 
-def test_a_rotation_remembers_the_secret_and_whose_it_was_for_the_grace_period():
+def test_a_rotation_remembers_the_secret_for_the_grace_period():
     rotated = record.rotate(LIVE, "second", NOW, "7")
     assert rotated.secret == "second"
     assert rotated.former == {"first": Former(NOW + GRACE, "7")}

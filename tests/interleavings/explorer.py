@@ -11,11 +11,11 @@ time it is, and what each operation has been answered so far. From each state, e
 its next step. Two orders that lead to the same state go on alike, so what follows is tried once and counted
 for both. After each step, and when all operations are done, promises.py looks for what is wrong.
 
-Some orders are disturbed, each as often as the meeting allows:
+In some orders something goes wrong. The meeting says how often, and how many minutes it takes:
 
-* *crash*: a call is made, and its operation never hears the answer, because its process died.
-* *stall*: a call is made, and its operation goes on minutes later. Before that it sees the old clock.
-* *pause*: minutes pass before the next step of anyone, so an operation's next call is minutes late.
+* *crash*: a call is made, and its operation never gets the answer, because the process has died.
+* *stall*: a call is made, and its operation gets the answer minutes later.
+* *pause*: minutes pass after an operation has decided what to call, and before it calls.
 
 A generator cannot be copied. An operation that has to go on in two ways is started again and given the same
 answers.
@@ -66,7 +66,7 @@ class Meeting:
 
     @property
     def name(self) -> str:
-        return f"{', '.join(each.name for each in self.operations)} ({self.world.name})"
+        return f"{', '.join(each.name for each in self.operations)} ({self.world})"
 
 
 @dataclass
@@ -100,10 +100,10 @@ class Actor:
     """What it has heard so far, and when. The first entry is its start."""
     past: int = 0
     """A number that stands for ``answers``."""
-    began: frozenset[tuple[str, str | None]] = frozenset()
-    """The live sessions when it began, with their users."""
+    began: promises.Live = frozenset()
+    """The live sessions when it began."""
     over: str = ""
-    """"done" or "crashed"."""
+    """Whether it is "done" or has "crashed"; empty while it goes on."""
     result: Any = None
 
 
@@ -254,7 +254,7 @@ class _Explorer:
             if how == STALL:
                 self._trace[-1] += f", and it stands still for {self.meeting.minutes} minutes"
                 state = self._later(state)
-            actor = self._answered(actor, running, state.time, answer)
+            actor = self._answered(actor, running, state, answer)
         if actor.over == "done":
             promises.answered(actor, self.world.facts(state.stored), self.now())
         return replace(state, left=state.left - bool(how), actors=state.with_actor(actor))
@@ -299,7 +299,8 @@ class _Explorer:
         self._chance = running.chance
         return running
 
-    def _answered(self, actor: Actor, running: Running, time: int, answer: Any) -> Actor:
+    def _answered(self, actor: Actor, running: Running, state: State, answer: Any) -> Actor:
+        """Give ``actor`` the answer to its call."""
         self._clock_was_read = False
         try:
             running.go_on(answer)
@@ -308,10 +309,13 @@ class _Explorer:
             return replace(actor, over="done", result=stop.value, past=self._past(*stop.value))
         except Exception as error:
             raise Violation(promises.RAISES, f"{actor.operation.name} raises {error!r}") from error
+        finally:
+            if actor.operation.visits and self.world.save() != state.stored:
+                raise RuntimeError("Something was written that is not a step of a flow.")
         # Operations that have heard the same go on alike, unless they have looked at the clock.
-        past = self._past(actor.past, frozen(answer), time if self._clock_was_read else None)
+        past = self._past(actor.past, frozen(answer), state.time if self._clock_was_read else None)
         self._flows[actor.number, past] = running
-        return replace(actor, answers=(*actor.answers, (time, answer)), past=past)
+        return replace(actor, answers=(*actor.answers, (state.time, answer)), past=past)
 
     def _past(self, *what: Hashable) -> int:
         """Return a number that stands for ``what``."""

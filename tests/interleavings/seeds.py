@@ -23,12 +23,10 @@ from tests.interleavings import promises, requests
 from tests.interleavings.promises import Operation
 from tests.interleavings.world import (
     HOUR,
-    PHONE,
     START,
     Documents,
     Records,
     World,
-    a_session,
     anonymous,
     cut_off,
     signed_in,
@@ -247,7 +245,8 @@ def of_the_future(storage: Any) -> World:
 
 
 def alone(storage: Any) -> World:
-    return World("phone only", storage, [a_session(PHONE)])
+    """Ada has a phone, and there is nothing else."""
+    return World("phone only", storage, has_others=False)
 
 
 HALF_HOURS = {"disturbances": 2, "minutes": 31}

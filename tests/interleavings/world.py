@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
@@ -43,7 +44,9 @@ class Records(MemoryStorage):
         return frozenset((encoded(each), _Kept(each)) for each in self._records.values())
 
     def restore(self, stored: frozenset[Any]) -> None:
-        self._records = {kept.record.id: kept.record for _, kept in stored}
+        # Sorted, so that an operation goes through them in the same order whenever it is started again.
+        records = sorted((kept.record for _, kept in stored), key=lambda each: each.id)
+        self._records = {each.id: each for each in records}
 
     def records(self) -> list[Record]:
         return list(self._records.values())
@@ -139,22 +142,21 @@ class Facts(NamedTuple):
     """The ids in the index of each user who has a session."""
 
 
+@dataclass
 class World:
     """A storage with sessions. One serves all orders of a meeting."""
 
-    def __init__(
-        self,
-        name: str,
-        storage: Callable[[], Any],
-        sessions: Sequence[Record],
-        prepare: Callable[[Any], None] = lambda storage: None,
-    ) -> None:
-        self.storage = storage()
-        self.name = f"{name}, {type(self.storage).__name__}"
-        self.users = Users()
-        self._sessions = sessions
-        self._prepare = prepare
-        self._facts: dict[Any, Facts] = {}
+    name: str
+    make: Callable[[], Any]
+    phone: Mapping[str, Any] = field(default_factory=dict)
+    """How the session on Ada's phone differs from the usual one."""
+    has_others: bool = True
+    """Whether there are sessions on Ada's laptop, and of Bob."""
+    prepare: Callable[[Any], None] = lambda storage: None
+    """Called with the storage that has these sessions."""
+
+    def __str__(self) -> str:
+        return f"{self.name}, {getattr(self.make, '__name__', self.make)}"
 
     @property
     def now(self) -> int:
@@ -166,7 +168,10 @@ class World:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Let ``SessionStore`` use this storage, and let indexes be searched at each write."""
+        """Make the storage, let ``SessionStore`` use it, and let indexes be searched at each write."""
+        self.storage = self.make()
+        self.users = Users()
+        self._facts: dict[Any, Facts] = {}
         sessions_ended.connect(ignore, sender=type(self.storage))
         with (
             patch.object(session, "get_storage", lambda: self.storage),
@@ -174,17 +179,19 @@ class World:
             patch.object(documents, "is_crowded", lambda names: True),
         ):
             yield
+        del self.storage, self._facts
 
     def monotonic(self) -> float:
-        return self.now / clock.SECOND
+        return clock.now() / clock.SECOND
 
     def begin(self) -> None:
         self.now = START
         self.users.set("old")
         self.storage.restore(frozenset())
-        for each in self._sessions:
+        others = [a_session(LAPTOP), a_session(BOBS, user_id=BOB)] if self.has_others else []
+        for each in (a_session(PHONE, **self.phone), *others):
             assert run(self.storage.insert(each))
-        self._prepare(self.storage)
+        self.prepare(self.storage)
 
     def save(self) -> Stored:
         return self.storage.save(), self.users.hash
@@ -213,7 +220,7 @@ def key_of(id: str) -> Key:
     return Key(id + "0" * 25)
 
 
-def a_session(id: str, user_id: str | None = ADA, **fields: Any) -> Record:
+def a_session(id: str, *, user_id: str | None = ADA, **fields: Any) -> Record:
     """Return a session that was used two minutes ago, so that its next use is activity."""
     began = START - 10 * clock.MINUTE
     signed_in = {} if user_id is None else auth(user_id)
@@ -242,14 +249,12 @@ def auth(user_id: str) -> dict[str, bytes]:
 
 def signed_in(storage: Callable[[], Any], **fields: Any) -> World:
     """Ada is signed in on her phone and her laptop."""
-    phone = a_session(PHONE, **fields)
-    return World("signed in", storage, [phone, a_session(LAPTOP), a_session(BOBS, BOB)])
+    return World("signed in", storage, fields)
 
 
 def anonymous(storage: Callable[[], Any], **fields: Any) -> World:
     """Ada is signed in on her laptop only."""
-    phone = a_session(PHONE, None, **fields)
-    return World("anonymous", storage, [phone, a_session(LAPTOP), a_session(BOBS, BOB)])
+    return World("anonymous", storage, {"user_id": None, **fields})
 
 
 def cut_off(storage: Callable[[], Any]) -> World:
@@ -258,8 +263,7 @@ def cut_off(storage: Callable[[], Any]) -> World:
     def sign_in(storage: Any) -> None:
         run(storage._list(a_session(TABLET, deadline=FOREVER)))
 
-    sessions = [a_session(PHONE), a_session(LAPTOP), a_session(BOBS, BOB)]
-    return World("a sign-in was cut off", storage, sessions, sign_in)
+    return World("a sign-in was cut off", storage, prepare=sign_in)
 
 
 def frozen(value: Any) -> Hashable:
