@@ -159,7 +159,7 @@ def purging(world: World) -> Flow[Result]:
 
 
 def evicting(world: World) -> Flow[Result]:
-    """A cache that is full throws the session out, or somebody deletes its row."""
+    """A full cache evicts the session, or its row is deleted."""
     yield Call(world.storage, "evict", (PHONE,))
     return Result()
 

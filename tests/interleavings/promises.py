@@ -156,8 +156,8 @@ def answered(actor: Actor, facts: Facts, now: int) -> None:
         raise Violation(REVIVED, f"{spared} is live after {name!r}")
     if result.refused:
         record = facts.records.get(result.refused)
-        # Only a session that was live when the operation began can have got another key since.
-        if record is not None and record.is_live(now) and not record.former:
+        has_first_key = record is not None and record.secret == key_of(record.id).digest
+        if has_first_key and record.is_live(now):
             raise Violation(LOST, f"{name!r} did not write to {result.refused}, which is live")
     if result.listed is not None:
         there = {each.id for each in current if each.user_id == ADA}
@@ -176,8 +176,9 @@ def _answered_request(actor: Actor, record: Record | None, now: int) -> None:
     came = key_of(PHONE).digest
     if result.stored == PHONE and not result.key and record.secret != came:
         raise Violation(FORMER, f"{name!r} wrote with a key that had been replaced")
-    known = record.secret == came or (came in record.former and now == START)
-    if result.cleared and known and not actor.operation.signs_out:
+    # At the start, a key that has been replaced was replaced a moment ago.
+    is_known = record.secret == came or now == START
+    if result.cleared and is_known and not actor.operation.signs_out:
         raise Violation(COOKIE, f"{name!r} clears the cookie of a live session")
     if record.secret == came and record.last_seen > now:
         raise Violation(FUTURE, f"{name!r} believes a clock that was ahead")

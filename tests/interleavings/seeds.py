@@ -311,7 +311,7 @@ SEEDS = [
     Seed(
         "a former secret is forgotten",
         [requests.LOG_IN, requests.TAKE],
-        promises.LOST,
+        promises.COOKIE,
         anonymous,
         patch=patched(record, "rotate", forgetful_rotation),
     ),
