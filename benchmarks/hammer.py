@@ -21,7 +21,6 @@ docs/guarantees.md. The exit code is 1 if a storage of frontdesk loses or revive
 """
 
 import argparse
-import shutil
 import sys
 import tempfile
 import threading
@@ -317,9 +316,8 @@ def main() -> int:
     options = _options()
     known = ENGINES if options.django else STORAGES
     chosen = options.storages or list(known)
-    services.RUN_DIR.mkdir(mode=0o700, exist_ok=True)
     rows, broken, absent = [], False, 0
-    try:
+    with report.run_directory():
         for name in chosen:
             place = known[name]
             if place.needs and (reason := services.missing(place.needs)):
@@ -330,11 +328,10 @@ def main() -> int:
                 rows.append([place.name, probe, *tally.cells()])
                 broken |= tally.broken
                 print(*rows[-1], dict(tally.errors) or "", sep="  ", flush=True)
-    finally:
-        shutil.rmtree(services.RUN_DIR, ignore_errors=True)
     lines = [*_said(options), "", *report.table(COLUMNS, rows)]
     print("", *lines, sep="\n")
-    if list(known) == list(chosen) and not absent:
+    everything = [list(known), list(PROBES)] == [list(chosen), list(options.probes)]
+    if everything and not absent:
         report.write("guarantees.md", "engines" if options.django else "hammer", lines)
     return int(broken and not options.django)
 
@@ -358,11 +355,7 @@ def _hammered(place: Place, options: argparse.Namespace) -> Iterator[tuple[str, 
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.hammer",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = report.parser("hammer", __doc__)
     parser.add_argument("--django", action="store_true", help="hammer Django's own engines")
     parser.add_argument("--storages", nargs="+", choices=[*STORAGES, *ENGINES], metavar="NAME")
     parser.add_argument("--probes", nargs="+", choices=PROBES, default=list(PROBES))

@@ -14,7 +14,6 @@ A run of all engines writes its table into docs/moving.md. The exit code is 1 fo
 
 import argparse
 import json
-import shutil
 import sys
 import tempfile
 import threading
@@ -199,9 +198,8 @@ def main() -> int:
     needed = {"redis", options.database} - {"sqlite"}
     if reasons := [reason for service in needed if (reason := services.missing(service))]:
         raise SystemExit(" ".join(reasons))
-    services.RUN_DIR.mkdir(mode=0o700, exist_ok=True)
     rows, broken = [], False
-    try:
+    with report.run_directory():
         for engine in options.engines:
             for stage, seen, imported in moved(engine, options):
                 rows.append(
@@ -209,8 +207,6 @@ def main() -> int:
                 )
                 broken |= any(seen[name] for name in FAULTS) or not seen["requests"]
                 print(*rows[-1], sep="  ", flush=True)
-    finally:
-        shutil.rmtree(services.RUN_DIR, ignore_errors=True)
     where = report.circumstances("gunicorn", servers=("PostgreSQL", "MariaDB", "Redis"))
     load = f"{options.sessions} sessions, {options.threads} threads, {options.workers} server processes"
     lines = [f"{where} {load}.", "", *report.table(COLUMNS, rows)]
@@ -221,11 +217,7 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.moving",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = report.parser("moving", __doc__)
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--database", choices=DATABASES, default="sqlite")
     parser.add_argument("--sessions", type=int, default=1000)

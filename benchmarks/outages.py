@@ -23,7 +23,6 @@ A run of everything writes its tables into docs/outages.md. The exit code is 1 f
 
 import argparse
 import re
-import shutil
 import sys
 import threading
 import time
@@ -439,10 +438,9 @@ def _logged(log: Path, start: int) -> list[Counter[str]]:
 def main() -> int:
     """Run the program."""
     options = _options()
-    services.RUN_DIR.mkdir(mode=0o700, exist_ok=True)
     everything = [list(STORAGES), list(SERVERS)] == [options.storages, options.servers]
     broken, absent, lines = False, 0, [_said(options)]
-    try:
+    with report.run_directory():
         for server in options.servers:
             rows = []
             for entry in (STORAGES[name] for name in options.storages):
@@ -456,8 +454,6 @@ def main() -> int:
                     print(server, *rows[-1], *outcome.wrong, sep="  ", flush=True)
             views = "sync" if server == "gunicorn" else "async"
             lines += ["", f"{server}, {views} views:", "", *report.table(COLUMNS, rows)]
-    finally:
-        shutil.rmtree(services.RUN_DIR, ignore_errors=True)
     print("", *lines, sep="\n")
     if everything and not absent:
         report.write("outages.md", "measured", lines)
@@ -478,11 +474,7 @@ def _tried(entry: Entry, server: str, options: argparse.Namespace) -> Iterator[t
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.outages",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = report.parser("outages", __doc__)
     parser.add_argument("--storages", nargs="+", choices=STORAGES, default=list(STORAGES))
     parser.add_argument("--servers", nargs="+", choices=SERVERS, default=list(SERVERS))
     parser.add_argument("--users", type=int, default=12, help="users who are signed in (12)")

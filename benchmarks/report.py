@@ -1,16 +1,45 @@
-"""Tables in Markdown, and where and with what they were measured."""
+"""What the programs share: options, a directory for one run, tables, and where they were measured."""
 
+import argparse
 import os
 import platform
+import shutil
+import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from tests import services
+
 DOCS = Path(__file__).parents[1] / "docs"
+
+
+def parser(name: str, doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser whose help shows the docstring of the program ``name``."""
+    return argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{name}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+@contextmanager
+def run_directory() -> Iterator[None]:
+    """Make the directory of this run, and delete it afterwards.
+
+    SIGTERM ends the program as an exception does, so that it leaves no server behind.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    services.RUN_DIR.mkdir(mode=0o700, exist_ok=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(services.RUN_DIR, ignore_errors=True)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

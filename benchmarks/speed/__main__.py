@@ -17,7 +17,6 @@ another checkout, beside this one. A run of everything writes its tables into do
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,6 +33,7 @@ from tests.processes.site import places
 ROOT = Path(__file__).parents[2]
 SLICE = 20
 """Milliseconds of processor time."""
+ROUNDS = 60
 
 OPERATIONS = {
     "neither": "touches neither",
@@ -317,14 +317,13 @@ def before_rows(name: str, group: Group, found: Rounds) -> Iterator[list[object]
 def main() -> int:
     """Run the program."""
     options = _options()
-    services.RUN_DIR.mkdir(mode=0o700, exist_ok=True)
     targets, added, before, passes = (
         list[list[object]](),
         list[list[object]](),
         list[list[object]](),
         {},
     )
-    try:
+    with report.run_directory():
         for number, name in enumerate(options.only):
             group = GROUPS[name]
             for needed in {"redis", group.database} - {"sqlite"}:
@@ -343,11 +342,9 @@ def main() -> int:
             before += before_rows(name, group, found)
             print(*report.table(TARGETS, target_rows(name, group, found)), sep="\n", flush=True)
         growth = None if options.no_growth else grown(options.rounds)
-    finally:
-        shutil.rmtree(services.RUN_DIR, ignore_errors=True)
     lines = _page(options, targets, added, before, passes, growth)
     print(*lines, sep="\n")
-    if list(options.only) == list(GROUPS) and growth:
+    if list(options.only) == list(GROUPS) and growth and options.rounds >= ROUNDS:
         report.write("benchmarks.md", "speed", lines)
     return 0
 
@@ -384,13 +381,9 @@ def _page(options, targets, added, before, passes, growth) -> list[str]:  # type
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = report.parser("speed", __doc__)
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS), metavar="GROUP")
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--old", type=Path, help="another checkout, to be measured beside this one")
     parser.add_argument("--no-growth", action="store_true", help="leave out a million sessions")
     return parser.parse_args()

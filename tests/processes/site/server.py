@@ -100,10 +100,14 @@ def _start(
 
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
     deadline = time.monotonic() + START
-    while process.poll() is None and time.monotonic() < deadline:
-        if ask(port, "/plain/").status == 200:
-            return True
-        time.sleep(0.05)
+    try:
+        while process.poll() is None and time.monotonic() < deadline:
+            if ask(port, "/plain/").status == 200:
+                return True
+            time.sleep(0.05)
+    except BaseException:
+        _stop(process)
+        raise
     return False
 
 
