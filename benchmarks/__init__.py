@@ -4,7 +4,8 @@
 - ``hammer``: many requests at once on every storage, and on Django's engines
 - ``outages``: the server of the sessions goes away under load
 - ``moving``: a site moves from Django's engines and back under traffic
+- ``django_suites``: Django's own tests, with frontdesk in place of its sessions
 
-Each is ``make NAME`` or ``python -m benchmarks.NAME``, explains itself with ``--help``, and writes its tables
-into a page of ``docs/``. ``report`` has what they share.
+Each explains itself with ``python -m benchmarks.NAME --help``, and writes its tables into a page of ``docs/``.
+``report`` has what they share.
 """
