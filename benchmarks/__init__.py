@@ -6,6 +6,6 @@
 - ``moving``: a site moves from Django's engines and back under traffic
 - ``django_suites``: Django's own tests, with frontdesk in place of its sessions
 
-Each explains itself with ``python -m benchmarks.NAME --help``, and writes its tables into a page of ``docs/``.
-``report`` has what they share.
+Each explains itself with ``python -m benchmarks.NAME --help``. The first four write their tables into
+``docs/``, with what is in ``report``.
 """
