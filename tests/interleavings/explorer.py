@@ -16,6 +16,7 @@ In some orders something goes wrong. The meeting says how often, and how many mi
 * *crash*: a call is made, and its operation never gets the answer, because the process has died.
 * *stall*: a call is made, and its operation gets the answer minutes later.
 * *pause*: minutes pass after an operation has decided what to call, and before it calls.
+* *resend*: the answer gets lost, so the client makes the call again, and gives the second answer.
 
 A generator cannot be copied. An operation that has to go on in two ways is started again and given the same
 answers.
@@ -40,7 +41,7 @@ from tests.interleavings import promises
 from tests.interleavings.promises import Ledger, Operation, Violation
 from tests.interleavings.world import START, Stored, Users, World, frozen
 
-CRASH, STALL, PAUSE = "crash", "stall", "pause"
+CRASH, STALL, PAUSE, RESEND = "crash", "stall", "pause", "resend"
 
 PRIMITIVES = {
     "load": "_load_documents",
@@ -57,7 +58,7 @@ class Meeting:
     world: World
     operations: Sequence[Operation]
     disturbances: int = 1
-    """How many crashes, stalls and pauses an order may have."""
+    """How often something may go wrong in an order."""
     kinds: Collection[str] = (CRASH, STALL, PAUSE)
     minutes: int = 2
     """How long a stall and a pause take."""
@@ -221,7 +222,7 @@ class _Explorer:
         """Yield the states after one more step; ``None`` where a promise is broken."""
         moving = [actor for actor in state.actors if not actor.over]
         kinds = self.meeting.kinds if state.left else ()
-        for actor, how in itertools.product(moving, ("", CRASH, STALL)):
+        for actor, how in itertools.product(moving, ("", CRASH, STALL, RESEND)):
             if not how or how in kinds:
                 yield self._watched(self._step, state, actor, how)
         if moving and PAUSE in kinds:
@@ -246,6 +247,10 @@ class _Explorer:
         answer = _answer(running.call)
         self._trace[-1] += f" -> {_short(answer)}"
         state = self._looked(state)
+        if how == RESEND:
+            answer = _answer(running.call)
+            self._trace[-1] += f", sent again -> {_short(answer)}"
+            state = self._looked(state)
         if how == CRASH:
             self._trace[-1] += ", and its process dies"
             running.flow.close()

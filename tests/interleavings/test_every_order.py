@@ -16,7 +16,7 @@ import pytest
 from frontdesk.core import clock
 from tests.interleavings import operations as do
 from tests.interleavings import promises, requests
-from tests.interleavings.explorer import CRASH, PAUSE, STALL, Meeting, explore
+from tests.interleavings.explorer import CRASH, PAUSE, RESEND, STALL, Meeting, explore
 from tests.interleavings.promises import Operation
 from tests.interleavings.seeds import alone, long_idle
 from tests.interleavings.world import (
@@ -83,6 +83,13 @@ def quick() -> Iterator[tuple[str, Meetings]]:
             *of(2, CHANGES, Documents, signed_in, minutes=61),
             *of(2, CHANGES, Documents, long_idle, minutes=180),
         ),
+    )
+    # Then modify() may count twice, as the option RETRY of RedisStorage says.
+    others = [each for each in CHANGES if each is not do.COUNT]
+    yield "documents, calls are sent again", of(2, others, Documents, *BOTH, kinds=[RESEND])
+    yield (
+        "requests on records, calls are sent again",
+        of(2, SIGNING, Records, *VISITED, kinds=[RESEND]),
     )
     for skew in (5, -5):
         # An operation that lets the session end in less than that would end it at once.

@@ -9,7 +9,7 @@ import pytest
 from frontdesk.core.flow import Call
 from tests.interleavings import operations as do
 from tests.interleavings import promises
-from tests.interleavings.explorer import CRASH, PAUSE, STALL, Meeting, _Explorer, explore
+from tests.interleavings.explorer import CRASH, PAUSE, RESEND, STALL, Meeting, _Explorer, explore
 from tests.interleavings.promises import Operation, Result
 from tests.interleavings.seeds import CheckThenWrite
 from tests.interleavings.world import ADA, Documents, Records, signed_in
@@ -39,6 +39,7 @@ def test_every_order_is_counted_once(lengths, orders):
     [
         (CRASH, 1 + 2),  # after the first step or the second
         (STALL, 1 + 2),
+        (RESEND, 1 + 2),
         (PAUSE, 1 + 2),  # before the first step or the second
     ],
 )
