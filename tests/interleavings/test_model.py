@@ -1,7 +1,7 @@
 """Each storage does what the contract says, whatever is done to it, in any order."""
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from frontdesk.storages import documents
@@ -47,10 +47,9 @@ def test_a_storage_in_memory_does_what_the_contract_says(make, monkeypatch):
 
 
 def test_a_storage_that_overwrites_does_not():
+    first = settings(MANY, database=None, phases=[Phase.generate], report_multiple_bugs=False)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(
-            lambda: Contract(Careless()), settings=settings(MANY, database=None)
-        )
+        run_state_machine_as_test(lambda: Contract(Careless()), settings=first)
 
 
 def test_every_storage_does_what_the_contract_says(storage, do):
