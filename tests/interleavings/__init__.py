@@ -9,6 +9,6 @@ seeds.py       well-known mistakes, each of which the explorer has to find
 model.py       a random test of the contract against a dictionary, for any storage
 
 ``make test`` tries all pairs and some triples in half a minute; ``make orders`` tries all triples, in about
-20 minutes. Both say at the end how many orders there were. An order that several operations share up to a
-point is counted each time, and run once (see explorer.py).
+20 minutes. Both say at the end how many orders there were. What several orders have in common is run once,
+and counted for each of them.
 """
