@@ -68,7 +68,7 @@ class DocumentStorage(Storage):
 
     @abstractmethod
     def get(self, names: Collection[str]) -> Mapping[str, bytes]:
-        """Return the documents that are there. May leave out those that have expired."""
+        """Return the documents that are there. One that has expired is not, as for :meth:`cas`."""
 
     @abstractmethod
     def cas(self, writes: Sequence[Write]) -> list[bool]:

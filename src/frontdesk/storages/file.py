@@ -81,8 +81,11 @@ class FileStorage(DocumentStorage):
             return [self._write(write) for write in writes]
 
     def _read(self, name: str) -> bytes | None:
+        path = self._path(name)
         try:
-            return self._path(name).read_bytes()
+            data = path.read_bytes()
+            # The same for reading and writing: a write never replaces what a read leaves out.
+            return None if _has_expired(path, clock.now()) else data
         except FileNotFoundError as error:
             if not (self._root / DRAFTS).is_dir():
                 raise StorageUnavailable(
