@@ -12,7 +12,6 @@ ARGS    ?=
 VENV       ?= .venv
 VENV_LINT  ?= .venv-lint
 VENV_DEMO  ?= .venv-demo
-VENV_BENCH ?= .venv-bench
 
 # "311" for Python 3.11; empty when $(PYTHON) cannot be run, which check-python then explains.
 PYTAG := $(shell $(PYTHON) -c 'import sys; print("%d%d" % sys.version_info[:2])' 2>/dev/null)
@@ -23,7 +22,6 @@ PINS  := requirements/$(if $(filter 311,$(PYTAG)),test-py311-django52.txt,test-p
 TEST_READY  := $(VENV)/.ready-$(PYTAG)
 LINT_READY  := $(VENV_LINT)/.ready-$(PYTAG)
 DEMO_READY  := $(VENV_DEMO)/.ready-$(PYTAG)
-BENCH_READY := $(VENV_BENCH)/.ready-$(PYTAG)
 
 # Twice quiet: only errors speak.
 PIP_INSTALL = -m pip install --quiet --quiet --disable-pip-version-check --no-input
@@ -58,8 +56,8 @@ coverage: $(TEST_READY)  ## run the tests and show the lines they miss
 	@$(VENV)/bin/python -m coverage combine --quiet
 	@$(VENV)/bin/python -m coverage report
 
-bench: $(BENCH_READY)  ## measure speed and write docs/benchmarks.md: make bench PYTHON=python3.13
-	@$(VENV_BENCH)/bin/python -m benchmarks.speed $(ARGS)
+bench: $(TEST_READY)  ## measure speed and write docs/benchmarks.md: make bench PYTHON=python3.13
+	@$(VENV)/bin/python -m benchmarks.speed $(ARGS)
 
 hammer: $(TEST_READY)  ## race processes over HTTP on every storage: make hammer [ARGS="--storages file"]
 	@$(VENV)/bin/python -m benchmarks.hammer $(ARGS)
@@ -127,17 +125,6 @@ $(VENV_DEMO)/.ready-$(PYTAG): $(PINS) pyproject.toml
 	@$(VENV_DEMO)/bin/python $(PIP_INSTALL) -c $(PINS) -e ".[redis]"
 	@touch $@
 
-# What is measured beside this, and with what. Python 3.12 or newer, as for Django 6.1.
-$(VENV_BENCH)/.ready-$(PYTAG): requirements/bench.txt pyproject.toml
-	@$(check_python)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { echo 'make: the benchmarks need' \
-		'Python 3.12 or newer. Name one: make bench PYTHON=python3.13' >&2; exit 1; }
-	@echo "Making $(VENV_BENCH) from requirements/bench.txt (once) ..."
-	@$(PYTHON) -m venv --clear $(VENV_BENCH)
-	@$(VENV_BENCH)/bin/python $(PIP_INSTALL) -r requirements/bench.txt
-	@$(VENV_BENCH)/bin/python $(PIP_INSTALL) --no-deps -e .
-	@touch $@
-
 # --- pinned requirements ----------------------------------------------------------------------
 
 # make lock PYTHON_OLD=python3.11 PYTHON_NEW=python3.13
@@ -148,7 +135,6 @@ PYTHON_NEW ?= python3.13
 lock:  ## resolve requirements/*.in anew and write the pins
 	@$(call pin,$(PYTHON_OLD),test.in "Django~=5.2.0",test-py311-django52.txt)
 	@$(call pin,$(PYTHON_NEW),test.in "Django~=6.1.0",test-py313-django61.txt)
-	@$(call pin,$(PYTHON_NEW),bench.in "Django~=6.1.0",bench.txt)
 	@$(call pin,$(PYTHON_OLD),lint.in,lint.txt)
 
 # $(1) Python, $(2) requirements to resolve, $(3) the file to write. It is replaced only on success.

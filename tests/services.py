@@ -137,11 +137,6 @@ def _probe_openssl() -> None:
         raise FileNotFoundError("no openssl program is installed")
 
 
-def _probe_wrk() -> None:
-    if not shutil.which("wrk"):
-        raise FileNotFoundError("no wrk program is installed")
-
-
 def _probe_chromium() -> None:
     import playwright  # noqa: F401
 
@@ -158,7 +153,6 @@ PROBES: dict[str, Callable[[], None]] = {
     "memcached": _probe_memcached,
     "chromium": _probe_chromium,
     "openssl": _probe_openssl,
-    "wrk": _probe_wrk,
 }
 
 

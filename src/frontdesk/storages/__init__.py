@@ -51,7 +51,7 @@ def _made(setting: str, spec: Mapping[str, Any]) -> Storage:
         return kind(**spec.get("OPTIONS", {}))
     except TypeError as error:
         raise InvalidSetting(
-            f"FRONTDESK[{setting!r}]['OPTIONS'] does not fit {path}: {error}."
+            f"FRONTDESK[{setting!r}]['OPTIONS'] does not fit {path}. {error}"
         ) from error
 
 
