@@ -121,6 +121,9 @@ def test_an_interrupted_post_goes_on_after_the_password(page):
 
     page.get_by_label("Reason").fill(text)
     page.get_by_role("button", name="Close the account").click()
+    # The keys would go to the page before.
+    at(page, "Enter your password to close your account")
+    expect(page.get_by_label("Password")).to_be_focused()
     page.keyboard.type("not this one")
     page.keyboard.press("Enter")
     expect(page.get_by_text("This password was not accepted.")).to_be_visible()

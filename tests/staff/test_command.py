@@ -460,16 +460,17 @@ def test_purge_deletes_expired_sessions_only(storage, clock, user):
     clock.move(days=20)
     live = enter(user)
     assert frontdesk("purge", "--json").json == [{"deleted": 1}]
-    assert get_storage().load([over.session_id]) == []
+    assert get_storage().count_expired(clock.now()) == 0
     assert is_live(live)
 
 
 @where_all_can_be_listed
 def test_purge_dry_run_counts_and_deletes_nothing(storage, clock, user):
-    over = enter(user)
+    enter(user)
     clock.move(days=20)
     assert frontdesk("purge", "--dry-run", "--json").json == [{"would_delete": 1}]
-    assert len(get_storage().load([over.session_id])) == 1
+    # Storages need not show what has expired, but they count what is there.
+    assert get_storage().count_expired(clock.now()) == 1
 
 
 @in_memory
