@@ -456,7 +456,7 @@ def test_stats_are_lines_of_a_number_and_words(storage, user):
 
 @where_all_can_be_listed
 def test_purge_deletes_expired_sessions_only(storage, clock, user):
-    over = enter(user)
+    enter(user)
     clock.move(days=20)
     live = enter(user)
     assert frontdesk("purge", "--json").json == [{"deleted": 1}]
