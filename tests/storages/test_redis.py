@@ -24,6 +24,7 @@ from frontdesk.storages.redis import RedisStorage
 from tests import services
 from tests.storages import places
 from tests.storages.conftest import Do
+from tests.storages.cutting import cutting
 from tests.storages.test_primitives import a_record, ids
 
 pytestmark = pytest.mark.needs("redis", "redis-server")
@@ -166,6 +167,58 @@ def test_a_command_is_sent_again_only_if_the_project_says_so(one, given, retries
             return client.get_retry().get_retries()
 
     assert asyncio.run(of_loop()) == retries
+
+
+@pytest.fixture
+def proxy(port):
+    with cutting(port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def retrying(one, proxy, mode):
+    """Runs flows on a storage that sends a command again, through a network that can lose an answer."""
+    options = {**one, "URL": f"redis://127.0.0.1:{proxy.port}", "RETRY": (NoBackoff(), 1)}
+    with Do(RedisStorage(**options), mode) as do:
+        yield do
+
+
+def test_a_change_that_was_sent_twice_is_made_once(retrying, proxy):
+    """As for ``modify()``."""
+    known, tries = a_record(values={"n": b"0"}), []
+
+    def add_one(current):
+        tries.append(current)
+        return replace(current, values={"n": b"%d" % (int(current.values["n"]) + 1)})
+
+    retrying(retrying.storage.insert(known))
+    proxy.cut = True
+    after = retrying(retrying.storage.change(known, add_one))
+    assert (proxy.lost, len(tries), after.values) == (1, 1, {"n": b"1"})
+    assert retrying(retrying.storage.read(known.id)) == after
+
+
+def test_a_rotation_that_was_sent_twice_is_the_requests_own(retrying, proxy):
+    """Its secret is the one that the response tells the browser."""
+
+    def rotated(current):
+        assert current.secret == known.secret
+        return record.rotate(current, "f" * 64, clock.now(), "1")
+
+    known = a_record()
+    retrying(retrying.storage.insert(known))
+    proxy.cut = True
+    after = retrying(retrying.storage.change(known, rotated))
+    assert (proxy.lost, after.secret) == (1, "f" * 64)
+
+
+def test_an_end_that_was_sent_twice_is_reported_once(retrying, proxy):
+    known = a_record()
+    retrying(retrying.storage.insert(known))
+    proxy.cut = True
+    assert retrying(retrying.storage.end([known.id], known=[known])) == [known]
+    assert proxy.lost == 1
+    assert retrying(retrying.storage.end([known.id])) == []
 
 
 def test_tls_is_a_scheme_and_options_of_the_connection(tmp_path, mode):

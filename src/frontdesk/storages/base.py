@@ -157,6 +157,8 @@ class Storage(ABC):
             if stored:
                 return after
             current = yield from self.read(known.id, latest=True)
+            if current is not None and current.version == after.version:
+                return current  # stored, but a client that got no answer has sent it twice
         raise Contention(f"Session {known.id} was changed by others {TRIES} times in a row.")
 
     def end(
@@ -172,16 +174,21 @@ class Storage(ABC):
         ended: list[Record] = []
         pending = list(dict.fromkeys(ids))
         found: Sequence[Record] = known
+        sent: list[tuple[Record, Record]] = []
         for attempt in range(TRIES):
             now = clock.now()  # before reading: what has expired after that may have been used, too
             if attempt or not known or any(_may_be_outdated(each, now) for each in known):
                 found = yield from self._load(pending, latest=attempt > 0)
+            # Stored, but a client that got no answer has sent it twice.
+            versions = {(each.id, each.version) for each in found}
+            ended += [each for each, after in sent if (after.id, after.version) in versions]
             live = [
                 each for each in found if each.is_live(now) and owner in (ANYBODY, each.user_id)
             ]
             if not live:
                 return ended
-            stored = yield from self._swap([(each, self._ended(each)) for each in live])
+            sent = [(each, self._ended(each)) for each in live]
+            stored = yield from self._swap(sent)
             ended += [each for each, done in zip(live, stored, strict=True) if done]
             pending = [each.id for each, done in zip(live, stored, strict=True) if not done]
             if not pending:

@@ -88,8 +88,9 @@ class Options:
     RETRY: tuple[Any, int] | None = None
     """When to send a command again after a lost connection: one of redis-py's backoffs, and how often.
 
-    By default never. The server may have made a change although its answer was lost. Made a second time,
-    the change counts as another request's, so that ``modify()`` may call its function twice.
+    By default never. The server may have made a change although its answer was lost. Sent a second time, it
+    is recognized, unless another request has changed the session in between: then ``modify()`` counts twice.
+    A new session is not recognized, so a sign-in may leave a second one.
     """
     CLIENT_CLASS: type | str | None = None
     """A subclass of ``redis.Redis``, or of ``redis.RedisCluster`` with ``CLUSTER``."""
