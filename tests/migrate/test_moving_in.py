@@ -297,6 +297,20 @@ def test_copy_that_a_crash_left_is_no_way_in(quick, user, end, clock):
     assert steps > 3
 
 
+@from_db
+@in_the_database
+def test_copy_of_a_session_that_has_expired_is_deleted(old, storage, user, clock, monkeypatch):
+    """The expired row keeps the id until it is purged."""
+    key = old.begin(user)
+    with monkeypatch.context() as crash:
+        crash.setattr(origin(), "delete", lambda key: None)
+        SessionStore(key).load()
+    clock.move(days=20)
+    assert old.has(key)
+    assert SessionStore(key).load() == {}
+    assert not old.has(key)
+
+
 def test_crash_during_a_move_signs_no_user_out(quick, user):
     steps, crashed = 1, True
     while crashed:

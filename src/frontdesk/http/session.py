@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
@@ -19,12 +20,12 @@ from frontdesk.core.flow import Call, Flow, arun, both, run
 from frontdesk.core.keys import Key
 from frontdesk.core.policy import State
 from frontdesk.core.record import GRACE, UNCHANGED, Changes, Record
-from frontdesk.errors import Contention, StorageUnavailable, UndecodableRecord
+from frontdesk.errors import StorageUnavailable, UndecodableRecord
 from frontdesk.http import changes, transport, values
 from frontdesk.http.changes import EXPIRY_KEY, Use, user_in
 from frontdesk.http.client import client_of
 from frontdesk.http.purge import purge
-from frontdesk.migrate.from_django import Origin, origin
+from frontdesk.migrate.moving_in import CannotMove, NotMoving, moving_in
 from frontdesk.signals import (
     Reason,
     ends_of,
@@ -93,7 +94,7 @@ class SessionStore(SessionBase):
         self.key_came: bool = session_key is not None
         """Whether a key came with the request, well-formed or not."""
         self.storage: Storage = get_storage()
-        self._origin: Origin | None = origin()
+        self._moving_in: NotMoving = moving_in()
         super().__init__(session_key)
         self._key = self._came = Key.parse(session_key)
         self.state = (
@@ -258,38 +259,16 @@ class SessionStore(SessionBase):
             found, user = yield from self.storage.read_with_user(key.id)
         else:
             found, user = (yield from self.storage.read(key.id)), UNCHANGED
-        if found is None and self._origin is not None:
-            found = yield from self._move_in(self._origin, key)
+        if found is None:
+            try:
+                found = yield from self._moving_in.move(
+                    self.storage, key, partial(self._moved_record, key)
+                )
+            except CannotMove:
+                self.overtaken = True
         return found, user
 
-    def _move_in(self, old: Origin, key: Key) -> Flow[Record | None]:
-        """Move the session of ``key`` from Django's engine, if it has one, and return it."""
-        for _ in range(KEY_TRIES):
-            moving = yield Call(old, "load", (key,))
-            if moving is None:
-                # Perhaps another request has moved it between the two reads.
-                return (yield from self.storage.read(key.id, latest=True))
-            if not moving:
-                # So the cookie stays, in case a setting keeps the session unreadable.
-                self.overtaken = True
-                return None
-            try:
-                new = self._moving_record(key, moving)
-            except Exception as error:  # noqa: BLE001 (a project's serializer may raise anything)
-                logger.error(
-                    "Session %s cannot be moved and stays in the engine. %r", key.id, error
-                )
-                self.overtaken = True  # as above
-                return None
-            if (yield from self.storage.insert(new)):
-                yield Call(old, "delete_moved", (self.storage, key))
-                return new
-            found = yield from self.storage.read(key.id, latest=True)
-            if found is not None:
-                return found
-        raise Contention(f"Session {key.id} is being moved by another request.")
-
-    def _moving_record(self, key: Key, dictionary: Mapping[str, Any]) -> Record:
+    def _moved_record(self, key: Key, dictionary: Mapping[str, Any]) -> Record:
         # When the user has signed in is not known, so it does not count as recently.
         return replace(self._new_record(key, dictionary), authenticated=None)
 
@@ -329,19 +308,16 @@ class SessionStore(SessionBase):
         key = Key.parse(session_key)
         if key is None:
             return False
-        found: Record | None = yield from self._noting(self._peek(key))
+        found: Record | None = yield from self._noting(self.storage.read(key.id))
+        if found is None:
+            found = yield from self._noting(
+                self._moving_in.peek(key, partial(self._moved_record, key))
+            )
         return (
             found is not None
             and keys.same(found.secret, key.digest)
             and policy.is_alive(found, options().limits, clock.now())
         )
-
-    def _peek(self, key: Key) -> Flow[Record | None]:
-        found = yield from self.storage.read(key.id)
-        if found is None and self._origin is not None:
-            moving = yield Call(self._origin, "load", (key,))
-            found = None if moving is None else self._moving_record(key, moving)
-        return found
 
     # Writing.
 
@@ -439,9 +415,8 @@ class SessionStore(SessionBase):
             raise UpdateError
         self.record = after
         self._sign_out = (after, ANYBODY)
-        if self._origin is not None and len(self.live_key) == keys.DJANGO_KEY_LENGTH:
-            # A move that was cut off may have left a copy, which would outlive this session.
-            yield Call(self._origin, "delete", (self.live_key,))
+        # A move that was cut off may have left a copy, which would outlive this session.
+        yield from self._moving_in.forget(self.live_key)
 
     def _require_secret(self, current: Record) -> None:
         if current.secret != self.live_record.secret:
@@ -544,8 +519,7 @@ class SessionStore(SessionBase):
         key = self._key if session_key is None else Key.parse(session_key)
         if key is None:
             return
-        if self._origin is not None:
-            yield Call(self._origin, "delete", (key,))
+        yield from self._moving_in.forget(key)
         found = yield from self._noting(self.storage.read(key.id))
         if found is not None and keys.same(found.secret, key.digest):
             yield from self._end((found, ANYBODY), Reason.REVOKED)
@@ -553,8 +527,7 @@ class SessionStore(SessionBase):
     def _end(
         self, sign_out: tuple[Record, str | Anybody | None] | None, reason: Reason = Reason.LOGOUT
     ) -> Flow[None]:
-        if self._origin is not None and self._came is not None:
-            yield Call(self._origin, "delete", (self._came,))
+        yield from self._moving_in.forget(self._came)
         if sign_out is None:
             return
         known, owner = sign_out
@@ -565,8 +538,8 @@ class SessionStore(SessionBase):
 
     def end_again(self) -> Flow[None]:
         """End what a sign-out in a transaction has ended, in case that was rolled back."""
-        if self._signed_out and self._origin is not None and self._came is not None:
-            yield Call(self._origin, "delete", (self._came,))
+        if self._signed_out:
+            yield from self._moving_in.forget(self._came)
         for session_id, owner in self._signed_out:
             ended = yield from self._noting(self.storage.end([session_id], owner))
             yield from notify_ends(self.storage, ends_of(ended, Reason.LOGOUT))

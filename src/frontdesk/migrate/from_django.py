@@ -1,9 +1,7 @@
 """Sessions that one of Django's engines has kept so far, for ``FRONTDESK["MIGRATE_FROM"]``.
 
-The rule of a move, in ``SessionStore``: a key that the storage does not know is looked up in Django's
-engine. If it is there, it is inserted into the storage under the same key, and then deleted in the engine.
-Two requests that do so at once find the same id taken, so only one inserts. A sign-out deletes in both.
-``manage.py frontdesk import`` does the same for the sessions that are not used meanwhile.
+How they move is in :mod:`frontdesk.migrate.moving_in`. ``manage.py frontdesk import`` moves those that
+are not used meanwhile.
 """
 
 import os
