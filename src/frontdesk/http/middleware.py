@@ -9,20 +9,32 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from functools import partial
-from typing import Any, cast
+from functools import cache, partial
+from typing import Any, Final, cast
 from weakref import ref
 
 import django
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.contrib.auth import aget_user, get_user
+from django.contrib.auth import (
+    BACKEND_SESSION_KEY,
+    HASH_SESSION_KEY,
+    SESSION_KEY,
+    aget_user,
+    get_user,
+    get_user_model,
+    load_backend,
+)
 from django.contrib.auth import middleware as django_auth
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions import middleware as django_sessions
 from django.contrib.sessions.backends.base import UpdateError
+from django.db.models import CompositePrimaryKey, Manager, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
@@ -30,13 +42,19 @@ from frontdesk.conf import options
 from frontdesk.core import clock, policy
 from frontdesk.core.flow import Call, Flow, arun, run
 from frontdesk.core.policy import Closing, Outcome
+from frontdesk.core.record import UNCHANGED
 from frontdesk.errors import StorageUnavailable
 from frontdesk.http import transport
 from frontdesk.http.session import SessionStore
 from frontdesk.http.unavailable import unavailable
-from frontdesk.http.users import user_of
+from frontdesk.storages.compiled import ByPk
 
 logger: logging.Logger = logging.getLogger("frontdesk")
+
+MAX_INTEGER: Final = 2**31 - 1
+"""Django's own look-up knows which larger keys a database cannot have."""
+
+_users: Final = ByPk()
 
 # A weak reference, because tasks that outlive the request have a copy of its context.
 _serving: ContextVar["ref[HttpRequest] | None"] = ContextVar("frontdesk_request", default=None)
@@ -181,6 +199,67 @@ async def _auser(session: SessionStore, weak: "ref[HttpRequest]") -> Any:
         if not hasattr(request, "_cached_user"):
             request._cached_user = request._acached_user  # type: ignore[attr-defined]
     return request._acached_user  # type: ignore[attr-defined]
+
+
+def user_of(session: SessionStore) -> Flow[AbstractBaseUser | None]:
+    """Return the user who is signed in with ``session``, or ``None``.
+
+    As in Django, a session that was made with another password has no user, and one whose hash was made
+    with a secret in ``SECRET_KEY_FALLBACKS`` gets a new hash. Unlike in Django, the latter keeps its key,
+    since that does not depend on the secret, and a new key would turn away concurrent requests.
+    """
+    values = yield from session.open()
+    path: str = values.get(BACKEND_SESSION_KEY, "")
+    if SESSION_KEY not in values or path not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    user = yield from _fetch(session, load_backend(path), values[SESSION_KEY])
+    if user is None or not hasattr(user, "get_session_auth_hash"):
+        return user  # type: ignore[no-any-return]
+    known = values.get(HASH_SESSION_KEY) or ""
+    current = user.get_session_auth_hash()
+    if constant_time_compare(known, current):
+        return user  # type: ignore[no-any-return]
+    if any(constant_time_compare(known, old) for old in user.get_session_auth_fallback_hash()):
+        session[HASH_SESSION_KEY] = current
+        return user  # type: ignore[no-any-return]
+    yield from session.disown()
+    return None
+
+
+def _fetch(session: SessionStore, backend: Any, user_id: Any) -> Flow[Any]:
+    """Return what ``backend.get_user()`` would, from the session's own read where that is the same."""
+    read_along, session.user = session.user, UNCHANGED
+    model: Any = get_user_model()
+    plain = _gets_user_plainly(type(backend)) and _is_plain(model)
+    record = session.record
+    if plain and record and record.user_id == str(user_id) and read_along is not UNCHANGED:
+        user = read_along
+    else:
+        pk = model._meta.pk.to_python(user_id)
+        if not plain or (isinstance(pk, int) and abs(pk) > MAX_INTEGER):
+            return (yield Call(backend, "get_user", (pk,)))
+        user = yield Call(_users, "get", (model, pk))
+    return user if user is None or backend.user_can_authenticate(user) else None
+
+
+def _gets_user_plainly(backend: type[Any]) -> bool:
+    """Return whether ``backend`` has inherited ``ModelBackend.get_user`` and its twin."""
+    return (
+        issubclass(backend, ModelBackend)
+        and backend.get_user is ModelBackend.get_user
+        and backend.aget_user is ModelBackend.aget_user
+    )
+
+
+@cache
+def _is_plain(users: type[Model]) -> bool:
+    """Return whether the default manager of ``users`` looks up any row of their table by its key."""
+    kind = type(users._default_manager)
+    methods = ("get", "aget", "get_queryset")
+    if any(getattr(kind, name) is not getattr(Manager, name) for name in methods):
+        return False
+    plain = type(users._default_manager.all()) is QuerySet
+    return plain and not isinstance(users._meta.pk, CompositePrimaryKey)
 
 
 def _is_protected(view: Any) -> bool:

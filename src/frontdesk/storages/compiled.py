@@ -6,7 +6,8 @@ Compiling a query takes several times as long as executing it, and each request 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import connections
+from asgiref.sync import sync_to_async
+from django.db import connections, router
 from django.db.models import Model, QuerySet
 
 
@@ -54,6 +55,26 @@ class OneRow:
             return None
         # The compiler selects the columns in the order in which the model takes them.
         return model.from_db(self._alias, list(columns), [row[at] for at in columns.values()])
+
+
+class ByPk:
+    """Finds an instance by its primary key, as the default manager does. Compiles once per database."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[type[Model], str], OneRow] = {}
+
+    def get(self, model: type[Model], pk: Any) -> Any:
+        # Asked at each look-up, because a router may answer by tenant.
+        alias = router.db_for_read(model)
+        row = self._rows.get((model, alias))
+        if row is None:
+            found = model._default_manager.using(alias).filter(pk=pk).order_by()
+            row = self._rows[model, alias] = OneRow(found)
+        columns = row.fetch(model._meta.pk.get_db_prep_value(pk, connections[alias]))
+        return None if columns is None else row.instance(model, columns, row.columns)
+
+    async def aget(self, model: type[Model], pk: Any) -> Any:
+        return await sync_to_async(self.get)(model, pk)
 
 
 def _columns(compiler: Any, klass_info: Any) -> dict[str, int]:
