@@ -1,7 +1,7 @@
 """What the database storage promises beyond the contract: few queries, and which faults are whose."""
 
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 import pytest
@@ -196,6 +196,41 @@ def test_the_failure_of_one_request_is_no_outage(storage, one, code, error):
     with connection.execute_wrapper(Failing(code, 1)), pytest.raises(error):
         run(storage.read(one.id))
     assert not storage.outage.open
+
+
+@pytest.mark.needs("mariadb")
+@pytest.mark.django_db(databases=["mariadb"], transaction=True)
+@pytest.mark.parametrize("times", [1, 3], ids=["a little", "much"])
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "in a transaction"])
+def test_a_value_larger_than_the_server_takes_fails_alone(storage, monkeypatch, times, inside):
+    """Otherwise the server closes the connection, which others use, and that looks like an outage."""
+    monkeypatch.setattr(services.RouteToCurrent, "alias", "mariadb")
+    database, one = connections["mariadb"], a_record()
+    run(storage.insert(one))
+    with database.cursor() as cursor:
+        cursor.execute("SELECT @@max_allowed_packet")
+        (most,) = cursor.fetchone()
+    large = {"note": b"x" * (most * times)}
+
+    def write(flow):
+        with pytest.raises(DataError, match="max_allowed_packet"):
+            run(flow)
+
+    with transaction.atomic(using="mariadb") if inside else nullcontext():
+        write(storage.change(one, lambda current: replace(current, values=large)))
+        write(storage.insert(a_record(values=large)))
+        assert run(storage.read(one.id)) == one
+    assert not storage.outage.open
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_a_large_statement_has_cost_is_not_used_again(storage, one, monkeypatch):
+    """The limit of a server may be smaller than what is sent without asking for it."""
+    closed = []
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: closed.append(1))
+    with connection.execute_wrapper(Failing(TOO_LARGE, 1)), pytest.raises(OperationalError):
+        run(storage.read(one.id))
+    assert closed == [1]
 
 
 @pytest.mark.django_db

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import cache, cached_property, partial
 from operator import itemgetter
@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.db import (
+    DataError,
     IntegrityError,
     InterfaceError,
     InternalError,
@@ -50,6 +51,12 @@ PROJECTS: Final[set[str | int]] = {"25P02", 1153}
 """What is the project's: a transaction that it has broken, and a value that is too large to send."""
 
 RETRIES: Final = 20
+
+SMALL: Final = 2**18
+"""Bytes. A server of MySQL takes a statement of this size unless its limit was lowered much."""
+
+REST: Final = 2**12
+"""Bytes. More than a statement has besides the values of a session."""
 
 
 class DatabaseStorage(Storage):
@@ -103,11 +110,13 @@ class DatabaseStorage(Storage):
         columns = _columns(after)
 
         def update(alias: str) -> bool:
+            _refuse_too_large(alias, columns)
             version = 0 if before is None else before.version
             there = _rows(alias).filter(pk=after.id, version=version, expires__gt=clock.now())
             return there.update(**columns) == 1
 
         def insert(alias: str) -> bool:
+            _refuse_too_large(alias, columns)
             inside = connections[alias].in_atomic_block
             try:
                 # The savepoint keeps the project's transaction usable if the id is taken.
@@ -228,6 +237,8 @@ class DatabaseStorage(Storage):
             except FAULTS as error:
                 code = _code(error)
                 if code in PROJECTS:
+                    # MySQL has closed the connection after 1153, and the next request must not meet that.
+                    connections[alias].close_if_unusable_or_obsolete()
                     raise
                 last = attempt == RETRIES or connections[alias].in_atomic_block
                 if last or code not in CONFLICTS:
@@ -298,6 +309,26 @@ def _columns(record: Record) -> dict[str, Any]:
         "user_id": pk_of_id(record.user_id, _pk_field()),
         "expires": record.expires,
     }
+
+
+def _refuse_too_large(alias: str, columns: Mapping[str, Any]) -> None:
+    """Raise ``DataError``, as SQLite does, for values that are too large for one statement of MySQL.
+
+    The server would close the connection, often before the client has read why. That looks like an outage,
+    which would turn away other users for some seconds.
+    """
+    data = columns["data"]
+    if len(data) < SMALL or connections[alias].vendor != "mysql":
+        return
+    size = len(data) + data.count('"') + data.count("\\") + REST  # the driver escapes both
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT @@max_allowed_packet")
+        (most,) = cursor.fetchone()
+    if size > most:
+        raise DataError(
+            f"The values of a session take {size} bytes in the statement that stores them. The database "
+            f"takes {most} (max_allowed_packet). Keep less in the session."
+        )
 
 
 def _ended_columns(now: int) -> dict[str, Any]:
