@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.test import override_settings
 
 from frontdesk import sessions
-from frontdesk.http import users
+from frontdesk.http import middleware
 from tests import services
 from tests.fixtures import DATABASE, MEMORY, create, sign_in, use
 from tests.requests.site import current_user
@@ -161,7 +161,9 @@ def test_the_default_manager_decides_which_users_there_are(browser, user, monkey
     manager = kind()
     manager.model, manager.auto_created = User, False
     monkeypatch.setattr(User._meta, "default_manager", manager)
-    monkeypatch.setattr(users, "_is_plain", users._is_plain.__wrapped__)  # remembers no manager
+    monkeypatch.setattr(
+        middleware, "_is_plain", middleware._is_plain.__wrapped__
+    )  # remembers no manager
     sign_in(browser, user)
     assert username(browser) == "ada"
     monkeypatch.setattr(kind, "hidden", {"ada"})
