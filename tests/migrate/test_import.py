@@ -8,7 +8,7 @@ from django.core.cache import caches
 
 from frontdesk import sessions
 from frontdesk.core import clock as frontdesk_clock
-from frontdesk.core.clock import DAY, MINUTE
+from frontdesk.core.clock import DAY
 from frontdesk.engine import SessionStore
 from frontdesk.errors import StorageUnavailable
 from frontdesk.migrate import from_django
@@ -118,9 +118,37 @@ def test_imported_session_ends_when_django_would_have_ended_it(old, storage, use
     record = record_of(key)
     assert record.expires == frontdesk_clock.from_datetime(row.expire_date)
     assert record.authenticated is None
-    assert record.created >= frontdesk_clock.now() - MINUTE
     SessionStore(key).save()  # a use begins the idle timeout anew
     assert record_of(key).expires > frontdesk_clock.now() + 13 * DAY
+
+
+@from_db
+@in_memory
+def test_imported_session_is_as_old_as_what_django_stored(old, storage, user):
+    key = old.begin(user)
+    row = old.engine.get_model_class().objects.get(pk=key)
+    row.expire_date -= timedelta(days=5)  # as if it had been stored 5 days ago
+    row.save()
+    frontdesk("import")
+    (session,) = sessions.for_user(user)
+    assert session.created == session.last_seen
+    assert session.created == row.expire_date - timedelta(days=14)
+    assert session.ends_at == session.created + timedelta(days=30)
+
+
+@from_db
+@in_memory
+def test_imported_session_survives_an_absolute_timeout_that_has_passed(
+    old, storage, user, settings, limits
+):
+    limits(idle=90 * 86_400, absolute=30 * 86_400)
+    key = old.begin(user)  # expires in 14 days, so it was stored 76 days ago
+    frontdesk("import")
+    (session,) = sessions.for_user(user)
+    assert session.created == session.last_seen
+    assert timedelta(days=13) < session.idle_until - session.created <= timedelta(days=14)
+    SessionStore(key).save()
+    assert record_of(key).expires > frontdesk_clock.now() + 29 * DAY
 
 
 @from_db

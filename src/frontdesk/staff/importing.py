@@ -12,7 +12,7 @@ from typing import Final
 from django.core.management import CommandError
 
 from frontdesk.conf import options
-from frontdesk.core import clock
+from frontdesk.core import clock, policy
 from frontdesk.core.flow import run
 from frontdesk.core.keys import Key
 from frontdesk.core.record import FOREVER, Record
@@ -79,9 +79,17 @@ def _record_of(stored: Stored) -> Record | None:
     key = Key.parse(stored.key)
     if key is None or not stored.dictionary:
         return None
-    use = Use(clock.now(), options().limits, None, transport.cookie_attributes())
-    record = changes.new_record(key, stored.dictionary, values.serializer_in_force(), use)
+    now, limits, serializer = clock.now(), options().limits, values.serializer_in_force()
+    use = Use(now, limits, None, transport.cookie_attributes())
+    record = changes.new_record(key, stored.dictionary, serializer, use)
     if record.idle < FOREVER:
-        # It ends when Django would have ended it, unless it is used before.
-        record = replace(record, last_seen=min(use.now, stored.expires - record.idle))
+        # Unless it is used before, it ends when Django would have ended it. It is as old as what Django
+        # stored. If the absolute timeout has passed since then, it begins now, as by being used.
+        stored_at = min(now, stored.expires - record.idle)
+        older = changes.new_record(key, stored.dictionary, serializer, use._replace(now=stored_at))
+        record = (
+            replace(older, version=record.version)
+            if policy.is_alive(older, limits, now)
+            else replace(record, idle=stored.expires - now)
+        )
     return replace(record, authenticated=None)
