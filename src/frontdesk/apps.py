@@ -14,7 +14,7 @@ class FrontdeskConfig(AppConfig):
 
     name = "frontdesk"
     default_auto_field = "django.db.models.BigAutoField"
-    verbose_name = _("Sessions")
+    verbose_name = _("Sign-ins and sessions")
 
     def ready(self) -> None:
         # The app registry must be loaded first. Importing the checks registers them.

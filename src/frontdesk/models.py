@@ -131,8 +131,8 @@ class HistoryEntry(models.Model):
     objects: ClassVar[models.Manager["HistoryEntry"]] = models.Manager()
 
     class Meta:
-        verbose_name = _("history entry")
-        verbose_name_plural = _("sign-in history")
+        verbose_name = _("sign-in history entry")
+        verbose_name_plural = _("sign-in history entries")
         # History is not written by hand.
         default_permissions = ("view",)
         indexes: ClassVar = [

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -108,4 +108,5 @@ urlpatterns = [
     path("favicon.ico", icon),
     path("picture/<str:order>/<int:number>/", picture),
     path("accounts/", include("frontdesk.urls")),
+    path("admin/", admin.site.urls),
 ]

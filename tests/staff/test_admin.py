@@ -195,6 +195,50 @@ def test_storage_has_a_human_name(storage, admin, words):
     assert f"Live sessions in {words}" in text_of(admin.get(LIST))
 
 
+GERMAN = {
+    "database": "Laufende Sitzungen (Datenbank)",
+    "memory": "Laufende Sitzungen (Speicher dieses Prozesses)",
+    "cache": "Laufende Sitzungen (Cache)",
+}
+
+
+@pytest.mark.parametrize(("storage", "title"), GERMAN.items(), indirect=["storage"])
+def test_title_reads_well_in_german(storage, admin, title):
+    with translation.override("de"):
+        assert f"<h1>{title}</h1>" in admin.get(LIST).text
+
+
+@in_the_database
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["By last use", "In the last 24 hours", "Not in the last 7 days"]),
+        (
+            "de",
+            ["Nach letzter Benutzung", "In den letzten 24 Stunden", "Nicht in den letzten 7 Tagen"],
+        ),
+    ],
+)
+def test_filters_read_well(storage, admin, user, language, words):
+    enter(user)
+    with translation.override(language):
+        page = text_of(admin.get(LIST))
+    assert [each for each in words if each not in page] == []
+
+
+@in_memory
+def test_app_and_list_have_different_names(storage, admin):
+    crumbs = re.search(r'class="breadcrumbs">(.*?)</(?:ol|div)>', admin.get(LIST).text, re.DOTALL)[
+        1
+    ]
+    names = re.findall(r"(?<=>)\s*([\w -]+?)\s*(?=<)|; (\w+)", crumbs)
+    assert [first or second for first, second in names] == [
+        "Home",
+        "Sign-ins and sessions",
+        "Sessions",
+    ]
+
+
 @where_all_can_be_listed
 def test_most_recently_used_come_first(storage, admin, clock, user):
     ids = []

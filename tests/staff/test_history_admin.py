@@ -6,6 +6,7 @@ import re
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from frontdesk.core import clock as frontdesk_clock
 from frontdesk.history import hashes_of
@@ -110,6 +111,24 @@ def test_search_by_user_name_or_session_id(storage, admin, user, other_user):
     assert len(rows_in(admin.get(f"{LIST}?q=ada"))) == 2
     assert len(rows_in(admin.get(f"{LIST}?q={'a' * 15}"))) == 1
     assert rows_in(admin.get(f"{LIST}?q=ad")) == []
+
+
+@in_memory
+@pytest.mark.parametrize(
+    ("language", "title", "count"),
+    [
+        ("en", "Sign-in history", ["1 sign-in history entry", "2 sign-in history entries"]),
+        ("de", "Anmeldeverlauf", ["1 Eintrag im Anmeldeverlauf", "2 Einträge im Anmeldeverlauf"]),
+    ],
+)
+def test_the_title_and_the_count_read_well(storage, admin, user, language, title, count):
+    HistoryEntry.objects.all().delete()
+    for words in count:
+        remember(What.SIGNED_IN, user)
+        with translation.override(language):
+            page = admin.get(LIST).text
+        assert re.search(f"<h1>{title}</h1>", page)
+        assert words in page
 
 
 @in_memory

@@ -129,8 +129,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "history entry",
-                "verbose_name_plural": "sign-in history",
+                "verbose_name": "sign-in history entry",
+                "verbose_name_plural": "sign-in history entries",
                 "default_permissions": ("view",),
                 "indexes": [
                     models.Index(fields=["user", "at"], name="frontdesk_history_user"),

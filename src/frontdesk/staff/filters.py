@@ -52,17 +52,17 @@ class SignedIn(admin.SimpleListFilter):
 class Activity(admin.SimpleListFilter):
     """How long ago a session was used."""
 
-    title = _("last used")
+    title = _("last use")
     parameter_name = "used"
     PERIODS: Final = {"hour": 60 * clock.MINUTE, "day": clock.DAY, "week": 7 * clock.DAY}
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [
             ("hour", _("In the last hour")),
-            ("day", _("In the last day")),
-            ("week", _("In the last week")),
-            ("not-day", _("Not in the last day")),
-            ("not-week", _("Not in the last week")),
+            ("day", _("In the last 24 hours")),
+            ("week", _("In the last 7 days")),
+            ("not-day", _("Not in the last 24 hours")),
+            ("not-week", _("Not in the last 7 days")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:

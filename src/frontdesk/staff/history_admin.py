@@ -8,9 +8,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.text import capfirst
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from frontdesk.conf import options
 from frontdesk.core import clock
@@ -18,7 +17,7 @@ from frontdesk.history import hashes_of
 from frontdesk.models import HistoryEntry, Session, What
 from frontdesk.signals import Reason
 from frontdesk.staff import operations
-from frontdesk.staff.rows import has_places, linked, user_in_words, user_urls
+from frontdesk.staff.rows import STYLES, has_places, linked, user_in_words, user_urls
 from frontdesk.storages.user_ids import id_of_pk
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.methods import methods_in_words
@@ -104,7 +103,7 @@ def _live_sessions(ids: set[str], request: HttpRequest, site: admin.AdminSite) -
 class HistoryAdmin(ModelAdmin):
     """A list, which can be searched for the exact user name or the id of a session."""
 
-    list_display = ("when", "event", "user_link", "method", "device", "place", "ip", "session")
+    list_display = ("when", "event", "user_link", "device", "place", "ip", "session")
     list_filter = (Event,)
     list_per_page = 50
     ordering = ("-at", "-pk")
@@ -114,8 +113,11 @@ class HistoryAdmin(ModelAdmin):
     search_help_text = _(
         "Search for an exact user name, which also finds failed sign-in attempts, or for a session id."
     )
-    fields = (*list_display, "user_agent")
+    fields = (*list_display, "method", "user_agent")
     readonly_fields = fields
+
+    class Media:
+        css = STYLES
 
     # Permissions.
 
@@ -139,7 +141,7 @@ class HistoryAdmin(ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
+        context = {"title": gettext("Sign-in history"), **(extra_context or {})}
         return super().changelist_view(request, context)
 
     def get_list_display(self, request: HttpRequest) -> Any:
@@ -177,6 +179,9 @@ class HistoryAdmin(ModelAdmin):
             return ngettext(
                 "Failed sign-in attempt", "%(count)d failed sign-in attempts", row.count
             ) % {"count": row.count}
+        methods = methods_in_words(row.methods.split())
+        if methods and row.what == What.SIGNED_IN:
+            return gettext("Signed in with %(methods)s") % {"methods": methods}
         return str(ENDS.get(row.reason) or EVENTS.get(row.what) or row.what)
 
     @admin.display(description=_("user"))

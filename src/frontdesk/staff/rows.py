@@ -27,6 +27,9 @@ from frontdesk.storages.user_ids import pk_of_id
 from frontdesk.words.methods import methods_in_words
 from frontdesk.words.times import ago_in_words, exact_time, short_time
 
+STYLES: Final = {"all": ["frontdesk/admin.css"]}
+"""For the ``Media`` of an admin with a list."""
+
 SECRETS: Final = {HASH_SESSION_KEY, CSRF_SESSION_KEY, INTERNAL_RESET_SESSION_TOKEN}
 """Values that are never shown, because they help to take over a session or an account."""
 
@@ -118,10 +121,6 @@ class Columns:
     @admin.display(description=_("last used"))
     def used_at(self, row: Any) -> str:
         return exact_time(row.info.last_seen)
-
-    @admin.display(description=_("signed in"), ordering="authenticated")
-    def signed_in(self, row: Any) -> str:
-        return _short(row.info.authenticated)
 
     @admin.display(description=_("signed in"))
     def signed_in_at(self, row: Any) -> str:

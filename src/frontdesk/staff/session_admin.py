@@ -28,7 +28,7 @@ from frontdesk.models import Session
 from frontdesk.staff import operations
 from frontdesk.staff.ending import NAMED, confirmation, is_confirmed, may_end, say_ended
 from frontdesk.staff.filters import Activity, OfUser, SignedIn
-from frontdesk.staff.rows import Columns, has_places, rows_of
+from frontdesk.staff.rows import STYLES, Columns, has_places, rows_of
 from frontdesk.storages import get_storage
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class SessionChangeList(ChangeList):
 class SessionAdmin(Columns, ModelAdmin):
     """The list of live sessions, a page for each, and the ways to end them."""
 
-    list_display = ("user_link", "device", "ip", "used", "signed_in", "ends")
+    list_display = ("user_link", "device", "ip", "used", "ends")
     list_display_links = ("device",)
     list_filter = (OfUser, SignedIn, Activity)
     list_per_page = list_max_show_all = PAGE
@@ -106,6 +106,9 @@ class SessionAdmin(Columns, ModelAdmin):
         *("idle_until", "ends_at", "user_agent", "id", "values"),
     )
     readonly_fields = fields
+
+    class Media:
+        css = STYLES
 
     # Permissions.
 

@@ -210,7 +210,7 @@ class Command(BaseCommand):
             ("users", _("different users"), len(users - {None})),
             ("anonymous", _("anonymous"), counts["anonymous"] if operations.can_list() else None),
             ("used_in_the_last_hour", _("used in the last hour"), counts["last_hour"]),
-            ("used_in_the_last_day", _("used in the last day"), counts["last_day"]),
+            ("used_in_the_last_day", _("used in the last 24 hours"), counts["last_day"]),
             ("expired", _("expired, to be purged"), expired),
         ]
         if options["json"]:
