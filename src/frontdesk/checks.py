@@ -4,7 +4,7 @@ Django's own checks look for the dotted paths of Django's classes, so they say n
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware as DjangoAuthentication
@@ -25,6 +25,11 @@ from frontdesk.words import places
 
 SESSION = "frontdesk.middleware.SessionMiddleware"
 AUTHENTICATION = "frontdesk.middleware.AuthenticationMiddleware"
+
+UNCALLED: Final = ("load", "create", "exists", "delete")
+"""What Django's sessions call on themselves, and frontdesk's do not."""
+
+CALLED: Final = ("save", "flush", "cycle_key")
 
 
 @register(Tags.security)
@@ -52,6 +57,38 @@ def check_engine(**_: Any) -> list[CheckMessage]:
             id="frontdesk.E001",
         )
     ]
+
+
+@register(Tags.security)
+def check_own_engine(**_: Any) -> list[CheckMessage]:
+    """E019, W022: a project's engine replaces a method that is not called, or not in async code."""
+    if not _is_engine(settings.SESSION_ENGINE, SessionStore):
+        return []
+    engine = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
+
+    def replaced(name: str) -> bool:
+        return getattr(engine, name) is not getattr(SessionStore, name)
+
+    found: list[CheckMessage] = [
+        Error(
+            f"{settings.SESSION_ENGINE}.SessionStore replaces {name}(), which frontdesk does not call.",
+            hint="Extend save() and asave(), or receive the signals session_started and session_ended.",
+            id="frontdesk.E019",
+        )
+        for name in (*UNCALLED, *(f"a{name}" for name in UNCALLED))
+        if replaced(name)
+    ]
+    found += [
+        checks.Warning(
+            f"{settings.SESSION_ENGINE}.SessionStore replaces {name}() and not its twin a{name}(), or the "
+            "other way round. Sync code calls the one, async code the other.",
+            hint=f"Extend both {name}() and a{name}().",
+            id="frontdesk.W022",
+        )
+        for name in CALLED
+        if replaced(name) is not replaced(f"a{name}")
+    ]
+    return found
 
 
 @register(Tags.security)

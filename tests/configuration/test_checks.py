@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from django.core import checks
 from django.core.management import call_command
 
 import frontdesk
+from frontdesk.engine import SessionStore
 
 pytestmark = pytest.mark.django_db  # Django's own checks ask the database
 
@@ -78,6 +80,19 @@ def moves_from(origin):
     return frontdesk_setting(MIGRATE_FROM=origin)
 
 
+def own_engine(*methods):
+    """An engine of the project that replaces these methods."""
+
+    def arrange(settings, monkeypatch):
+        extended = type("SessionStore", (SessionStore,), dict.fromkeys(methods, lambda self: None))
+        module = types.ModuleType("shop_engine")
+        module.SessionStore = extended
+        monkeypatch.setitem(sys.modules, "shop_engine", module)
+        settings.SESSION_ENGINE = "shop_engine"
+
+    return arrange
+
+
 def without_a_directory(settings, monkeypatch):
     from django.contrib.sessions.backends.file import SessionStore
 
@@ -103,6 +118,12 @@ CASES = [
         'SESSION_ENGINE = "frontdesk.engine"',
     ),
     ("E001", setting("SESSION_ENGINE", "no.such.engine"), 'SESSION_ENGINE = "frontdesk.engine"'),
+    *(
+        ("E019", own_engine(name), "receive the signals")
+        for name in ("load", "create", "exists", "delete", "aload", "acreate", "aexists", "adelete")
+    ),
+    ("W022", own_engine("save"), "Extend both save() and asave()"),
+    ("W022", own_engine("aflush"), "Extend both flush() and aflush()"),
     ("E002", middleware(AUTHENTICATION, SESSION), f"Put {SESSION!r} before"),
     ("E002", middleware(AUTHENTICATION), f"Put {SESSION!r} before"),
     ("E002", middleware(STOCK_SESSION, SESSION, AUTHENTICATION), "remove Django's own"),
@@ -270,6 +291,12 @@ def test_subclasses_are_recognised(right, settings, monkeypatch):
         f"{here}.OwnAuthenticationMiddleware",
         *settings.MIDDLEWARE[5:],
     ]
+    assert run_checks() == []
+
+
+def test_an_engine_may_extend_what_is_called(right, settings, monkeypatch):
+    called = (each for name in ("save", "flush", "cycle_key") for each in (name, f"a{name}"))
+    own_engine(*called, "get_expiry_age", "reserve")(settings, monkeypatch)
     assert run_checks() == []
 
 

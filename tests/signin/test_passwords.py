@@ -252,3 +252,12 @@ def test_a_wrong_password_renews_no_hash(signed_in, user, upgraded):
     known = run(get_storage().of_user(str(user.pk)))
     send(browser, old_password="wrong", new_password1=NEW, new_password2=NEW)
     assert run(get_storage().of_user(str(user.pk))) == known
+
+
+def test_a_sign_in_that_upgrades_the_hash_ends_the_others(signed_in, user, upgraded, new_browser):
+    """As in Django, whose sessions are only good with the stored hash."""
+    other = signed_in(user)
+    upgraded()
+    browser = new_browser()
+    sign_in(browser, user)
+    assert names(browser, other) == ["ada", ""]
