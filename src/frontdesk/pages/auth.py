@@ -10,14 +10,11 @@ from typing import Any, Final
 from django.contrib.auth import views as auth_views
 from django.http import HttpResponse
 
-from frontdesk import sessions
-from frontdesk.conf import options
-from frontdesk.core import clock
 from frontdesk.errors import SessionLimitReached
 from frontdesk.pages.base import SiteNameMixin, never_stored
 from frontdesk.pages.forms import PasswordChangeForm, SignInForm
-from frontdesk.signals import Reason
 from frontdesk.signin import passwords, reauth
+from frontdesk.signin.login import sign_in
 
 MAKE_ROOM: Final = "make_room"
 """The name of the button that ends the least recently used session in order to sign in."""
@@ -36,33 +33,16 @@ class LoginView(auth_views.LoginView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         try:
-            response = self._sign_in(form)
+            return sign_in(
+                self.request,
+                lambda: super(LoginView, self).form_valid(form),
+                make_room=MAKE_ROOM in self.request.POST,
+                remember=bool(form.cleaned_data.get("remember")),
+            )
         except SessionLimitReached as refusal:
             form.add_error(None, str(refusal))
             context = self.get_context_data(form=form, would_end=refusal.would_end)
             return self.render_to_response(context)
-        if options().remember_me:
-            self._remember(bool(form.cleaned_data.get("remember")))
-        return response
-
-    def _sign_in(self, form: Any) -> HttpResponse:
-        try:
-            return super().form_valid(form)
-        except SessionLimitReached as refusal:
-            if MAKE_ROOM not in self.request.POST:
-                raise
-            refusal.make_room()
-        return super().form_valid(form)
-
-    def _remember(self, remember: bool) -> None:
-        """Keep the session until the absolute timeout, or only until the browser is closed."""
-        absolute = options().absolute_timeout
-        if not remember:
-            self.request.session.set_expiry(0)
-        elif absolute is None:
-            self.request.session.set_expiry(None)  # the idle timeout alone
-        else:
-            self.request.session.set_expiry(absolute // clock.SECOND)
 
 
 @never_stored
@@ -98,12 +78,9 @@ class PasswordChangeView(SiteNameMixin, auth_views.PasswordChangeView):
         if not reauth.is_own(self.request, form.user):
             form.add_error(None, reauth.not_own())
             return self.form_invalid(form)
-        if form.cleaned_data.get("other_sessions") == "keep":
-            with passwords.others_stay(self.request, form.user):
-                return super().form_valid(form)
-        response = super().form_valid(form)
-        sessions.end_others(self.request, reason=Reason.PASSWORD_CHANGE)
-        return response
+        keep_others = form.cleaned_data.get("other_sessions") == "keep"
+        with passwords.own_change(self.request, form.user, keep_others=keep_others):
+            return super().form_valid(form)
 
 
 @never_stored
@@ -136,9 +113,8 @@ class PasswordResetConfirmView(SiteNameMixin, auth_views.PasswordResetConfirmVie
     template_name = "frontdesk/password_reset_confirm.html"
 
     def form_valid(self, form: Any) -> HttpResponse:
-        # First, because Django's view may sign in (post_reset_login). A sign-in with the old password in
-        # between is worth nothing once the new one is saved.
-        sessions.end_all(form.user, reason=Reason.PASSWORD_CHANGE)
+        # First, because Django's view may sign in (post_reset_login).
+        passwords.end_for_reset(form.user)
         return super().form_valid(form)
 
 

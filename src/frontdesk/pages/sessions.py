@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import logout
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -26,6 +25,7 @@ from frontdesk.decorators import recent_login_required
 from frontdesk.http.session import SessionStore
 from frontdesk.pages.base import SiteNameMixin, never_stored
 from frontdesk.sessions import SessionInfo
+from frontdesk.signin.logout import end_everywhere, end_session
 from frontdesk.words.devices import kind_of_device
 from frontdesk.words.methods import methods_in_words
 from frontdesk.words.times import ago_in_words
@@ -161,19 +161,13 @@ class EndSessionView(EndView):
 
     def end(self) -> str:
         found = self._found()
-        if found is None or not self._has_ended(found):
+        if found is None or not end_session(self.request, found.id):
             return _("That session has already ended.")
         return _("Signed out: %(session)s.") % {"session": short_name(found)}
 
     def _found(self) -> SessionInfo | None:
         session_id = self.request.POST.get("session", "")
         return next((each for each in self.own_sessions() if each.id == session_id), None)
-
-    def _has_ended(self, session: SessionInfo) -> bool:
-        if session.is_current(self.request):
-            logout(self.request)
-            return True
-        return sessions.end(self.request.user, session.id)  # type: ignore[arg-type]
 
 
 class EndOthersView(EndView):
@@ -208,6 +202,5 @@ class EndAllView(EndView):
         return pgettext("Enter your password to", "sign out everywhere, here too")
 
     def end(self) -> str:
-        sessions.end_others(self.request)
-        logout(self.request)
+        end_everywhere(self.request)
         return _("You are signed out everywhere.")

@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.debug import sensitive_variables
 
+from frontdesk import sessions
 from frontdesk.conf import options
 from frontdesk.core import clock, policy, record
 from frontdesk.core.flow import Flow, run
@@ -25,6 +26,7 @@ from frontdesk.http import values
 from frontdesk.http.changes import EXPIRY_KEY, timeouts
 from frontdesk.http.session import SessionStore
 from frontdesk.http.values import Serializer, serializer_in_force
+from frontdesk.signals import Reason
 from frontdesk.storages import get_storage
 from frontdesk.storages.user_ids import user_id_of
 
@@ -57,6 +59,30 @@ def others_stay(request: HttpRequest, user: AbstractBaseUser) -> Iterator[None]:
     own = session.session_id if isinstance(session, SessionStore) else None
     with sessions_stay(user, but=own):
         yield
+
+
+@contextmanager
+def own_change(
+    request: HttpRequest, user: AbstractBaseUser, *, keep_others: bool
+) -> Iterator[None]:
+    """Put it around code with which ``user`` sets a new password and stays signed in with ``request``.
+
+    The other sessions end at once, unless the user wants to keep them (OWASP ASVS 7.4.3).
+    """
+    if keep_others:
+        with others_stay(request, user):
+            yield
+    else:
+        yield
+        sessions.end_others(request, reason=Reason.PASSWORD_CHANGE)
+
+
+def end_for_reset(user: AbstractBaseUser) -> None:
+    """End all sessions of ``user``, who is about to set a new password by a link from a mail.
+
+    A sign-in with the old password in between is worth nothing once the new one is saved.
+    """
+    sessions.end_all(user, reason=Reason.PASSWORD_CHANGE)
 
 
 @sensitive_variables()
