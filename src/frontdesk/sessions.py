@@ -70,13 +70,14 @@ class SessionInfo:
 
 
 def _current(request: HttpRequest) -> Flow[SessionInfo | None]:
-    """Return the session of ``request``; ``None`` if nothing is stored."""
+    """Return the session of ``request``; ``None`` if nothing is stored, and no user has just signed in."""
     session = request.session
     if not isinstance(session, SessionStore):
         return None
     yield from session.open()
-    record = session.record
-    return None if record is None else info_of(session.as_it_will_be(), serializer_in_force())
+    if session.record is None and not session.signing_in:
+        return None
+    return info_of(session.as_it_will_be(), serializer_in_force())
 
 
 def _for_user(user: AbstractBaseUser) -> Flow[list[SessionInfo]]:

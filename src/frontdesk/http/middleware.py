@@ -72,7 +72,7 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
             response: Any = self.get_response(request)
             return self.process_response(request, response)
         except StorageUnavailable as error:
-            return unavailable(error)
+            return unavailable(error, request)
         finally:
             _serving.reset(token)
 
@@ -84,9 +84,9 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
             session: Any = request.session
             if not isinstance(session, SessionStore):
                 return await sync_to_async(self.process_response)(request, response)
-            return await arun(_close(session, response))
+            return await arun(_close(request, session, response))
         except StorageUnavailable as error:
-            return unavailable(error)
+            return unavailable(error, request)
         finally:
             _serving.reset(token)
 
@@ -103,7 +103,7 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         """Close the session and return the response, or a 503 if the changes cannot be stored."""
         session = getattr(request, "session", None)
         if isinstance(session, SessionStore):
-            return run(_close(session, response))
+            return run(_close(request, session, response))
         # An engine of Django's, or the dictionary of a test.
         return super().process_response(request, cast(HttpResponse, response))
 
@@ -111,7 +111,8 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponseBase | None:
         """Answer a view that needed the session while its storage could not answer."""
-        return unavailable(exception) if isinstance(exception, StorageUnavailable) else None
+        is_outage = isinstance(exception, StorageUnavailable)
+        return unavailable(exception, request) if is_outage else None
 
 
 class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
@@ -147,7 +148,7 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
             if _is_protected(view):
                 bool(request.user.is_authenticated)
         except StorageUnavailable as error:
-            return unavailable(error)
+            return unavailable(error, request)
         return None
 
     async def _aread_user(
@@ -157,7 +158,7 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
             if _is_protected(view):
                 await request.auser()
         except StorageUnavailable as error:
-            return unavailable(error)
+            return unavailable(error, request)
         return None
 
 
@@ -274,12 +275,14 @@ def _requires_login(path: str) -> bool:
     )
 
 
-def _close(session: SessionStore, response: HttpResponseBase) -> Flow[HttpResponseBase]:
+def _close(
+    request: HttpRequest, session: SessionStore, response: HttpResponseBase
+) -> Flow[HttpResponseBase]:
     """Close ``session`` and return the response to send."""
     if session.outage is not None:
         # The storage is not asked again, because each time may take as long as the client's timeout.
         if response.status_code == 500:
-            return unavailable(session.outage)
+            return unavailable(session.outage, request)
         return response
     try:
         yield from session.end_again()
@@ -288,7 +291,7 @@ def _close(session: SessionStore, response: HttpResponseBase) -> Flow[HttpRespon
             transport.vary_on_cookie(response, personal=session.signed_in)
             yield from _store(session, response)
     except StorageUnavailable as error:
-        return unavailable(error)
+        return unavailable(error, request)
     return response
 
 

@@ -620,6 +620,10 @@ class SessionStore(SessionBase):
 
     def as_it_will_be(self) -> Record:
         """Return the record as this request will leave it, for a page that shows the session's limits."""
+        if self.record is None:
+            # A user has just signed in, and the middleware stores the session after the view.
+            self._key = self._key or Key.new()
+            return self._new_record(self._key, self._session_cache)
         known, now = self.live_record, clock.now()
         if self.modified or policy.activity_is_due(known, options().limits, now):
             return record.merge(known, self._changes())

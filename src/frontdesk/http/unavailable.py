@@ -1,9 +1,10 @@
 """The response while the session storage cannot answer."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -14,26 +15,38 @@ RETRY_AFTER: Final = "5"
 """Seconds (RFC 9110 section 10.2.3)."""
 
 
-def unavailable(error: Exception) -> HttpResponse:
+def unavailable(error: Exception, request: HttpRequest | None = None) -> HttpResponse:
     """Return a 503 that leaves the user's cookie alone, so that an outage signs no user out.
 
-    The template is rendered without the request: its context processors would ask for the user again.
-    A project without templates gets plain text.
+    It is a page, unless the view of ``request`` has an attribute ``outage_response``: a function of the
+    error that returns a response in the format of its clients.
     """
-    context = {"cause": str(error) if settings.DEBUG else ""}
-    headers = {"Retry-After": RETRY_AFTER, "Cache-Control": "no-store"}
-    try:
-        response = HttpResponse(render_to_string(TEMPLATE, context), status=503, headers=headers)
-    except TemplateDoesNotExist:
-        headers["Content-Type"] = "text/plain; charset=utf-8"
-        response = HttpResponse(
-            _(
-                "We can't check your sign-in right now. You haven't been signed out. "
-                "Try again in a few seconds."
-            ),
-            status=503,
-            headers=headers,
-        )
+    match = request.resolver_match if request is not None else None
+    render: Callable[[Exception], Any] = getattr(match and match.func, "outage_response", _page)
+    response = render(error)
+    response.status_code = 503
+    response.headers["Retry-After"] = RETRY_AFTER
+    response.headers["Cache-Control"] = "no-store"
     # Django would log one error, and mail it to ADMINS, for each request. The outage is logged once.
-    response._has_been_logged = True  # type: ignore[attr-defined]
-    return response
+    response._has_been_logged = True
+    return response  # type: ignore[no-any-return]
+
+
+def in_words() -> str:
+    """Return what to tell the user, in the active language."""
+    return _(
+        "We can't check your sign-in right now. You haven't been signed out. "
+        "Try again in a few seconds."
+    )
+
+
+def _page(error: Exception) -> HttpResponse:
+    """Return a page. A project without templates gets plain text.
+
+    The template is rendered without the request: its context processors would ask for the user again.
+    """
+    try:
+        context = {"cause": str(error) if settings.DEBUG else ""}
+        return HttpResponse(render_to_string(TEMPLATE, context))
+    except TemplateDoesNotExist:
+        return HttpResponse(in_words(), headers={"Content-Type": "text/plain; charset=utf-8"})

@@ -158,6 +158,14 @@ def renew(request: HttpRequest, user: AbstractBaseUser) -> None:
     user_reauthenticated.send(sender=user.__class__, request=request, user=user)
 
 
+def is_recent(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Return whether ``user`` has signed in, or proved the password, within ``FRONTDESK["REAUTH_AGE"]``.
+
+    Never for a user who is not the session's own, see :func:`is_own`.
+    """
+    return run(_is_recent(request, user, Terms()))
+
+
 def is_own(request: HttpRequest, user: AbstractBaseUser) -> bool:
     """Return whether ``user`` is the one who is signed in with the session of ``request``.
 
