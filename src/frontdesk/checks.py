@@ -157,6 +157,29 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 
 @register()
+def check_api_user(**_: Any) -> list[CheckMessage]:
+    """E034: ``API_USER`` cannot be imported."""
+    path = None if conf.problems() else conf.options().api_user
+    if not isinstance(path, str):
+        return []
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        problem = str(error)
+    else:
+        problem = "" if callable(found) else "it is not a function."
+    if not problem:
+        return []
+    return [
+        Error(
+            f"FRONTDESK['API_USER'] is {path!r}, which cannot be used: {problem}",
+            hint="Give the dotted path of a function of the user that returns a dictionary.",
+            id="frontdesk.E034",
+        )
+    ]
+
+
+@register()
 def check_storage(**_: Any) -> list[CheckMessage]:
     """E009: the storage cannot be made. And what the storage itself has to say."""
     if conf.problems():

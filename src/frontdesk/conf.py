@@ -85,6 +85,12 @@ def _limit(value: Any) -> str | None:
     return "a whole number, 1 or more, or None, or a function of the user and the request that returns one"
 
 
+def _function(value: Any) -> str | None:
+    if value is None or callable(value) or (isinstance(value, str) and "." in value):
+        return None
+    return "a function of the user that returns a dictionary, its dotted path, or None for id and username"
+
+
 def _boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else "True or False"
 
@@ -191,6 +197,12 @@ class Options:
         lambda: False,
         _boolean,
         "Whether the admin shows the values of a session. Keys are never shown.",
+    )
+
+    api_user: Callable[[Any], Any] | str | None = _setting(
+        lambda: None,
+        _function,
+        "What the JSON API tells of a user: a function of the user. None for id and username.",
     )
 
     @cached_property

@@ -147,6 +147,8 @@ CASES = [
     ("E009", storage("frontdesk.storages.memory.MemoryStorage", SIZE=1), "does not fit"),
     ("E009", storage("django.contrib.sessions.backends.db"), "not a storage"),
     ("E009", storage("frontdesk.storages.file.FileStorage", FOLDER="/tmp"), "DIRECTORY"),
+    ("E034", frontdesk_setting(API_USER="no.such.function"), "dotted path of a function"),
+    ("E034", frontdesk_setting(API_USER="tests.settings.MIDDLEWARE"), "dotted path of a function"),
     ("E021", storage("frontdesk.storages.file.FileStorage", DIRECTORY="/proc"), "/proc"),
     ("E009", storage("frontdesk.storages.cache.CacheStorage", ALIAS="none"), "'none'"),
     ("E009", cache("django.core.cache.backends.dummy.DummyCache"), "compare-and-set"),

@@ -30,6 +30,7 @@ DEFAULTS = {
     "history_retention": 90 * DAY,
     "new_device_mail": False,
     "admin_shows_data": False,
+    "api_user": None,
 }
 
 
@@ -91,6 +92,8 @@ WRONG = [
     ("CLIENT_INFO", "some"),
     ("CLIENT_INFO", None),
     ("CLIENT_INFO", ["full"]),
+    ("API_USER", "username"),
+    ("API_USER", ["id", "username"]),
 ]
 
 
@@ -119,6 +122,8 @@ RIGHT = [
     ("STORAGE", {"BACKEND": "frontdesk.storages.memory.MemoryStorage"}),
     ("TRUSTED_PROXY_COUNT", 3),
     *(("CLIENT_INFO", choice) for choice in ("full", "masked", "off")),
+    ("API_USER", str),
+    ("API_USER", "shop.users.in_public"),
 ]
 
 

@@ -20,6 +20,7 @@ ORDER = [
         "decorators",
         "history",
         "pages",
+        "api",
         "views",
         "urls",
     ),

@@ -54,9 +54,8 @@ class OwnPage(LoginRequiredMixin, SiteNameMixin, TemplateView):
     request: HttpRequest
 
     def own_sessions(self) -> list[SessionInfo]:
-        """Return the live sessions of the user, this one first and then the most recently used."""
-        found = sessions.for_user(self.request.user)  # type: ignore[arg-type]
-        return sorted(found, key=lambda session: not session.is_current(self.request))
+        """Return the live sessions of the user, see :func:`own_sessions`."""
+        return own_sessions(self.request)
 
 
 @never_stored
@@ -81,6 +80,12 @@ class SessionsView(OwnPage):
             "has_history": options().history_retention is not None,
             **super().get_context_data(**kwargs),
         }
+
+
+def own_sessions(request: HttpRequest) -> list[SessionInfo]:
+    """Return the live sessions of the user, this one first and then the most recently used."""
+    found = sessions.for_user(request.user)  # type: ignore[arg-type]
+    return sorted(found, key=lambda session: not session.is_current(request))
 
 
 def is_listed(request: HttpRequest) -> bool:

@@ -1,0 +1,73 @@
+"""What the API tells of users, sessions and the history, as JSON."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.utils.module_loading import import_string
+
+from frontdesk import sessions
+from frontdesk.conf import options
+from frontdesk.history import Entry
+from frontdesk.sessions import SessionInfo
+
+
+def who(request: HttpRequest) -> dict[str, Any]:
+    """Return who is signed in, with which session, and the CSRF token for the next request."""
+    signed_in = request.user.is_authenticated
+    session = sessions.current(request) if signed_in else None
+    return {
+        "user": user_in_public(request.user) if signed_in else None,
+        "session": None if session is None else session_in_public(session, current=True),
+        "csrf": get_token(request),
+    }
+
+
+def user_in_public(user: Any) -> Any:
+    """Return what the API tells of a user, see ``FRONTDESK["API_USER"]``."""
+    function = options().api_user
+    if function is None:
+        return {"id": user.pk, "username": user.get_username()}
+    return import_string(function)(user) if isinstance(function, str) else function(user)
+
+
+def session_in_public(session: SessionInfo, *, current: bool) -> dict[str, Any]:
+    """Return what the API tells of a session: no key, no values."""
+    return {
+        "id": session.id,
+        "current": current,
+        "created": session.created,
+        "authenticated": session.authenticated,
+        "last_seen": session.last_seen,
+        "idle_until": session.idle_until,
+        "ends_at": session.ends_at,
+        "ip": session.ip,
+        "place": session.place,
+        "user_agent": session.user_agent,
+        "device": session.device,
+        "methods": session.methods,
+    }
+
+
+def sessions_in_public(found: Iterable[SessionInfo], request: HttpRequest) -> list[dict[str, Any]]:
+    """Return what the API tells of several sessions."""
+    return [session_in_public(each, current=each.is_current(request)) for each in found]
+
+
+def entry_in_public(entry: Entry) -> dict[str, Any]:
+    """Return what the API tells of an entry of the history."""
+    return {
+        "what": entry.what,
+        "in_words": entry.in_words,
+        "at": entry.at,
+        "until": entry.until,
+        "count": entry.count,
+        "reason": entry.reason,
+        "session_id": entry.session_id,
+        "methods": entry.methods,
+        "ip": entry.ip,
+        "place": entry.place,
+        "user_agent": entry.user_agent,
+        "device": entry.device,
+    }

@@ -1,0 +1,79 @@
+"""Errors as problem details (RFC 9457), each with a code that does not change."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from django.http import JsonResponse
+
+from frontdesk.http.unavailable import in_words
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+MISSING_CSRF: Final = (
+    "The CSRF token is missing or wrong, or the request comes from another site. GET session, and send "
+    'its "csrf" as the header X-CSRFToken.'
+)
+
+DETAILS: Final = {
+    "invalid_json": (400, "The body should be a JSON object in UTF-8."),
+    "invalid_input": (400, "Some fields are missing or wrong. See errors."),
+    "not_signed_in": (401, "Sign in first: POST session."),
+    "recent_sign_in_required": (
+        401,
+        "This needs a recent sign-in. Send the password by PATCH session, and repeat the request.",
+    ),
+    "csrf_failed": (403, MISSING_CSRF),
+    "acting_as_another_user": (403, "The session is that of another user than the one who asks."),
+    "no_password": (403, "This account has no password. Sign in again instead."),
+    "not_found": (404, "There is nothing here, or it is not yours."),
+    "method_not_allowed": (405, "See the header Allow."),
+    "session_limit_reached": (409, "The user has as many sessions as are allowed."),
+    "sessions_unlisted": (409, "Sessions cannot be listed with the session engine of this site."),
+    "body_too_large": (413, "The body is too large."),
+    "unsupported_media_type": (415, "Send the body as application/json."),
+    "unavailable": (503, "The storage of sessions cannot answer. No user has been signed out."),
+}
+"""The status of each code, and what happened in English, for developers."""
+
+CHALLENGES: Final = {
+    "not_signed_in": "Bearer",
+    "recent_sign_in_required": 'Bearer error="insufficient_user_authentication", max_age="{max_age}"',
+}
+"""What a 401 asks for (RFC 9110 section 11.6.1, RFC 9470 section 3)."""
+
+
+class Problem(Exception):
+    """Answers the request with an error. ``members`` are further members of the document."""
+
+    def __init__(
+        self, code: str, detail: str = "", headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.status, usual = DETAILS[code]
+        self.detail = detail or usual
+        self.headers = headers or {}
+        self.members = members
+
+    def response(self) -> JsonResponse:
+        """Return the problem document.
+
+        Its type is "about:blank", so the title is the phrase of the status (RFC 9457 section 4.2.1).
+        """
+        document = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            **self.members,
+        }
+        return JsonResponse(
+            document, status=self.status, headers=self.headers, content_type=CONTENT_TYPE
+        )
+
+
+def outage_response(_error: Exception) -> JsonResponse:
+    """Return the answer while the storage cannot answer, see :mod:`frontdesk.http.unavailable`."""
+    return Problem("unavailable", in_words()).response()
