@@ -8,6 +8,7 @@ a 503.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeGuard
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
@@ -94,23 +95,27 @@ def _count(user: AbstractBaseUser) -> Flow[int]:
     return len((yield from _for_user(user)))
 
 
-def _is_live(session_id: str) -> Flow[bool]:
-    """Return whether the session with this id may still be used: one read. Any text may be given as an id.
+def _is_live(session_id: str | None) -> Flow[bool]:
+    """Return whether the session with this id may still be used: one read. ``False`` for any other text.
 
-    For a stream or a socket, whose request has read its session long before.
+    For a stream or a socket, whose request has read its session long before. Raises ``TypeError`` for what
+    is neither text nor ``None``.
     """
-    if not keys.is_id(session_id):
+    if not _is_id(session_id):
         return False
     found = yield from get_storage().read(session_id)
     return found is not None and policy.is_alive(found, options().limits, clock.now())
 
 
-def _end(user: AbstractBaseUser, session_id: str, *, reason: Reason = Reason.REVOKED) -> Flow[bool]:
+def _end(
+    user: AbstractBaseUser, session_id: str | None, *, reason: Reason = Reason.REVOKED
+) -> Flow[bool]:
     """End one session of ``user``. ``False`` if ``user`` has no live session with this id.
 
-    Any text may be given as an id. The session of another user is never ended (OWASP ASVS 8.2.2).
+    Any text may be given as an id, and ``None``, as of a field that was not sent. The session of another user
+    is never ended (OWASP ASVS 8.2.2). Raises ``TypeError`` for anything else.
     """
-    if not keys.is_id(session_id):
+    if not _is_id(session_id):
         return False
     storage = get_storage()
     ended = yield from storage.end([session_id], user_id_of(user))
@@ -169,6 +174,15 @@ def info_of(record: Record, serializer: Serializer) -> SessionInfo:
         user_agent=record.user_agent,
         methods=methods.methods_of(decoded),
     )
+
+
+def _is_id(session_id: str | None) -> TypeGuard[str]:
+    """Return whether this has the form of a session id. Raises ``TypeError`` for no text but ``None``."""
+    if session_id is not None and not isinstance(session_id, str):
+        raise TypeError(
+            f"A session id is text, such as SessionInfo.id, not {type(session_id).__name__}."
+        )
+    return session_id is not None and keys.is_id(session_id)
 
 
 def _datetime(time: int | None) -> datetime | None:

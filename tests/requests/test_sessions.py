@@ -196,3 +196,22 @@ def test_a_request_that_ends_all_is_answered(browsers, user):
 @given(session_id=st.one_of(st.text(), st.from_regex(r"[0-9a-zA-Z./]{15}\n?")))
 def test_any_text_as_an_id_ends_nothing_and_is_no_error(member, user, session_id):
     assert sessions.end(user, session_id) is False
+    assert sessions.is_live(session_id) is False
+
+
+def test_no_id_ends_nothing_and_is_no_error(browsers, user):
+    """A form without the field: request.POST.get("session")."""
+    assert call(browsers[0], "end", user, None) is False
+    assert call(browsers[0], "is_live", None) is False
+    assert usernames(browsers) == ["ada", "ada", "ada"]
+
+
+@pytest.mark.parametrize("wrong", [7, b"a" * 15, ["a" * 15]])
+def test_what_is_no_text_as_an_id_is_an_error_with_a_hint(member, user, wrong):
+    (info,) = sessions.for_user(user)
+    for each in (wrong, info):
+        with pytest.raises(TypeError, match=f"SessionInfo.id, not {type(each).__name__}"):
+            sessions.end(user, each)
+        with pytest.raises(TypeError, match=f"SessionInfo.id, not {type(each).__name__}"):
+            sessions.is_live(each)
+    assert sessions.count(user) == 1
