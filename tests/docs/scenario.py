@@ -205,6 +205,7 @@ def applied(text: str, diff: str) -> str:
     """Return ``text`` after a diff without line numbers.
 
     A line to remove or to keep is looked for from where the last one was found. One to add goes there.
+    "..." stands for any lines that stay.
     """
     lines, place = text.splitlines(), 0
     for line in diff.splitlines():
@@ -212,6 +213,8 @@ def applied(text: str, diff: str) -> str:
         if sign == "+":
             lines.insert(place, content)
             place += 1
+            continue
+        if content.strip() == "...":
             continue
         assert sign in {"-", " "}, f"not a line of a diff: {line!r}"
         assert content in lines[place:], f"the file has no line {content!r} there"

@@ -142,8 +142,16 @@ assert new[15:] not in str(vars(row))
     )
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_each_list_of_a_diff_is_closed(page):
+    (diff,) = (block.text for block in blocks(ROOT / page) if block.marker.startswith("diff"))
+    kept = [line for line in diff.splitlines() if not line.startswith("-")]
+    assert sum(line.endswith("[") for line in kept) == sum(line == " ]" for line in kept) == 2
+
+
 def test_a_diff_that_does_not_fit_is_refused():
     assert applied("a\nb\nc\n", " a\n-c\n+d\n") == "a\nb\nd\n"
+    assert applied("a\nb\nc\n", " a\n+d\n ...\n c\n") == "a\nd\nb\nc\n"
     with pytest.raises(AssertionError, match="no line 'x'"):
         applied("a\n", "-x\n")
 
