@@ -121,6 +121,14 @@ def test_an_interrupted_post_goes_on_after_the_password(page):
 
     page.get_by_label("Reason").fill(text)
     page.get_by_role("button", name="Close the account").click()
+    page.get_by_label("Password").fill("not this one")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("This password was not accepted.")).to_be_visible()
+    page.get_by_role("link", name="Cancel").click()  # not to the address of the POST
+    at(page, "Home of ada")
+
+    page.get_by_label("Reason").fill(text)
+    page.get_by_role("button", name="Close the account").click()
     # The keys would go to the page before.
     at(page, "Enter your password to close your account")
     expect(page.get_by_label("Password")).to_be_focused()

@@ -43,6 +43,13 @@ def test_it_can_be_cancelled(member):
     assert {"class": "fd-button fd-button-quiet", "href": "/in/"} in links
 
 
+@pytest.mark.parametrize(("query", "says_so"), [("", False), ("?next=/guarded/", True)])
+def test_it_says_that_the_sign_in_is_old_only_if_a_page_asked_for_it(member, query, says_so):
+    words = page(member.get(URL + query)).text
+    assert "Please confirm that it is you." in words
+    assert ("You signed in some time ago." in words) is says_so
+
+
 def test_an_anonymous_user_is_redirected_to_the_sign_in_page(stranger):
     assert stranger.get(URL)["Location"] == f"{reverse('login')}?next={URL}"
 

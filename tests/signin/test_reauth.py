@@ -292,8 +292,9 @@ def test_what_a_form_cannot_send_again_is_refused_and_not_cut(late, sent):
 
 @sync_only
 def test_as_many_fields_as_django_takes_go_through(late):
-    sent = {f"field{number}": ["x"] for number in range(997)}
-    assert enter(late, late.post(PATH, sent)).content == b"done"
+    sent = {f"field{number}": ["x"] for number in range(996)}
+    asked = late.post(PATH, sent, headers={"Referer": "http://testserver/form/"})
+    assert enter(late, asked).content == b"done"
     assert site.seen == [sent]
 
 
@@ -347,6 +348,38 @@ def test_what_the_password_is_for_may_depend_on_the_request(late):
 def test_cancel_leads_back_to_the_page_before(late):
     asked = late.post(PATH, headers={"Referer": "http://testserver/form/"})
     assert asked.context["cancel_url"] == "http://testserver/form/"
+
+
+ELSEWHERE = (
+    "https://elsewhere.example/",
+    "//elsewhere.example/",
+    "javascript:alert(1)",
+    "/" + "x" * interrupted_post.MAX_ADDRESS,
+)
+WRONG = {FIELD: "not this one"}
+
+
+@each_kind
+def test_cancel_leads_back_to_the_page_before_after_wrong_passwords(late, view):
+    address = f"/sensitive/{view}/"
+    asked = late.post(address, {"a": "1"}, headers={"Referer": "http://testserver/form/?a=1&b=2"})
+    for _ in range(2):
+        own = {"Referer": f"http://testserver{address}"}
+        asked = late.post(address, {**Form(asked).sent, **WRONG}, headers=own)
+        assert asked.context["cancel_url"] == "http://testserver/form/?a=1&b=2"
+    late.post(address, {**Form(asked).sent, FIELD: PASSWORD})
+    assert site.seen[-1] == {"a": ["1"]}
+
+
+@sync_only
+@pytest.mark.parametrize(
+    "field", [{}, *({interrupted_post.PAGE_BEFORE_FIELD: text} for text in ELSEWHERE)]
+)
+def test_cancel_leads_home_if_the_page_before_is_not_known(late, field):
+    """A template of the project's own may have no such field, and anyone can send another address."""
+    own = {"Referer": f"http://testserver{PATH}"}
+    asked = late.post(PATH, {**WRONG, **field}, headers=own)
+    assert asked.context["cancel_url"] == "/home/"
 
 
 # --- the password ---------------------------------------------------------------------------------

@@ -14,15 +14,21 @@ PASSWORD_FIELD: Final = f"{PREFIX}-password"
 USERNAME_FIELD: Final = f"{PREFIX}-username"
 """Only for password managers. The server does not read it."""
 
-OWN_FIELDS: Final = {PASSWORD_FIELD, USERNAME_FIELD}
+PAGE_BEFORE_FIELD: Final = f"{PREFIX}-page-before"
+"""Where the user came from. After a wrong password, the browser names the password form itself."""
+
+OWN_FIELDS: Final = {PASSWORD_FIELD, USERNAME_FIELD, PAGE_BEFORE_FIELD}
 
 MAX_BYTES: Final = 1_000_000
 """Of names and values, which go to the browser in a page and come back."""
 
 FORM_TYPES: Final = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
+MAX_ADDRESS: Final = 2000
+"""Characters of the address of the page before. A longer one is left out."""
+
 MARGIN: Final = 4096
-"""Bytes that the password and the token may take beside what is carried."""
+"""Bytes that the password, the token and that address may take beside what is carried."""
 
 
 class InterruptedPost(NamedTuple):

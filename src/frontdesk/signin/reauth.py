@@ -255,6 +255,8 @@ def _form_in_place(
         "carried": post,
         "interrupted": True,
         "next": "" if post else page_before,
+        "page_before": page_before if post else "",
+        "page_before_field": interrupted_post.PAGE_BEFORE_FIELD,
         "username_field": interrupted_post.USERNAME_FIELD,
         "site": site,
         "site_name": site.name,
@@ -263,12 +265,18 @@ def _form_in_place(
 
 
 def _page_before(request: HttpRequest) -> str:
-    """Return the address of the page from which the request was made, if it is one of this site."""
-    referer = request.headers.get("Referer", "")
-    safe = url_has_allowed_host_and_scheme(
-        referer, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    """Return the address of the page from which the request was made, if it is one of this site.
+
+    The password form has it in a field.
+    """
+    if request.method == "POST" and interrupted_post.PASSWORD_FIELD in request.POST:
+        address = request.POST.get(interrupted_post.PAGE_BEFORE_FIELD, "")
+    else:
+        address = request.headers.get("Referer", "")
+    safe = len(address) <= interrupted_post.MAX_ADDRESS and url_has_allowed_host_and_scheme(
+        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return referer if safe else ""
+    return address if safe else ""
 
 
 def _to_sign_in_again(request: HttpRequest, terms: Terms, reason: str = "") -> HttpResponse:
