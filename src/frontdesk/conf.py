@@ -6,6 +6,7 @@ new value.
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +15,7 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
+from django.utils.functional import Promise
 
 from frontdesk.core import clock
 from frontdesk.core.policy import Limits
@@ -93,6 +95,21 @@ def _function(value: Any) -> str | None:
 
 def _boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else "True or False"
+
+
+_is_scope = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # RFC 6749 section 3.3
+
+
+def _scopes(value: Any) -> str | None:
+    if isinstance(value, Mapping) and all(
+        isinstance(scope, str) and _is_scope.fullmatch(scope) and isinstance(words, (str, Promise))
+        for scope, words in value.items()
+    ):
+        return None
+    return (
+        'a dictionary of scopes, each with what it allows in words: {"orders:read": _("Read orders")}. '
+        "A scope has up to 100 ASCII characters, and no space, quotation mark or backslash"
+    )
 
 
 # How a value is kept.
@@ -192,6 +209,24 @@ class Options:
         lambda: False,
         _boolean,
         "Whether a sign-in from a new device sends the user a mail.",
+    )
+    api_scopes: Mapping[str, Any] = _setting(
+        dict,
+        _scopes,
+        "What an API token may be allowed: each scope with its words. A token has only those that it "
+        "was given.",
+    )
+    api_token_age: int = _setting(
+        lambda: timedelta(days=90),
+        _duration,
+        "How long an API token lasts if nothing else is asked for.",
+        _microseconds,
+    )
+    api_token_max_age: int = _setting(
+        lambda: timedelta(days=366),
+        _duration,
+        "How long an API token lasts at most.",
+        _microseconds,
     )
     admin_shows_data: bool = _setting(
         lambda: False,

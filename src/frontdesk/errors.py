@@ -4,6 +4,8 @@ FrontdeskError
 ├── StorageUnavailable     the storage cannot answer; the user keeps the cookie and gets a 503
 │   └── Contention         only this request could not be served; sending it again is safe
 ├── SessionLimitReached    the user has as many sessions as are allowed (a PermissionDenied)
+├── ApiTokenLimitReached   the user has as many API tokens as are allowed (a PermissionDenied)
+├── UndeclaredScope        an API token was to get a scope that API_SCOPES does not have (a ValueError)
 ├── UndecodableRecord      a stored session cannot be read; it is treated as ended, and logged
 └── InvalidSetting         a value in settings.FRONTDESK is wrong (an ImproperlyConfigured)
 
@@ -62,6 +64,14 @@ class SessionLimitReached(FrontdeskError, PermissionDenied):
         """End the least recently used sessions, so that there is room for one, and return how many."""
         self.amake_room = amake_room
         """The async twin of ``make_room``."""
+
+
+class ApiTokenLimitReached(FrontdeskError, PermissionDenied):
+    """The user has :data:`frontdesk.api_tokens.MOST` live API tokens. Django answers it with a 403."""
+
+
+class UndeclaredScope(FrontdeskError, ValueError):
+    """An API token was to get a scope that ``FRONTDESK["API_SCOPES"]`` does not declare."""
 
 
 class UndecodableRecord(FrontdeskError):

@@ -1,4 +1,4 @@
-"""The tables: sessions of the database storage, and the history of sign-ins.
+"""The tables: sessions of the database storage, the history of sign-ins, and API tokens.
 
 Times and durations are whole microseconds, as everywhere in this library (see
 :mod:`frontdesk.core.clock`). They mean the same under ``USE_TZ = False``.
@@ -7,6 +7,7 @@ Times and durations are whole microseconds, as everywhere in this library (see
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage
 from django.db import models
 from django.utils.text import capfirst
@@ -24,6 +25,12 @@ class UserKey(models.ForeignKey[Any, Any]):
     def is_text(self) -> bool:
         """Whether the user model has a composite primary key."""
         return isinstance(super().target_field, models.CompositePrimaryKey)
+
+    @property
+    def joinable_users(self) -> Any:
+        """The user model, if a row and its user can be read in the same query; otherwise ``None``."""
+        users = get_user_model()
+        return users if self.related_model is users and not self.is_text else None
 
     @property
     def target_field(self) -> Any:
@@ -145,3 +152,42 @@ class HistoryEntry(models.Model):
 
     def __str__(self) -> str:
         return capfirst(self.get_what_display())
+
+
+class ApiToken(models.Model):
+    """An API token of a user. It has no row any more when it has ended."""
+
+    id = models.CharField(_("token id"), max_length=15, primary_key=True)
+    secret = models.CharField(_("SHA-256 of the secret"), max_length=64)
+    # Without a constraint, as in Session. A token without its user opens nothing.
+    user = UserKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("user"),
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+    )
+    user_id: Any
+    name = models.CharField(_("name"), max_length=100)
+    # Separated by spaces, which no scope has (RFC 6749 section 3.3).
+    scopes = models.TextField(_("scopes"), blank=True, default="")
+    created = models.BigIntegerField(_("created"))
+    expires = models.BigIntegerField(_("expires"), db_index=True)
+    last_used = models.BigIntegerField(_("last used"), null=True)
+    ip = models.CharField(_("address"), max_length=45, blank=True, default="")
+    user_agent = models.CharField(_("browser"), max_length=255, blank=True, default="")
+    # Those that it was used from, separated by spaces.
+    networks = models.CharField(_("networks"), max_length=1000, blank=True, default="")
+    mailed = models.BigIntegerField(_("mail about the end sent"), null=True)
+
+    objects: ClassVar[models.Manager["ApiToken"]] = models.Manager()
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        # Staff may view tokens and end them, and make none.
+        default_permissions = ("view",)
+        permissions = [("end_apitoken", _("Can end API token"))]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,4 +1,4 @@
-"""Signals about sessions.
+"""Signals about sessions and API tokens.
 
 Each is sent once a transaction can no longer undo what it reports. An error of a receiver is logged, not
 raised. The ``sender`` is the class of the storage. Arguments are text or ``None`` unless noted:
@@ -17,7 +17,17 @@ raised. The ``sender`` is the class of the storage. Arguments are text or ``None
     No arguments. No expired session is left, after ``manage.py clearsessions``,
     ``SessionStore.clear_expired()``, or a ``manage.py frontdesk purge`` that was not limited.
 
-The last one is sent at once, within the request, as Django's ``user_logged_in`` is. Its ``sender`` is the
+The following are about API tokens. Their ``sender`` is :class:`frontdesk.models.ApiToken`, and ``token`` is
+an :class:`frontdesk.api_tokens.TokenInfo`:
+
+``api_token_created``
+    ``token``.
+``api_token_ended``
+    ``token``, ``reason`` (a :class:`Reason`). For a token that has expired, this is sent when it is purged.
+``api_token_used_from_new_network``
+    ``token``, ``ip``, ``user_agent``.
+
+This one is sent at once, within the request, as Django's ``user_logged_in`` is. Its ``sender`` is the
 class of the user, and an error of a receiver is raised in the view.
 
 ``user_reauthenticated``
@@ -42,11 +52,14 @@ session_rotated: Signal = Signal()
 session_ended: Signal = Signal()
 sessions_ended: Signal = Signal()
 expired_purged: Signal = Signal()
+api_token_created: Signal = Signal()
+api_token_ended: Signal = Signal()
+api_token_used_from_new_network: Signal = Signal()
 user_reauthenticated: Signal = Signal()
 
 
 class Reason(StrEnum):
-    """Why a session ended."""
+    """Why a session or an API token ended."""
 
     LOGOUT = "logout"
     REVOKED = "revoked"
@@ -56,6 +69,8 @@ class Reason(StrEnum):
     ABSOLUTE = "absolute"
     LIMIT = "limit"
     USER_GONE = "user_gone"
+    EXPIRED = "expired"
+    """Only of API tokens. A session has the two timeouts."""
 
 
 class End(NamedTuple):

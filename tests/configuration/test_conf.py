@@ -29,6 +29,9 @@ DEFAULTS = {
     "remember_me": False,
     "history_retention": 90 * DAY,
     "new_device_mail": False,
+    "api_scopes": {},
+    "api_token_age": 90 * DAY,
+    "api_token_max_age": 366 * DAY,
     "admin_shows_data": False,
     "api_user": None,
 }

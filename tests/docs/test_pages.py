@@ -136,8 +136,8 @@ ANYWHERE = "\n".join(" ".join(prose(page).split()) for page in PAGES)
         ),
         ("129 random bits", len(keys.ALPHABET) ** keys.SECRET_LENGTH > 2**129),
         ("40 characters", keys.KEY_LENGTH == 40),
-        ("first 24 bits of an IPv4", client._network("203.0.113.77") == "203.0.113.0"),
-        ("first 48 of an IPv6", client._network("2001:db8:1:2::3") == "2001:db8:1::"),
+        ("first 24 bits of an IPv4", client.network_of("203.0.113.77") == "203.0.113.0"),
+        ("first 48 of an IPv6", client.network_of("2001:db8:1:2::3") == "2001:db8:1::"),
     ],
 )
 def test_a_number_in_the_documentation_is_the_one_in_the_code(words, holds):

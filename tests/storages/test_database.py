@@ -21,7 +21,8 @@ from frontdesk.core.keys import Key
 from frontdesk.core.record import UNCHANGED, Record
 from frontdesk.errors import Contention, StorageUnavailable
 from frontdesk.models import Session
-from frontdesk.storages.database import RETRIES, DatabaseStorage
+from frontdesk.storages.database import DatabaseStorage
+from frontdesk.storages.faults import RETRIES
 from tests import services
 
 

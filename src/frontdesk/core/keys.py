@@ -51,7 +51,7 @@ class Key(str):
         """
         if len(self) == KEY_LENGTH:
             return str(self[:ID_LENGTH])
-        return "d" + _written(int(digest("id:" + self), 16), ID_LENGTH - 1)
+        return "d" + in_base_36(int(digest("id:" + self), 16), ID_LENGTH - 1)
 
     @property
     def secret(self) -> "Key":
@@ -92,11 +92,11 @@ def is_id(text: str) -> bool:
 
 
 def _random_text(length: int) -> str:
-    return _written(secrets.randbelow(len(ALPHABET) ** length), length)
+    return in_base_36(secrets.randbelow(len(ALPHABET) ** length), length)
 
 
-def _written(number: int, length: int) -> str:
-    """Write the last ``length`` digits of ``number`` in base 36."""
+def in_base_36(number: int, length: int) -> str:
+    """Return the last ``length`` digits of ``number`` in base 36, the last one first."""
     letters = ""
     for _ in range(length):
         number, letter = divmod(number, len(ALPHABET))

@@ -26,7 +26,7 @@ def client_of(meta: Mapping[str, Any]) -> Client:
         return UNKNOWN
     ip = _address(meta)
     agent = printable(meta.get("HTTP_USER_AGENT", ""))
-    return Client(_network(ip), family_of(agent)) if wanted == "masked" else Client(ip, agent)
+    return Client(network_of(ip), family_of(agent)) if wanted == "masked" else Client(ip, agent)
 
 
 def _address(meta: Mapping[str, Any]) -> str:
@@ -61,8 +61,8 @@ def _valid(text: str) -> str:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
-def _network(ip: str) -> str:
-    """Return the network of an address: that of a household or an office."""
+def network_of(ip: str) -> str:
+    """Return the network of an address: that of a household or an office. Empty for an empty one."""
     if not ip:
         return ""
     bits = 24 if ipaddress.ip_address(ip).version == 4 else 48

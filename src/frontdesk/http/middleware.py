@@ -230,10 +230,20 @@ def user_of(session: SessionStore) -> Flow[AbstractBaseUser | None]:
 def _fetch(session: SessionStore, backend: Any, user_id: Any) -> Flow[Any]:
     """Return what ``backend.get_user()`` would, from the session's own read where that is the same."""
     read_along, session.user = session.user, UNCHANGED
+    record = session.record
+    its_own = record is not None and record.user_id == str(user_id)
+    return (yield from user_from(backend, user_id, read_along if its_own else UNCHANGED))
+
+
+def user_from(backend: Any, user_id: Any, read_along: Any = UNCHANGED) -> Flow[Any]:
+    """Return what ``backend.get_user()`` would: ``read_along``, the user's row, where that is the same.
+
+    ``user_id`` is the primary key as text. ``read_along`` is ``None`` if there is no such row, and
+    ``UNCHANGED`` if it was not read.
+    """
     model: Any = get_user_model()
     plain = _gets_user_plainly(type(backend)) and _is_plain(model)
-    record = session.record
-    if plain and record and record.user_id == str(user_id) and read_along is not UNCHANGED:
+    if plain and read_along is not UNCHANGED:
         user = read_along
     else:
         pk = model._meta.pk.to_python(user_id)

@@ -143,4 +143,57 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="ApiToken",
+            fields=[
+                (
+                    "id",
+                    models.CharField(
+                        max_length=15, primary_key=True, serialize=False, verbose_name="token id"
+                    ),
+                ),
+                ("secret", models.CharField(max_length=64, verbose_name="SHA-256 of the secret")),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+                ("scopes", models.TextField(blank=True, default="", verbose_name="scopes")),
+                ("created", models.BigIntegerField(verbose_name="created")),
+                ("expires", models.BigIntegerField(db_index=True, verbose_name="expires")),
+                ("last_used", models.BigIntegerField(null=True, verbose_name="last used")),
+                (
+                    "ip",
+                    models.CharField(blank=True, default="", max_length=45, verbose_name="address"),
+                ),
+                (
+                    "user_agent",
+                    models.CharField(
+                        blank=True, default="", max_length=255, verbose_name="browser"
+                    ),
+                ),
+                (
+                    "networks",
+                    models.CharField(
+                        blank=True, default="", max_length=1000, verbose_name="networks"
+                    ),
+                ),
+                (
+                    "mailed",
+                    models.BigIntegerField(null=True, verbose_name="mail about the end sent"),
+                ),
+                (
+                    "user",
+                    frontdesk.models.UserKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "API token",
+                "verbose_name_plural": "API tokens",
+                "permissions": [("end_apitoken", "Can end API token")],
+                "default_permissions": ("view",),
+            },
+        ),
     ]

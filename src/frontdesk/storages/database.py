@@ -8,26 +8,17 @@ from functools import cache, cached_property, partial
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
-from django.contrib.auth import get_user_model
-from django.db import (
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    OperationalError,
-    connections,
-    router,
-    transaction,
-)
+from django.db import DataError, IntegrityError, connections, router, transaction
 from django.db.models import F, QuerySet
 
 from frontdesk.core import clock
 from frontdesk.core.flow import Flow
 from frontdesk.core.record import GRACE, UNCHANGED, Former, Record
-from frontdesk.errors import Contention, StorageUnavailable, UndecodableRecord
+from frontdesk.errors import UndecodableRecord
 from frontdesk.models import Session
 from frontdesk.storages.base import BATCH, Storage, Swap
 from frontdesk.storages.compiled import OneRow
+from frontdesk.storages.faults import execute
 from frontdesk.storages.user_ids import id_of_pk, pk_of_id
 
 logger: logging.Logger = logging.getLogger("frontdesk")
@@ -38,19 +29,6 @@ COLUMNS: Final = (
     *("id", "secret", "former", "data", "user_id", "created", "authenticated", "last_seen"),
     *("idle", "deadline", "ended", "ip", "user_agent", "carrier", "version"),
 )
-
-FAULTS: Final = (OperationalError, InterfaceError, InternalError)
-
-CONFLICTS: Final[set[str | int]] = {"40001", "40P01", 1020, 1213}
-"""What PostgreSQL (SQLSTATE) and MySQL (error number) call a serialization failure or a deadlock."""
-
-DELAYS: Final[set[str | int]] = {"55P03", "57014", 1205, 1969, 3024}
-"""What they call a lock or a statement that took too long."""
-
-PROJECTS: Final[set[str | int]] = {"25P02", 1153}
-"""What is the project's: a transaction that it has broken, and a value that is too large to send."""
-
-RETRIES: Final = 20
 
 SMALL: Final = 2**18
 """Bytes. A server of MySQL takes a statement of this size unless its limit was lowered much."""
@@ -69,8 +47,7 @@ class DatabaseStorage(Storage):
     @cached_property
     def _joinable_users(self) -> Any:
         """The user model, if a session and its user can be read in the same query."""
-        users, owner = get_user_model(), _owner()
-        return users if owner.related_model is users and not owner.is_text else None
+        return _owner().joinable_users
 
     # The primitives.
 
@@ -225,25 +202,7 @@ class DatabaseStorage(Storage):
         return read
 
     def _execute(self, statement: Callable[[str], Result]) -> Result:
-        """Call ``statement`` and turn the faults of the database into ours.
-
-        A statement that lost against a concurrent one had no effect, so it is tried again. Inside the
-        project's transaction only the project can do that, because the whole transaction is lost.
-        """
-        alias = _alias()
-        for attempt in range(1, RETRIES + 1):
-            try:
-                return statement(alias)
-            except FAULTS as error:
-                code = _code(error)
-                if code in PROJECTS:
-                    # MySQL has closed the connection after 1153, and the next request must not meet that.
-                    connections[alias].close_if_unusable_or_obsolete()
-                    raise
-                last = attempt == RETRIES or connections[alias].in_atomic_block
-                if last or code not in CONFLICTS:
-                    raise _translated(error, code) from error
-        raise AssertionError("The loop returns or raises.")
+        return execute(statement, _alias(), "the database of the sessions")
 
 
 class _Read:
@@ -363,18 +322,3 @@ def _record(row: Sequence[Any]) -> Record:
         raise UndecodableRecord(
             f"The stored session {id} is damaged and treated as ended: {error!r}."
         ) from error
-
-
-def _code(error: Exception) -> str | int | None:
-    """Return the number of a MySQL error or the SQLSTATE of a PostgreSQL one."""
-    if error.args and isinstance(error.args[0], int):
-        return error.args[0]
-    return getattr(error.__cause__, "sqlstate", None)
-
-
-def _translated(error: Exception, code: str | int | None) -> StorageUnavailable:
-    said = f"the database of the sessions: {error}"
-    if code in CONFLICTS or code in DELAYS or "is locked" in str(error):
-        return Contention(said)
-    hint = " Has manage.py migrate been run?" if "no such table" in str(error) else ""
-    return StorageUnavailable(said + hint)

@@ -1,0 +1,145 @@
+"""API tokens: make, list and end them, and find out whose one is.
+
+An API token lets a program act for a user, within scopes that ``FRONTDESK["API_SCOPES"]`` declares and until
+it expires. Only views that ask for one accept it, see :func:`frontdesk.decorators.scope_required`.
+
+Each function has an async twin, whose name starts with ``a``. All raise
+:exc:`~frontdesk.errors.StorageUnavailable` when the database cannot answer.
+"""
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Final
+
+from django.contrib.auth.base_user import AbstractBaseUser
+
+from frontdesk.conf import options
+from frontdesk.core import clock, credentials, keys
+from frontdesk.core.credentials import Credential
+from frontdesk.core.flow import Flow, both
+from frontdesk.core.keys import Key
+from frontdesk.errors import ApiTokenLimitReached, UndeclaredScope
+from frontdesk.models import ApiToken
+from frontdesk.signals import Reason
+from frontdesk.storages.user_ids import user_id_of
+from frontdesk.tokens import rows
+from frontdesk.tokens.authentication import authenticating, bearer_in
+from frontdesk.tokens.info import TokenInfo, info_of, pk_for
+from frontdesk.words.devices import printable
+
+__all__ = [
+    "MOST",
+    "NAME_LENGTH",
+    "TokenInfo",
+    "aauthenticate",
+    "acreate",
+    "aend",
+    "aend_all",
+    "afor_user",
+    "authenticate",
+    "bearer_in",
+    "create",
+    "end",
+    "end_all",
+    "for_user",
+]
+
+MOST: Final = 50
+"""How many live tokens a user may have."""
+
+NAME_LENGTH: Final = 100
+
+
+def _create(
+    user: AbstractBaseUser,
+    name: str,
+    scopes: Collection[str] = (),
+    age: timedelta | None = None,
+) -> Flow[tuple[TokenInfo, Credential]]:
+    """Make an API token of ``user``, and return what may be seen of it, and its text.
+
+    The text is returned this once; only its SHA-256 is stored. ``age`` is how long the token lasts, by
+    default ``FRONTDESK["API_TOKEN_AGE"]``. Raises :exc:`~frontdesk.errors.UndeclaredScope`,
+    :exc:`~frontdesk.errors.ApiTokenLimitReached`, and ``ValueError`` for a name that is empty or too long, or
+    an age that is not positive or longer than ``FRONTDESK["API_TOKEN_MAX_AGE"]``.
+    """
+    key, now = Key.new(), clock.now()
+    row = ApiToken(
+        id=key.id,
+        secret=key.digest,
+        user_id=pk_for(user_id_of(user)),
+        name=_checked_name(name),
+        scopes=" ".join(_checked_scopes(scopes)),
+        created=now,
+        expires=now + _checked_age(age),
+    )
+    if not (yield from rows.in_database(rows.insert, row, user, MOST)):
+        raise ApiTokenLimitReached(
+            f"{user.get_username()} has {MOST} API tokens. End one to make another."
+        )
+    return info_of(row, user), credentials.credential_of(credentials.API_TOKEN, key)
+
+
+def _checked_name(name: str) -> str:
+    name = printable(name).strip()
+    if not name or len(name) > NAME_LENGTH:
+        raise ValueError(f"The name of an API token should have 1 to {NAME_LENGTH} characters.")
+    return name
+
+
+def _checked_scopes(scopes: Collection[str]) -> list[str]:
+    if isinstance(scopes, str):
+        raise TypeError(f"scopes should be a list of scopes, not the text {scopes!r}.")
+    if unknown := sorted(set(scopes) - set(options().api_scopes)):
+        raise UndeclaredScope(f"FRONTDESK['API_SCOPES'] does not have {', '.join(unknown)}.")
+    return sorted(set(scopes))
+
+
+def _checked_age(age: timedelta | None) -> int:
+    longest = options().api_token_max_age
+    if age is None:
+        return min(options().api_token_age, longest)
+    wanted = clock.from_timedelta(age)
+    if not 0 < wanted <= longest:
+        raise ValueError(
+            f"An API token should last up to {longest // clock.DAY} days "
+            f"(FRONTDESK['API_TOKEN_MAX_AGE']), not {age}."
+        )
+    return wanted
+
+
+def _for_user(user: AbstractBaseUser) -> Flow[list[TokenInfo]]:
+    """Return the live tokens of ``user``, newest first: one query."""
+    return (yield from rows.in_database(_live_of, user))
+
+
+def _live_of(user: AbstractBaseUser) -> list[TokenInfo]:
+    found = rows.live_rows().filter(user_id=pk_for(user_id_of(user)))
+    return [info_of(row, user) for row in found.order_by("-created", "-pk")]
+
+
+def _end(user: AbstractBaseUser, token_id: str, *, reason: Reason = Reason.REVOKED) -> Flow[bool]:
+    """End one token of ``user`` at once. ``False`` if ``user`` has no live token with this id.
+
+    Any text may be given as an id. The token of another user is never ended (OWASP ASVS 8.2.2).
+    """
+    if not keys.is_id(token_id):
+        return False
+    return bool((yield from rows.in_database(_end_of, user, reason, {"pk": token_id})))
+
+
+def _end_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> Flow[int]:
+    """End all tokens of ``user`` at once, and return how many."""
+    return (yield from rows.in_database(_end_of, user, reason, {}))
+
+
+def _end_of(user: AbstractBaseUser, reason: Reason, which: dict[str, str]) -> int:
+    theirs = rows.live_rows().filter(user_id=pk_for(user_id_of(user)), **which)
+    return rows.end(theirs, reason, user)
+
+
+create, acreate = both(_create)
+for_user, afor_user = both(_for_user)
+end, aend = both(_end)
+end_all, aend_all = both(_end_all)
+authenticate, aauthenticate = both(authenticating)

@@ -1,0 +1,101 @@
+"""Which requests ``@scope_required`` lets into a view, and what it tells the others (RFC 6750 section 3)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import patch_vary_headers
+
+from frontdesk.core.flow import Call, Flow
+from frontdesk.http.session import SessionStore
+from frontdesk.tokens.authentication import authenticating, bearer_in
+from frontdesk.tokens.info import TokenInfo
+
+CHALLENGE: Final = 'Bearer realm="api"'
+
+REPLACED: Final = ("user", "auser", "_cached_user", "_acached_user", "session")
+"""What of a request belongs to the cookie: Django's names."""
+
+
+def admitted(request: HttpRequest, scopes: Sequence[str]) -> Flow[TokenInfo | HttpResponse]:
+    """Return the token of ``request`` if it has ``scopes``, and otherwise the response to send.
+
+    A cookie is not looked at.
+    """
+    text = bearer_in(request)
+    if text is None:
+        # Without an error code, because nothing was sent that could be wrong.
+        return _refusal(401, "token_required", "This needs an API token.")
+    token = yield from authenticating(request, text)
+    if token is None:
+        said = "The API token is malformed, unknown, expired or ended."
+        return _refusal(401, "invalid_token", said, error="invalid_token")
+    if not token.allows(*scopes):
+        wanted = " ".join(scopes)
+        said = "The API token does not have the scope that this needs."
+        return _refusal(403, "insufficient_scope", said, error="insufficient_scope", scope=wanted)
+    return token
+
+
+def _refusal(status: int, code: str, detail: str, **challenge: str) -> HttpResponse:
+    parts = [CHALLENGE, *(f'{name}="{value}"' for name, value in challenge.items())]
+    title = {401: "Unauthorized", 403: "Forbidden"}[status]
+    return JsonResponse(
+        {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail},
+        status=status,
+        content_type="application/problem+json",
+        headers={"WWW-Authenticate": ", ".join(parts)},
+    )
+
+
+@contextmanager
+def acting_with(request: HttpRequest, token: TokenInfo) -> Iterator[None]:
+    """Inside the block, ``request`` is that of the token's user, with an empty session that is never stored.
+
+    Outside of the view, nothing may take a token for a sign-in: a middleware could make a cookie of it.
+    ``request.auth`` stays, for logs.
+    """
+    attributes: dict[str, Any] = vars(request)
+    before: dict[str, Any] = {name: attributes.pop(name) for name in REPLACED if name in attributes}
+    user = token.user
+
+    async def auser() -> Any:
+        return user
+
+    attributes.update(user=user, auser=auser, auth=token)
+    if "session" in before:
+        # Not the cookie's, so re-authentication refuses a token.
+        attributes["session"] = SessionStore()
+    try:
+        yield
+    finally:
+        for name in REPLACED:
+            attributes.pop(name, None)
+        attributes.update(before)
+
+
+def finished(response: Any) -> Flow[Any]:
+    """Return the response of a view, rendered while the token's user is still there, and kept apart."""
+    if callable(getattr(response, "render", None)):
+        yield Call(_renderer, "render", (response,))
+    return kept_apart(response)
+
+
+class _Renderer:
+    def render(self, response: Any) -> None:
+        response.render()
+
+    async def arender(self, response: Any) -> None:
+        await sync_to_async(response.render)()
+
+
+_renderer = _Renderer()
+
+
+def kept_apart(response: Any) -> Any:
+    """Return ``response``, which no cache may give to others. A view may decide about storing it itself."""
+    patch_vary_headers(response, ["Authorization"])
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
