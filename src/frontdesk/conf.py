@@ -166,6 +166,12 @@ class Options:
         "Activity is recorded at most once in this time.",
         _microseconds,
     )
+    header_carrier: str = _setting(
+        lambda: "off",
+        _one_of("off", "apps", "anyone"),
+        "Whether programs may send a session key in the Authorization header instead of a cookie: "
+        '"apps" refuses pages in browsers.',
+    )
     trusted_proxy_count: int = _setting(
         lambda: 0,
         _count,

@@ -74,6 +74,10 @@ class UndeclaredScope(FrontdeskError, ValueError):
     """An API token was to get a scope that ``FRONTDESK["API_SCOPES"]`` does not declare."""
 
 
+class CarrierRefused(FrontdeskError, PermissionDenied):
+    """``HEADER_CARRIER`` allows this client no session of the header carrier. Django answers with a 403."""
+
+
 class UndecodableRecord(FrontdeskError):
     """Stored bytes cannot be turned back into a record or its values."""
 

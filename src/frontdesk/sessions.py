@@ -1,4 +1,4 @@
-"""List and end sessions.
+"""List and end sessions, and sign in programs.
 
 Each function has an async twin, whose name starts with ``a``. All raise
 :exc:`~frontdesk.errors.StorageUnavailable` when the storage cannot answer. The middleware turns that into
@@ -14,10 +14,12 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from frontdesk.conf import options
-from frontdesk.core import clock, keys, policy
-from frontdesk.core.flow import Flow, both
+from frontdesk.core import clock, credentials, keys, policy
+from frontdesk.core.credentials import Credential
+from frontdesk.core.flow import Call, Flow, both
 from frontdesk.core.record import FOREVER, Record
-from frontdesk.http import values
+from frontdesk.errors import CarrierRefused
+from frontdesk.http import transport, values
 from frontdesk.http.changes import user_in
 from frontdesk.http.session import SessionStore
 from frontdesk.http.values import Serializer, serializer_in_force
@@ -46,6 +48,8 @@ class SessionInfo:
     """When it ends, however active; ``None`` if only the idle timeout ends it."""
     ip: str
     user_agent: str
+    carrier: str = "cookie"
+    """How its key travels: "cookie", or "header" for a program."""
     methods: tuple[str, ...] = ()
     """How the user signed in, see :func:`frontdesk.words.methods.methods_of`."""
 
@@ -142,6 +146,36 @@ def _end_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> Flow
     return (yield from end_all_of(user_id_of(user), reason))
 
 
+def use_header(request: HttpRequest) -> None:
+    """Let the client of ``request`` sign in with a session of the header carrier. Call it before ``login()``.
+
+    The session of a cookie that came along is left alone, and no cookie is set. Afterwards,
+    :func:`header_key` returns what the client has to send. Raises
+    :exc:`~frontdesk.errors.CarrierRefused` if ``HEADER_CARRIER`` does not allow it.
+    """
+    session = request.session
+    if not isinstance(session, SessionStore) or not transport.may_use_header(request):
+        raise CarrierRefused("A session key in a header is not allowed here. See HEADER_CARRIER.")
+    if session.carrier is not transport.HEADER:
+        request.session = session.beside(transport.HEADER)
+
+
+def _header_key(request: HttpRequest) -> Flow[Credential]:
+    """Save the session of ``request``, and return its key as the client sends it from now on.
+
+    The client puts it after ``Authorization: Bearer``. Raises ``ValueError`` for a session of a cookie, and
+    ``UpdateError`` if the session has ended meanwhile.
+    """
+    session = request.session
+    if not isinstance(session, SessionStore) or session.carrier is not transport.HEADER:
+        raise ValueError("The session is not of the header carrier. Call use_header() first.")
+    if session.modified:
+        yield Call(session, "save")
+        session.modified = False
+    return credentials.credential_of(credentials.SESSION, session.live_key)
+
+
+header_key, aheader_key = both(_header_key)
 current, acurrent = both(_current)
 for_user, afor_user = both(_for_user)
 count, acount = both(_count)
@@ -172,6 +206,7 @@ def info_of(record: Record, serializer: Serializer) -> SessionInfo:
         ends_at=_datetime(record.deadline),
         ip=record.ip,
         user_agent=record.user_agent,
+        carrier=record.carrier.partition(":")[0],
         methods=methods.methods_of(decoded),
     )
 

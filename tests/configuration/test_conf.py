@@ -21,6 +21,7 @@ DEFAULTS = {
     "idle_timeout": 14 * DAY,
     "absolute_timeout": 30 * DAY,
     "activity_interval": 60 * SECOND,
+    "header_carrier": "off",
     "trusted_proxy_count": 0,
     "client_info": "full",
     "reauth_age": 15 * 60 * SECOND,

@@ -45,6 +45,7 @@ from frontdesk.core.policy import Closing, Outcome
 from frontdesk.core.record import UNCHANGED
 from frontdesk.errors import StorageUnavailable
 from frontdesk.http import transport
+from frontdesk.http.problems import problem
 from frontdesk.http.session import SessionStore
 from frontdesk.http.unavailable import unavailable
 from frontdesk.storages.compiled import ByPk
@@ -66,6 +67,8 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
     def __call__(self, request: HttpRequest) -> Any:
         if self.async_mode:
             return self.__acall__(request)
+        if transport.is_refused(request):
+            return _carrier_refused()
         self.process_request(request)
         token = _serving.set(ref(request))
         try:
@@ -77,6 +80,8 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
             _serving.reset(token)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        if transport.is_refused(request):
+            return _carrier_refused()
         self.process_request(request)
         token = _serving.set(ref(request))
         try:
@@ -92,10 +97,16 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
 
     def process_request(self, request: HttpRequest) -> None:
         """Attach a session, which reads nothing until it is touched."""
-        request.session = self.SessionStore(transport.key_in(request))
+        carrier = transport.carrier_of(request)
+        request.session = self.SessionStore(carrier.key_in(request))
         if isinstance(request.session, SessionStore):
+            request.session.carrier = carrier
             request.session.meta = request.META
             request.session.began = time.monotonic()
+        if carrier is transport.HEADER:
+            # No browser adds this header by itself, so no other site can make one send it. Django has no
+            # public way to say so. This is the attribute that its test client and other packages set.
+            request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
 
     def process_response(  # type: ignore[override]
         self, request: HttpRequest, response: HttpResponseBase
@@ -285,10 +296,19 @@ def _requires_login(path: str) -> bool:
     )
 
 
+def _carrier_refused() -> HttpResponseBase:
+    return problem(
+        403,
+        "carrier_refused",
+        "A page in a browser sent a session key in the Authorization header. Pages use the session cookie.",
+    )
+
+
 def _close(
     request: HttpRequest, session: SessionStore, response: HttpResponseBase
 ) -> Flow[HttpResponseBase]:
     """Close ``session`` and return the response to send."""
+    session.carrier.finish(response)
     if session.outage is not None:
         # The storage is not asked again, because each time may take as long as the client's timeout.
         if response.status_code == 500:
@@ -298,7 +318,7 @@ def _close(
         yield from session.end_again()
         if session.accessed or settings.SESSION_SAVE_EVERY_REQUEST:
             yield from session.open()
-            transport.vary_on_cookie(response, personal=session.signed_in)
+            transport.vary(response, personal=session.signed_in)
             yield from _store(session, response)
     except StorageUnavailable as error:
         return unavailable(error, request)
@@ -320,7 +340,7 @@ def _store(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
         )
     )
     if decision is Closing.CLEAR_COOKIE:
-        transport.clear_cookie(response)
+        session.carrier.clear_key(response)
     elif decision is Closing.RECORD_ACTIVITY:
         # The page only needed to read. When the session was used can be recorded later.
         with suppress(StorageUnavailable):
@@ -348,4 +368,4 @@ def _set_cookie(session: SessionStore, response: HttpResponseBase) -> None:
     if session.key_changed or session.cookie_changed or settings.SESSION_SAVE_EVERY_REQUEST:
         until_closed = session.get_expire_at_browser_close()
         age = None if until_closed else policy.cookie_age(session.live_record, clock.now())
-        transport.set_cookie(response, session.live_key, age)
+        session.carrier.send_key(response, session.live_key, age)

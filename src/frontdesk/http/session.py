@@ -21,10 +21,11 @@ from frontdesk.core.keys import Key
 from frontdesk.core.policy import State
 from frontdesk.core.record import GRACE, UNCHANGED, Changes, Record
 from frontdesk.errors import StorageUnavailable, UndecodableRecord
-from frontdesk.http import changes, transport, values
+from frontdesk.http import changes, values
 from frontdesk.http.changes import EXPIRY_KEY, Use, user_in
 from frontdesk.http.client import client_of
 from frontdesk.http.purge import purge
+from frontdesk.http.transport import COOKIE, Carrier
 from frontdesk.migrate.moving_in import CannotMove, NotMoving, moving_in
 from frontdesk.signals import (
     Reason,
@@ -59,6 +60,8 @@ class SessionStore(SessionBase):
 
     meta: Mapping[str, Any] | None = None
     """The ``META`` of the request, which tells the client's address and browser."""
+    carrier: Carrier = COOKIE
+    """How the key travels."""
     with_user: bool = False
     """Whether the first read should bring the user along. The authentication middleware asks for it."""
     user: Any = UNCHANGED
@@ -110,6 +113,12 @@ class SessionStore(SessionBase):
 
     session_key = property(_get_session_key)
     _session_key = property(_get_session_key, _set_session_key)
+
+    def beside(self, carrier: Carrier) -> "SessionStore":
+        """Return a new session for the same request, with another carrier."""
+        other = type(self)()
+        other.carrier, other.meta, other.began = carrier, self.meta, self.began
+        return other
 
     # The dictionary.
 
@@ -239,7 +248,7 @@ class SessionStore(SessionBase):
         """Return the live session of ``key``, and note what a sign-out with this key ends."""
         found: Record | None
         found, self.user = yield from self._noting(self._read(key))
-        if found is None:
+        if found is None or not self.carrier.owns(found):
             return None
         digest = key.digest
         former = found.former.get(digest)
@@ -315,6 +324,7 @@ class SessionStore(SessionBase):
             )
         return (
             found is not None
+            and self.carrier.owns(found)
             and keys.same(found.secret, key.digest)
             and policy.is_alive(found, options().limits, clock.now())
         )
@@ -616,7 +626,7 @@ class SessionStore(SessionBase):
 
     def _use(self) -> Use:
         client = None if self.meta is None else client_of(self.meta)
-        return Use(clock.now(), options().limits, client, transport.cookie_attributes())
+        return Use(clock.now(), options().limits, client, self.carrier.described())
 
     def as_it_will_be(self) -> Record:
         """Return the record as this request will leave it, for a page that shows the session's limits."""

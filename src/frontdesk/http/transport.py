@@ -1,71 +1,170 @@
-"""How a session key travels between a browser and the server: in a cookie."""
+"""How a session key travels between a client and the server: the carriers.
+
+A session belongs to one carrier for life. Its key means nothing in another one, so a cookie that was stolen
+is no credential for programs, and a key that a program has lost opens no page in a browser.
+"""
 
 import zlib
+from abc import ABC, abstractmethod
+from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
+from frontdesk.conf import options
+from frontdesk.core import credentials
 from frontdesk.core.keys import Key
+from frontdesk.core.record import Record
 
 
-def key_in(request: HttpRequest) -> str | None:
-    """Return the text that came as the key of a session, well-formed or not."""
-    sent = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    return None if sent is None else Key(sent)
+class Carrier(ABC):
+    """Brings keys in and out."""
+
+    name: str
+
+    @abstractmethod
+    def key_in(self, request: HttpRequest) -> str | None:
+        """Return the text that came as the key of a session, well-formed or not."""
+
+    @abstractmethod
+    def send_key(self, response: HttpResponseBase, key: Key, max_age: int | None) -> None:
+        """Let the client keep ``key`` for ``max_age`` seconds, or with ``None`` until the browser closes."""
+
+    @abstractmethod
+    def clear_key(self, response: HttpResponseBase) -> None:
+        """Let the client forget its key."""
+
+    @abstractmethod
+    def finish(self, response: HttpResponseBase) -> None:
+        """Take out of ``response`` what this carrier's clients do not need."""
+
+    def described(self) -> str:
+        """Return a short text for the record. It changes with what the client has to be told anew."""
+        return self.name
+
+    def owns(self, record: Record) -> bool:
+        """Return whether the session of ``record`` belongs to this carrier. An ended one has none."""
+        return record.ended is not None or record.carrier.partition(":")[0] == self.name
 
 
-def cookie_attributes() -> str:
-    """Return a short text that changes with the settings of the cookie, to notice that they changed."""
-    attributes = (
-        settings.SESSION_COOKIE_NAME,
-        settings.SESSION_COOKIE_DOMAIN,
-        settings.SESSION_COOKIE_PATH,
-        settings.SESSION_COOKIE_SECURE,
-        settings.SESSION_COOKIE_HTTPONLY,
-        settings.SESSION_COOKIE_SAMESITE,
-    )
-    return f"cookie:{zlib.crc32(repr(attributes).encode()):08x}"
+class CookieCarrier(Carrier):
+    """The session cookie of a browser."""
+
+    name = "cookie"
+
+    def key_in(self, request: HttpRequest) -> str | None:
+        sent = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        return None if sent is None else Key(sent)
+
+    def described(self) -> str:
+        """Return a text that changes with the settings of the cookie."""
+        attributes = (
+            settings.SESSION_COOKIE_NAME,
+            settings.SESSION_COOKIE_DOMAIN,
+            settings.SESSION_COOKIE_PATH,
+            settings.SESSION_COOKIE_SECURE,
+            settings.SESSION_COOKIE_HTTPONLY,
+            settings.SESSION_COOKIE_SAMESITE,
+        )
+        return f"{self.name}:{zlib.crc32(repr(attributes).encode()):08x}"
+
+    def send_key(self, response: HttpResponseBase, key: Key, max_age: int | None) -> None:
+        """Set the cookie.
+
+        Shared caches must not store such a response (OWASP Session Management, Web Content Caching).
+        """
+        response.set_cookie(
+            settings.SESSION_COOKIE_NAME,
+            key,
+            max_age=max_age,
+            domain=settings.SESSION_COOKIE_DOMAIN,
+            path=settings.SESSION_COOKIE_PATH,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=settings.SESSION_COOKIE_HTTPONLY,
+            samesite=settings.SESSION_COOKIE_SAMESITE,
+        )
+        _keep_out_of_caches(response)
+
+    def clear_key(self, response: HttpResponseBase) -> None:
+        """Delete the cookie in the browser."""
+        response.delete_cookie(
+            settings.SESSION_COOKIE_NAME,
+            path=settings.SESSION_COOKIE_PATH,
+            domain=settings.SESSION_COOKIE_DOMAIN,
+            samesite=settings.SESSION_COOKIE_SAMESITE,
+        )
+        _keep_out_of_caches(response)
+
+    def finish(self, response: HttpResponseBase) -> None:
+        pass
 
 
-def set_cookie(response: HttpResponseBase, key: str, max_age: int | None) -> None:
-    """Set the cookie for ``max_age`` seconds, or with ``None`` until the browser closes.
+class HeaderCarrier(Carrier):
+    """The header ``Authorization: Bearer fds_...`` of a program (RFC 6750 section 2.1).
 
-    Shared caches must not store such a response (OWASP Session Management, Web Content Caching).
+    No cookie is read or set. A program gets its key in the body of the answer to its sign-in, once.
     """
-    response.set_cookie(
-        settings.SESSION_COOKIE_NAME,
-        key,
-        max_age=max_age,
-        domain=settings.SESSION_COOKIE_DOMAIN,
-        path=settings.SESSION_COOKIE_PATH,
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=settings.SESSION_COOKIE_HTTPONLY,
-        samesite=settings.SESSION_COOKIE_SAMESITE,
-    )
-    _keep_out_of_caches(response)
+
+    name = "header"
+
+    def key_in(self, request: HttpRequest) -> str | None:
+        return credentials.key_in(credentials.SESSION, _bearer(request)) or ""
+
+    def send_key(self, response: HttpResponseBase, key: Key, max_age: int | None) -> None:
+        pass
+
+    def clear_key(self, response: HttpResponseBase) -> None:
+        pass
+
+    def finish(self, response: HttpResponseBase) -> None:
+        """Remove the cookie that Django's ``login()`` asks for."""
+        response.cookies.pop(settings.CSRF_COOKIE_NAME, None)
 
 
-def clear_cookie(response: HttpResponseBase) -> None:
-    """Delete the cookie in the browser."""
-    response.delete_cookie(
-        settings.SESSION_COOKIE_NAME,
-        path=settings.SESSION_COOKIE_PATH,
-        domain=settings.SESSION_COOKIE_DOMAIN,
-        samesite=settings.SESSION_COOKIE_SAMESITE,
-    )
-    _keep_out_of_caches(response)
+COOKIE: Final = CookieCarrier()
+HEADER: Final = HeaderCarrier()
 
 
-def vary_on_cookie(response: HttpResponseBase, *, personal: bool) -> None:
-    """Tell caches that the response depends on the cookie.
+def carrier_of(request: HttpRequest) -> Carrier:
+    """Return the carrier of a request. If a session key is in the header, cookies are not looked at."""
+    if options().header_carrier == "off" or not _bearer(request).startswith(credentials.SESSION):
+        return COOKIE
+    return HEADER
+
+
+def may_use_header(request: HttpRequest) -> bool:
+    """Return whether the client of ``request`` may have a session of the header carrier.
+
+    Browsers add these headers, and scripts cannot remove them (Fetch standard, forbidden request headers).
+    With ``HEADER_CARRIER = "apps"``, no page can end up with a key in its ``localStorage``.
+    """
+    if options().header_carrier == "apps":
+        return "Sec-Fetch-Site" not in request.headers and "Origin" not in request.headers
+    return options().header_carrier == "anyone"
+
+
+def is_refused(request: HttpRequest) -> bool:
+    """Return whether a page in a browser sends a key in the header, although it may not."""
+    return carrier_of(request) is HEADER and not may_use_header(request)
+
+
+def vary(response: HttpResponseBase, *, personal: bool) -> None:
+    """Tell caches that the response depends on the session.
 
     A ``personal`` one, of a signed-in user, stays out of shared caches unless the view set Cache-Control.
     """
-    patch_vary_headers(response, ("Cookie",))
+    on_header = options().header_carrier != "off"
+    patch_vary_headers(response, ("Cookie", "Authorization") if on_header else ("Cookie",))
     if personal:
         response.headers.setdefault("Cache-Control", "private")
+
+
+def _bearer(request: HttpRequest) -> credentials.Credential:
+    """Return the credentials in the header; empty if there are none, or of another kind."""
+    scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return credentials.Credential(text.strip() if scheme.lower() == "bearer" else "")
 
 
 def _keep_out_of_caches(response: HttpResponseBase) -> None:

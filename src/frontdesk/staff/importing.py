@@ -80,7 +80,7 @@ def _record_of(stored: Stored) -> Record | None:
     if key is None or not stored.dictionary:
         return None
     now, limits, serializer = clock.now(), options().limits, values.serializer_in_force()
-    use = Use(now, limits, None, transport.cookie_attributes())
+    use = Use(now, limits, None, transport.COOKIE.described())
     record = changes.new_record(key, stored.dictionary, serializer, use)
     if record.idle < FOREVER:
         # Unless it is used before, it ends when Django would have ended it. It is as old as what Django
