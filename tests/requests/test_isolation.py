@@ -6,6 +6,7 @@ it pass, it fails at once and without effect.
 
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Barrier
 
 import pytest
 from django.contrib import auth
@@ -248,6 +249,56 @@ def test_a_write_beside_a_write_counts(beside, browser):
     assert browser.do(task).status_code == 200
     assert others[0].result().status_code == 200
     assert browser.values() == {"start": 1, "first": 1, "second": 2}
+
+
+def at_once(*functions):
+    """Call all functions at once, each in a thread and on a connection of its own. Return the results."""
+    together = Barrier(len(functions))
+
+    def call(function):
+        together.wait()
+        return elsewhere(function)
+
+    with ThreadPoolExecutor(len(functions)) as executor:
+        return list(executor.map(call, functions))
+
+
+def test_what_is_acknowledged_to_eight_requests_at_once_counts(atomic, browser):
+    def steps():
+        own = tab(browser)
+        return [own.do(count).status_code for _ in range(3)]
+
+    answers = sum(at_once(*[steps] * 8), [])
+    assert set(answers) <= {200, 503}
+    assert browser.do(count).answer == answers.count(200) + 1 >= 2
+
+
+def test_a_sign_out_amid_eight_requests_at_once_is_no_lie(atomic, browser):
+    """Once it is answered, no key of the session opens anything, whatever the others were doing."""
+    keys = [browser.key]
+
+    def leave():
+        return tab(browser).do(auth.logout)
+
+    def rotate():
+        own = tab(browser)
+        response = own.do(lambda request: request.session.cycle_key())
+        keys.append(own.key)
+        return response
+
+    def write():
+        own = tab(browser)
+        return [own.do(count), own.put(cart=1)][0]
+
+    left, *others = at_once(leave, rotate, rotate, *[write] * 5)
+    assert {response.status_code for response in others} <= {200, 503}
+    if left.status_code == 200:
+        assert clears(left)
+        assert [key for key in keys if key and not is_anonymous(WSGIBrowser, key)] == []
+        assert sessions.count(User.objects.get()) == 0
+    else:
+        assert (left.status_code, cookie(left)) == (503, None)
+        assert sessions.count(User.objects.get()) == 1
 
 
 # --- a transaction that the project has broken --------------------------------------------------
