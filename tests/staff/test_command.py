@@ -111,18 +111,44 @@ def test_reader_that_goes_away_ends_the_list_quietly(storage, user):
 
 
 @pytest.mark.needs("postgresql")
-def test_missing_server_is_told_before_any_traceback():
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--user-id", "1"], ["stats"]])
+def test_missing_server_is_told_once_and_before_any_traceback(arguments):
     environment = services.child_environment(DJANGO_SETTINGS_MODULE="tests.staff.no_server")
     done = subprocess.run(
-        [sys.executable, "-m", "django", "frontdesk", "list"],
+        [sys.executable, "-m", "django", "frontdesk", *arguments],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 75
-    assert "The database cannot answer" in done.stderr
+    assert done.stderr.count("cannot answer") == 1
+    assert len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stderr
+
+
+def test_log_of_the_project_has_the_outage_too(flaky, user, caplog):
+    flaky.down.add("ids_of")
+    assert frontdesk("list", "--user-id", "1").code == 75
+    (record,) = caplog.records
+    assert "The session storage cannot answer" in record.getMessage()
+
+
+def test_other_lines_of_the_log_still_reach_the_terminal():
+    """The end is reported, and that the history has not recorded it."""
+    environment = services.child_environment(DJANGO_SETTINGS_MODULE="tests.staff.no_server")
+    program = """
+import django, logging
+django.setup()
+from frontdesk.management.commands.frontdesk import _outage_said_once
+with _outage_said_once():
+    logging.getLogger("frontdesk").error("The history is away.", extra={"outage": "The history"})
+    logging.getLogger("frontdesk").error("The storage is away.", extra={"outage": "The session storage"})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == "The history is away.\n"
 
 
 def test_interruption_says_that_what_is_done_stays(storage, user, monkeypatch):

@@ -133,7 +133,7 @@ class _Adapter(ABC):
         try:
             yield
         except self.faults as error:
-            raise StorageUnavailable(f"The cache of the sessions cannot answer: {error}") from error
+            raise StorageUnavailable(f"the cache of the sessions: {error}") from error
 
     def missing_timeouts(self) -> list[str]:
         """Return the options without which the client waits for its server without a limit."""

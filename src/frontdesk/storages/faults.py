@@ -52,9 +52,14 @@ def _code(error: Exception) -> str | int | None:
     return getattr(error.__cause__, "sqlstate", None)
 
 
+def is_table_missing(error: Exception) -> bool:
+    """Return whether a database error says that it has no such table."""
+    return _code(error) in {"42P01", 1146} or "no such table" in str(error)
+
+
 def _translated(error: Exception, code: str | int | None, name: str) -> StorageUnavailable:
     said = f"{name}: {error}"
     if code in CONFLICTS or code in DELAYS or "is locked" in str(error):
         return Contention(said)
-    hint = " Has manage.py migrate been run?" if "no such table" in str(error) else ""
+    hint = " (has manage.py migrate been run?)" if is_table_missing(error) else ""
     return StorageUnavailable(said + hint)

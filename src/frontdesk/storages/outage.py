@@ -23,11 +23,12 @@ Without this, a few requests that wait for it would occupy all workers of a site
 class Outage:
     """Notes the failures of a storage between the first one and the next answer. Thread-safe.
 
-    ``name`` says what fails and ``meaning`` what that means, in words for the log.
+    ``name`` says what fails and ``meaning`` what that means, in words for the log. The record of the first
+    failure has ``name`` as its attribute ``outage``.
     """
 
     def __init__(self, name: str, meaning: str) -> None:
-        self._name = name
+        self.name = name
         self._meaning = meaning
         self._lock = threading.Lock()
         self._failures = 0
@@ -42,7 +43,7 @@ class Outage:
     def check(self) -> None:
         """Raise ``StorageUnavailable`` while the storage is not to be asked."""
         if time.monotonic() < self._paused_until:
-            raise StorageUnavailable(f"{self._name} does not answer, and is not asked again yet.")
+            raise StorageUnavailable(f"{self.name} does not answer, and is not asked again yet.")
 
     def failed(self, error: BaseException, began: float) -> None:
         """Note a failure of a call that began at ``began``, a time of :func:`time.monotonic`."""
@@ -58,9 +59,10 @@ class Outage:
             # No traceback: its frames could show what a request was about.
             logger.error(
                 "%s cannot answer: %s. %s Further failures are counted, not logged.",
-                self._name,
+                self.name,
                 error,
                 self._meaning,
+                extra={"outage": self.name},
             )
 
     def answered(self) -> None:
@@ -72,7 +74,7 @@ class Outage:
         if failures:
             logger.warning(
                 "%s answers again, after %.1f seconds and %d failures.",
-                self._name,
+                self.name,
                 seconds,
                 failures,
             )

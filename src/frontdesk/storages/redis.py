@@ -398,7 +398,7 @@ def _available() -> Iterator[None]:
     try:
         yield
     except (RedisError, RedisClusterException, OSError) as error:
-        raise StorageUnavailable(f"The Redis of the sessions cannot answer: {error}") from error
+        raise StorageUnavailable(f"the Redis of the sessions: {error}") from error
 
 
 def _check_kind(info: Mapping[str, Any], *, cluster: bool) -> checks.CheckMessage | None:

@@ -1,6 +1,7 @@
 """``manage.py frontdesk``: list, end, count, purge and import sessions."""
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import time
 from argparse import SUPPRESS, ArgumentTypeError
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +33,7 @@ from frontdesk.staff.rows import user_in_words
 from frontdesk.staff.terminal import Progress, lines_of
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import Scans
+from frontdesk.storages.faults import is_table_missing
 from frontdesk.storages.user_ids import pk_of_id, user_id_of
 from frontdesk.words.times import ago_in_words
 
@@ -108,7 +111,8 @@ class Command(BaseCommand):
             self.create_parser(Path(sys.argv[0]).name, "frontdesk").print_help(self.stdout)
             return
         try:
-            options["method"](options)
+            with _outage_said_once():
+                options["method"](options)
             self.stdout.flush()
         except BrokenPipeError:
             # The reader, such as "head", has what it wanted. Python would complain at its exit:
@@ -416,8 +420,29 @@ def _sessions_in_words(count: int) -> str:
     return ngettext("%(count)d session", "%(count)d sessions", count) % {"count": count}
 
 
+@contextmanager
+def _outage_said_once() -> Iterator[None]:
+    """Leave out of the log that the storage cannot answer, which the command says itself.
+
+    Only if the project has no handler for the log. Python would write it to stderr then.
+    """
+    logger, handler = logging.getLogger("frontdesk"), logging.StreamHandler()
+    if logger.hasHandlers():
+        yield
+        return
+    handler.setLevel(logging.WARNING)
+    handler.addFilter(lambda record: vars(record).get("outage") != get_storage().outage.name)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
 def _unavailable(error: StorageUnavailable | DatabaseError) -> str:
-    words = {"error": str(error).strip().rstrip(".")}
-    if isinstance(error, DatabaseError) or isinstance(error.__cause__, DatabaseError):
+    words = {"error": " ".join(str(error).split()).rstrip(".?")}
+    if isinstance(error, StorageUnavailable):
+        return _("The session storage cannot answer: %(error)s.") % words
+    if is_table_missing(error):
         return _("The database cannot answer: %(error)s. Have you run manage.py migrate?") % words
-    return _("The session storage cannot answer: %(error)s.") % words
+    return _("The database cannot answer: %(error)s.") % words
