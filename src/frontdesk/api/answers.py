@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 from frontdesk import sessions
 from frontdesk.conf import options
 from frontdesk.history import Entry
+from frontdesk.http.transport import HEADER
 from frontdesk.sessions import SessionInfo
 
 
@@ -20,8 +21,18 @@ def who(request: HttpRequest) -> dict[str, Any]:
     return {
         "user": user_in_public(request.user) if signed_in else None,
         "session": None if session is None else session_in_public(session, current=True),
-        "csrf": get_token(request),
+        "csrf": None if is_program(request) else get_token(request),
     }
+
+
+def new_key(request: HttpRequest) -> dict[str, str]:
+    """Return the key that a program sends from now on; nothing for a browser, which gets a cookie."""
+    return {"key": sessions.header_key(request)} if is_program(request) else {}
+
+
+def is_program(request: HttpRequest) -> bool:
+    """Return whether the session of ``request`` travels in the header."""
+    return getattr(request.session, "carrier", None) is HEADER
 
 
 def user_in_public(user: Any) -> Any:
@@ -46,6 +57,7 @@ def session_in_public(session: SessionInfo, *, current: bool) -> dict[str, Any]:
         "place": session.place,
         "user_agent": session.user_agent,
         "device": session.device,
+        "carrier": session.carrier,
         "methods": session.methods,
     }
 

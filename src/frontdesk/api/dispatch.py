@@ -11,8 +11,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.debug import sensitive_variables
 
 from frontdesk.api import inputs
+from frontdesk.api.answers import is_program
 from frontdesk.api.problems import CHALLENGES, Problem, outage_response
 from frontdesk.conf import options
 from frontdesk.core import clock
@@ -48,6 +50,8 @@ class Endpoint:
     problems: tuple[str, ...] = ()
     """Codes of problems beside those that follow from the rest."""
     status: int = 200
+    sets_no_cookie: Callable[[Any], bool] | None = None
+    """Whether the answer to this input sets no cookie, so that another site gains nothing by a request."""
     is_public: bool = False
     """Whether the answer is the same for everyone, and may be cached."""
 
@@ -74,16 +78,21 @@ def view_of(endpoints: Iterable[Endpoint]) -> Callable[..., HttpResponseBase]:
     return csrf_exempt(login_not_required(view))
 
 
+@sensitive_variables()
 def _respond(
     request: HttpRequest, endpoint: Endpoint | None, allowed: str, kwargs: dict[str, Any]
 ) -> HttpResponse:
     try:
         if endpoint is None:
             raise Problem("method_not_allowed", headers={"Allow": allowed})
+        data = None
         if endpoint.body is not None:
             inputs.require_json(request)
+            data = inputs.body_of(request)
+        if endpoint.sets_no_cookie is not None and endpoint.sets_no_cookie(data):
+            return _perform(request, endpoint, data, kwargs)
         reached: list[bool] = []
-        response = _protected(request, endpoint, reached, kwargs)
+        response = _protected(request, endpoint, data, reached, kwargs)
         # Otherwise it is Django's page about the failure, which has been logged.
         if reached:
             return response
@@ -93,16 +102,24 @@ def _respond(
 
 
 @csrf_protect
+@sensitive_variables()
 def _protected(
-    request: HttpRequest, endpoint: Endpoint, reached: list[bool], kwargs: dict[str, Any]
+    request: HttpRequest, endpoint: Endpoint, data: Any, reached: list[bool], kwargs: dict[str, Any]
 ) -> HttpResponse:
     reached.append(True)
+    return _perform(request, endpoint, data, kwargs)
+
+
+@sensitive_variables()
+def _perform(
+    request: HttpRequest, endpoint: Endpoint, data: Any, kwargs: dict[str, Any]
+) -> HttpResponse:
     try:
         _require(endpoint.needs, request)
         if endpoint.query is not None:
             kwargs = {**kwargs, **inputs.query_of(request, endpoint.query)}
         if endpoint.body is not None:
-            kwargs = {**kwargs, "form": inputs.body_of(request, endpoint.body)}
+            kwargs = {**kwargs, "form": inputs.form_of(request, endpoint.body, data)}
         answer = endpoint.view(request, **kwargs)
     except Problem as problem:
         return problem.response()
@@ -114,7 +131,7 @@ def _protected(
 def _require(needs: Needs, request: HttpRequest) -> None:
     user: Any = request.user if needs else None
     if needs >= Needs.USER and not user.is_authenticated:
-        raise _challenge("not_signed_in")
+        raise _challenge("invalid_key" if is_program(request) else "not_signed_in")
     if needs >= Needs.OWN_SESSION and not reauth.is_own(request, user):
         raise Problem("acting_as_another_user", reauth.not_own())
     if needs >= Needs.RECENT_SIGN_IN and not reauth.is_recent(request, user):

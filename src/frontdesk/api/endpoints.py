@@ -19,6 +19,7 @@ ENDPOINTS: Final = (
         view=views.start_session,
         summary="Sign in",
         body=inputs.SignIn,
+        sets_no_cookie=lambda data: data.get("carrier") == "header",
         answer="Who",
         problems=("session_limit_reached",),
     ),

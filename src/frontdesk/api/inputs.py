@@ -1,6 +1,7 @@
 """Input from JSON, checked by the forms of the pages."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 from django import forms
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from frontdesk.api.problems import Problem
+from frontdesk.http.transport import may_use_header
 from frontdesk.pages.forms import PasswordChangeForm, SignInForm
 from frontdesk.signin.reauth import ReauthenticationForm
 
@@ -38,13 +40,16 @@ class SignIn(SignInForm):
         help_text="End the least recently used session if the user has as many as are allowed.",
     )
     carrier = forms.ChoiceField(
-        choices=[("cookie", "cookie")],
+        choices=[("cookie", "cookie"), ("header", "header")],
         required=False,
-        help_text="How the session travels.",
+        help_text='How the key of the session travels. With "header", the answer has the key, once.',
     )
 
     def __init__(self, request: HttpRequest, data: Any) -> None:
         super().__init__(request, data)
+        self.is_for_program = data.get("carrier") == "header"
+        if self.is_for_program and not may_use_header(request):
+            raise Problem("carrier_refused")
 
 
 class Reauthenticate(ReauthenticationForm):
@@ -121,9 +126,8 @@ class Current(forms.Form):
 
 
 @sensitive_variables()
-def body_of(request: HttpRequest, form_class: Any) -> Any:
-    """Return a valid form with the JSON that ``request`` sent. Raises :exc:`Problem`."""
-    data = _json(request)
+def form_of(request: HttpRequest, form_class: Any, data: Mapping[str, Any]) -> Any:
+    """Return a valid form with ``data``, the JSON that ``request`` sent. Raises :exc:`Problem`."""
     form = form_class(request, data)
     faults = ((name, _fault(value, form.fields.get(name))) for name, value in data.items())
     found = [(name, code) for name, code in faults if code][:MAX_FAULTS]
@@ -151,8 +155,8 @@ def _valid(form: forms.Form) -> forms.Form:
 
 
 @sensitive_variables()
-def _json(request: HttpRequest) -> dict[str, Any]:
-    """Return the object in the body, of which no more is read than is allowed.
+def body_of(request: HttpRequest) -> dict[str, Any]:
+    """Return the object in the body, of which no more is read than is allowed. Raises :exc:`Problem`.
 
     It is not kept on the request, where error reports would find it.
     """

@@ -1,14 +1,12 @@
 """Errors as problem details (RFC 9457), each with a code that does not change."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any, Final
 
 from django.http import JsonResponse
 
+from frontdesk.http.problems import problem
 from frontdesk.http.unavailable import in_words
-
-CONTENT_TYPE: Final = "application/problem+json"
 
 MISSING_CSRF: Final = (
     "The CSRF token is missing or wrong, or the request comes from another site. GET session, and send "
@@ -19,11 +17,16 @@ DETAILS: Final = {
     "invalid_json": (400, "The body should be a JSON object in UTF-8."),
     "invalid_input": (400, "Some fields are missing or wrong. See errors."),
     "not_signed_in": (401, "Sign in first: POST session."),
+    "invalid_key": (401, "The key in the Authorization header is wrong, or its session has ended."),
     "recent_sign_in_required": (
         401,
         "This needs a recent sign-in. Send the password by PATCH session, and repeat the request.",
     ),
     "csrf_failed": (403, MISSING_CSRF),
+    "carrier_refused": (
+        403,
+        "This site, or a page in a browser, gets no session key for a header.",
+    ),
     "acting_as_another_user": (403, "The session is that of another user than the one who asks."),
     "no_password": (403, "This account has no password. Sign in again instead."),
     "not_found": (404, "There is nothing here, or it is not yours."),
@@ -38,9 +41,10 @@ DETAILS: Final = {
 
 CHALLENGES: Final = {
     "not_signed_in": "Bearer",
+    "invalid_key": 'Bearer error="invalid_token"',
     "recent_sign_in_required": 'Bearer error="insufficient_user_authentication", max_age="{max_age}"',
 }
-"""What a 401 asks for (RFC 9110 section 11.6.1, RFC 9470 section 3)."""
+"""What a 401 asks for (RFC 9110 section 11.6.1, RFC 6750 section 3, RFC 9470 section 3)."""
 
 
 class Problem(Exception):
@@ -57,21 +61,8 @@ class Problem(Exception):
         self.members = members
 
     def response(self) -> JsonResponse:
-        """Return the problem document.
-
-        Its type is "about:blank", so the title is the phrase of the status (RFC 9457 section 4.2.1).
-        """
-        document = {
-            "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "code": self.code,
-            "detail": self.detail,
-            **self.members,
-        }
-        return JsonResponse(
-            document, status=self.status, headers=self.headers, content_type=CONTENT_TYPE
-        )
+        """Return the problem document."""
+        return problem(self.status, self.code, self.detail, self.headers, **self.members)
 
 
 def outage_response(_error: Exception) -> JsonResponse:

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.middleware.csrf import get_token
 
 from frontdesk import sessions
-from frontdesk.api.answers import entry_in_public, sessions_in_public, who
+from frontdesk.api.answers import entry_in_public, new_key, sessions_in_public, who
 from frontdesk.api.problems import Problem
 from frontdesk.conf import options
 from frontdesk.errors import SessionLimitReached
@@ -35,6 +35,8 @@ def show_session(request: HttpRequest) -> Answer:
 
 def start_session(request: HttpRequest, form: Any) -> Answer:
     """Sign in, unless the user has too many sessions."""
+    if form.is_for_program:
+        sessions.use_header(request)
     try:
         sign_in(
             request,
@@ -49,13 +51,13 @@ def start_session(request: HttpRequest, form: Any) -> Answer:
             would_end=sessions_in_public(refusal.would_end, request),
             csrf=get_token(request),  # a new one, as login() has replaced it before it was refused
         ) from None
-    return who(request)
+    return {**new_key(request), **who(request)}
 
 
 def renew_session(request: HttpRequest, form: Any) -> Answer:
     """Note that the user has proved the password again."""
     reauth.renew(request, form.user)
-    return who(request)
+    return {**new_key(request), **who(request)}
 
 
 def end_own_session(request: HttpRequest) -> None:
@@ -98,12 +100,13 @@ def list_history(request: HttpRequest, limit: int | None) -> Answer:
     return {"history": [entry_in_public(entry) for entry in with_failures_joined(entries)]}
 
 
-def change_password(request: HttpRequest, form: Any) -> None:
+def change_password(request: HttpRequest, form: Any) -> Answer | None:
     """Change the password, and end the other sessions unless the user keeps them."""
     keep_others = form.cleaned_data["other_sessions"] == "keep"
     with passwords.own_change(request, form.user, keep_others=keep_others):
         form.save()
         update_session_auth_hash(request, form.user)
+    return new_key(request) or None
 
 
 def send_reset_link(request: HttpRequest, form: Any) -> None:
