@@ -32,8 +32,9 @@ class FrontdeskConfig(AppConfig):
 
     def _listen(self) -> None:
         from frontdesk.history import recording
-        from frontdesk.signin import deleted, limit
+        from frontdesk.signin import deleted, limit, throttle
 
         limit.listen()
+        throttle.listen()
         recording.listen()  # after the limit, which may refuse a sign-in
         deleted.listen()

@@ -19,6 +19,7 @@ from django.utils.functional import Promise
 
 from frontdesk.core import clock
 from frontdesk.core.policy import Limits
+from frontdesk.core.throttle import Limit
 from frontdesk.errors import InvalidSetting
 
 Problem = Callable[[Any], str | None]
@@ -93,6 +94,18 @@ def _function(value: Any) -> str | None:
     return "a function of the user that returns a dictionary, its dotted path, or None for id and username"
 
 
+def _rate(value: Any) -> bool:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        return False
+    count, window = value
+    return not _count(count) and count > 0 and not _duration(window)
+
+
+def _rate_or_none(meaning: str) -> Problem:
+    wanted = f"a number and a time, for example (10, timedelta(minutes=15)), or None {meaning}"
+    return lambda value: None if value is None or _rate(value) else wanted
+
+
 def _boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else "True or False"
 
@@ -121,6 +134,10 @@ def _as_it_is(value: Any) -> Any:
 
 def _microseconds(value: timedelta | None) -> int | None:
     return None if value is None else clock.from_timedelta(value)
+
+
+def _limit_kept(value: Sequence[Any] | None) -> Limit | None:
+    return None if value is None else Limit(value[0], clock.from_timedelta(value[1]))
 
 
 def _setting(
@@ -204,6 +221,31 @@ class Options:
         _boolean,
         'Whether the sign-in page has a checkbox "Remember me". Ticked, the session lasts until the absolute '
         "timeout; otherwise it ends with the browser.",
+    )
+    throttle_device: Limit | None = _setting(
+        lambda: (10, timedelta(minutes=15)),
+        _rate_or_none("to know no devices"),
+        "How many passwords for an account may fail from a browser in which its user has signed in before.",
+        _limit_kept,
+    )
+    throttle_account: Limit | None = _setting(
+        lambda: (10, timedelta(minutes=15)),
+        _rate_or_none("for no limit"),
+        "How many passwords for an account may fail from all other browsers together.",
+        _limit_kept,
+    )
+    throttle_network: Limit | None = _setting(
+        lambda: (100, timedelta(minutes=15)),
+        _rate_or_none("for no limit"),
+        "How many sign-ins may fail from a network: the first 24 bits of an IPv4 address, or 64 of an IPv6 "
+        "address.",
+        _limit_kept,
+    )
+    throttle_reset: Limit | None = _setting(
+        lambda: (5, timedelta(hours=1)),
+        _rate_or_none("for no limit"),
+        "How many mails to set a new password may be asked for with the same address.",
+        _limit_kept,
     )
     history_retention: int | None = _setting(
         lambda: timedelta(days=90),

@@ -1,4 +1,4 @@
-"""The tables: sessions of the database storage, the history of sign-ins, and API tokens.
+"""The tables: sessions of the database storage, sign-in history, API tokens, and counts of the throttle.
 
 Times and durations are whole microseconds, as everywhere in this library (see
 :mod:`frontdesk.core.clock`). They mean the same under ``USE_TZ = False``.
@@ -191,3 +191,28 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Throttle(models.Model):
+    """A bucket of the throttle, see :mod:`frontdesk.core.throttle`.
+
+    It never holds a password, or in clear the name of an account.
+    """
+
+    bucket = models.CharField(_("bucket"), max_length=120, primary_key=True)
+    since = models.BigIntegerField(_("since"))
+    until = models.BigIntegerField(_("until"), db_index=True)
+    attempts = models.PositiveIntegerField(_("attempts"))
+    before = models.PositiveIntegerField(_("earlier failures"))
+    reported = models.BooleanField(_("reported"), default=False)
+
+    objects: ClassVar[models.Manager["Throttle"]] = models.Manager()
+
+    class Meta:
+        verbose_name = _("sign-in throttle")
+        verbose_name_plural = _("sign-in throttle")
+        # Staff may view the counts, and clear them.
+        default_permissions = ("view", "delete")
+
+    def __str__(self) -> str:
+        return self.bucket

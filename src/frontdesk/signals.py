@@ -27,11 +27,15 @@ an :class:`frontdesk.api_tokens.TokenInfo`:
 ``api_token_used_from_new_network``
     ``token``, ``ip``, ``user_agent``.
 
-This one is sent at once, within the request, as Django's ``user_logged_in`` is. Its ``sender`` is the
-class of the user, and an error of a receiver is raised in the view.
+These two are sent at once, within the request, as Django's ``user_logged_in`` is.
 
 ``user_reauthenticated``
-    ``request``, ``user``. A signed-in user has entered the password again.
+    ``request``, ``user``. A signed-in user has entered the password again. The ``sender`` is the class of
+    the user, and an error of a receiver is raised in the view.
+``sign_in_throttled``
+    ``request``, ``kind`` ("device", "account", "network" or "reset"), ``until`` (an aware ``datetime``). A
+    bucket of the throttle is full, and takes nothing before ``until``. Sent for the first attempt that is
+    refused. The ``sender`` is the model of the counts.
 
 Source: https://docs.djangoproject.com/en/stable/topics/signals/
 """
@@ -56,6 +60,7 @@ api_token_created: Signal = Signal()
 api_token_ended: Signal = Signal()
 api_token_used_from_new_network: Signal = Signal()
 user_reauthenticated: Signal = Signal()
+sign_in_throttled: Signal = Signal()
 
 
 class Reason(StrEnum):

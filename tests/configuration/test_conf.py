@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from frontdesk import conf
+from frontdesk.core.throttle import Limit
 from frontdesk.errors import InvalidSetting
 from frontdesk.storages import get_storage
 from frontdesk.storages.database import DatabaseStorage
@@ -28,6 +29,10 @@ DEFAULTS = {
     "max_sessions_per_user": 100,
     "at_max_sessions": "end_oldest",
     "remember_me": False,
+    "throttle_device": Limit(10, 15 * 60 * SECOND),
+    "throttle_account": Limit(10, 15 * 60 * SECOND),
+    "throttle_network": Limit(100, 15 * 60 * SECOND),
+    "throttle_reset": Limit(5, 60 * 60 * SECOND),
     "history_retention": 90 * DAY,
     "new_device_mail": False,
     "api_scopes": {},

@@ -17,6 +17,7 @@ ORDER = [
         "engine",
         "sessions",
         "signin",
+        "backends",
         "history",
         "tokens",
         "api_tokens",

@@ -10,12 +10,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import router
 from django.db.models import Q, QuerySet
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from frontdesk.conf import options
@@ -23,6 +21,8 @@ from frontdesk.core import clock
 from frontdesk.models import HistoryEntry, What
 from frontdesk.signals import Reason
 from frontdesk.signin.deleted import names_of
+from frontdesk.signin.names import LONGEST
+from frontdesk.signin.names import hashes_of as names_hashed
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.methods import methods_in_words
 from frontdesk.words.places import place_of
@@ -30,9 +30,6 @@ from frontdesk.words.places import place_of
 __all__ = ["Entry", "aforget", "apurge", "arecent", "forget", "purge", "recent"]
 
 BATCH: Final = 1000
-
-NAME_LENGTH: Final = 1024
-"""How many characters of a name that was typed in are hashed."""
 
 ENDINGS: Final = {
     Reason.LOGOUT: gettext_lazy("Signed out"),
@@ -194,19 +191,15 @@ def hashes_of(*names: object) -> list[str]:
     Each name with the project's secret, and with each of ``SECRET_KEY_FALLBACKS``.
     """
     return [
-        salted_hmac("frontdesk.history", text, secret=secret, algorithm="sha256").hexdigest()
-        for text in map(_normalized, names)
-        for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+        found for name in names for found in names_hashed("frontdesk.history", _normalized(name))
     ]
 
 
-def _normalized(name: object) -> bytes:
+def _normalized(name: object) -> str:
     # As Django's forms and managers do. Upper and lower case of a user name stay apart, because "Ada" may be
     # another user than "ada". Of e-mail addresses they do not, because most sites ignore case there.
-    text: str = get_user_model().normalize_username(str(name)[:NAME_LENGTH])
-    text = text.lower() if "@" in text else text
-    # Any text may come in a request, half of a surrogate pair included.
-    return text.encode("utf-8", "surrogatepass")
+    text: str = get_user_model().normalize_username(str(name)[:LONGEST])
+    return text.lower() if "@" in text else text
 
 
 def _newest(user: AbstractBaseUser, limit: int) -> list[HistoryEntry]:

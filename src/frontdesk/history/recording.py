@@ -31,7 +31,9 @@ from frontdesk.http.middleware import current_request
 from frontdesk.http.session import SessionStore
 from frontdesk.models import HistoryEntry, What
 from frontdesk.signals import End, Reason, expired_purged, sessions_ended, user_reauthenticated
+from frontdesk.signin import throttle
 from frontdesk.signin.deleted import Deleted, users_deleted
+from frontdesk.signin.names import name_in
 from frontdesk.storages.outage import Outage
 from frontdesk.storages.user_ids import pk_of_id, user_id_of
 from frontdesk.words.methods import methods_of
@@ -114,24 +116,21 @@ def failed(credentials: Mapping[str, Any], request: Any = None, **_kwargs: Any) 
     request = request or current_request()
     if request is None or options().history_retention is None:
         return
-    name = _name_in(credentials)
+    name = name_in(credentials)
     hashed = hashes_of(name)[0] if name else ""
     client = client_of(_meta(request))._asdict()
-    _after_commit(partial(_count_failure, hashed, clock.now(), client))
+    # A network that was refused gets no rows by inventing names.
+    new_row = throttle.retry_after(request) is None
+    _after_commit(partial(_count_failure, hashed, clock.now(), client, new_row))
 
 
-def _name_in(credentials: Mapping[str, Any]) -> Any:
-    """Return what was typed in as a name, under the names that Django and django-allauth use."""
-    users = get_user_model()
-    fields = ("username", users.USERNAME_FIELD, users.get_email_field_name(), "email")
-    return next((credentials[field] for field in fields if credentials.get(field)), None)
-
-
-def _count_failure(name_hash: str, now: int, client: Mapping[str, str]) -> None:
+def _count_failure(
+    name_hash: str, now: int, client: Mapping[str, str], new_row: bool = True
+) -> None:
     rows, period = rows_to_write(), now // PERIOD
     same = rows.filter(name_hash=name_hash, period=period)
     more = {"count": F("count") + 1, "until": now, **client}
-    if same.update(**more):
+    if same.update(**more) or not new_row:
         return
     try:
         rows.create(

@@ -24,12 +24,12 @@ def client_of(meta: Mapping[str, Any]) -> Client:
     wanted = options().client_info
     if wanted == "off":
         return UNKNOWN
-    ip = _address(meta)
+    ip = address_of(meta)
     agent = printable(meta.get("HTTP_USER_AGENT", ""))
     return Client(network_of(ip), family_of(agent)) if wanted == "masked" else Client(ip, agent)
 
 
-def _address(meta: Mapping[str, Any]) -> str:
+def address_of(meta: Mapping[str, Any]) -> str:
     """Return the address that the outermost trusted proxy saw.
 
     Entries further left in X-Forwarded-For were sent by the client (RFC 7239 section 8.1).

@@ -57,6 +57,11 @@ MAX_INTEGER: Final = 2**31 - 1
 
 _users: Final = ByPk()
 
+AtEnd = Callable[[HttpResponseBase], Flow[None]]
+
+AT_END: Final = "_frontdesk_at_end"
+"""The attribute of a request that :func:`at_end` uses."""
+
 # A weak reference, because tasks that outlive the request have a copy of its context.
 _serving: ContextVar["ref[HttpRequest] | None"] = ContextVar("frontdesk_request", default=None)
 
@@ -73,11 +78,13 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         token = _serving.set(ref(request))
         try:
             response: Any = self.get_response(request)
-            return self.process_response(request, response)
+            response = self.process_response(request, response)
         except StorageUnavailable as error:
-            return unavailable(error, request)
+            response = unavailable(error, request)
         finally:
             _serving.reset(token)
+        run(_end(request, response))
+        return response
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         if transport.is_refused(request):
@@ -87,13 +94,16 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         try:
             response: HttpResponseBase = await cast(Any, self.get_response)(request)
             session: Any = request.session
-            if not isinstance(session, SessionStore):
-                return await sync_to_async(self.process_response)(request, response)
-            return await arun(_close(request, session, response))
+            if isinstance(session, SessionStore):
+                response = await arun(_close(request, session, response))
+            else:
+                response = await sync_to_async(self.process_response)(request, response)
         except StorageUnavailable as error:
-            return unavailable(error, request)
+            response = unavailable(error, request)
         finally:
             _serving.reset(token)
+        await arun(_end(request, response))
+        return response
 
     def process_request(self, request: HttpRequest) -> None:
         """Attach a session, which reads nothing until it is touched."""
@@ -180,6 +190,19 @@ def current_request() -> HttpRequest | None:
     """
     known = _serving.get()
     return None if known is None else known()
+
+
+def at_end(request: HttpRequest, function: AtEnd) -> None:
+    """Run ``function(response)`` when ``request`` is answered, outside of the transaction of its view.
+
+    It should not raise.
+    """
+    vars(request).setdefault(AT_END, []).append(function)
+
+
+def _end(request: HttpRequest, response: HttpResponseBase) -> Flow[None]:
+    for function in vars(request).pop(AT_END, ()):
+        yield from function(response)
 
 
 def _user(session: SessionStore, weak: "ref[HttpRequest]") -> Any:

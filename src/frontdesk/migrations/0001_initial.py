@@ -196,4 +196,25 @@ class Migration(migrations.Migration):
                 "default_permissions": ("view",),
             },
         ),
+        migrations.CreateModel(
+            name="Throttle",
+            fields=[
+                (
+                    "bucket",
+                    models.CharField(
+                        max_length=120, primary_key=True, serialize=False, verbose_name="bucket"
+                    ),
+                ),
+                ("since", models.BigIntegerField(verbose_name="since")),
+                ("until", models.BigIntegerField(db_index=True, verbose_name="until")),
+                ("attempts", models.PositiveIntegerField(verbose_name="attempts")),
+                ("before", models.PositiveIntegerField(verbose_name="earlier failures")),
+                ("reported", models.BooleanField(default=False, verbose_name="reported")),
+            ],
+            options={
+                "verbose_name": "sign-in throttle",
+                "verbose_name_plural": "sign-in throttle",
+                "default_permissions": ("view", "delete"),
+            },
+        ),
     ]

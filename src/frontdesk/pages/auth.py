@@ -8,12 +8,12 @@ https://docs.djangoproject.com/en/stable/topics/auth/default/#all-authentication
 from typing import Any, Final
 
 from django.contrib.auth import views as auth_views
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 
 from frontdesk.errors import SessionLimitReached
 from frontdesk.pages.base import SiteNameMixin, never_stored
 from frontdesk.pages.forms import PasswordChangeForm, SignInForm
-from frontdesk.signin import passwords, reauth
+from frontdesk.signin import passwords, reauth, throttle
 from frontdesk.signin.login import sign_in
 
 MAKE_ROOM: Final = "make_room"
@@ -43,6 +43,14 @@ class LoginView(auth_views.LoginView):
             form.add_error(None, str(refusal))
             context = self.get_context_data(form=form, would_end=refusal.would_end)
             return self.render_to_response(context)
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        response = super().form_invalid(form)
+        seconds = throttle.retry_after(self.request)
+        if seconds is not None:
+            response.status_code = 429  # RFC 6585 section 4
+            response.headers["Retry-After"] = str(seconds)
+        return response
 
 
 @never_stored
@@ -92,11 +100,19 @@ class PasswordChangeDoneView(SiteNameMixin, auth_views.PasswordChangeDoneView):
 
 @never_stored
 class PasswordResetView(SiteNameMixin, auth_views.PasswordResetView):
-    """Send a link to set a new password. The response does not tell whether there is an account."""
+    """Send a link to set a new password, unless too many were asked for.
+
+    The response does not tell whether there is an account, or whether a mail was sent.
+    """
 
     template_name = "frontdesk/password_reset_form.html"
     email_template_name = "frontdesk/password_reset_email.txt"
     subject_template_name = "frontdesk/password_reset_subject.txt"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        if throttle.may_send_reset(self.request, form.cleaned_data["email"]):
+            return super().form_valid(form)
+        return HttpResponseRedirect(self.get_success_url())
 
 
 @never_stored
@@ -115,6 +131,8 @@ class PasswordResetConfirmView(SiteNameMixin, auth_views.PasswordResetConfirmVie
     def form_valid(self, form: Any) -> HttpResponse:
         # First, because Django's view may sign in (post_reset_login).
         passwords.end_for_reset(form.user)
+        # So the user can sign in here, even while strangers use up the attempts.
+        throttle.know_device(self.request, form.user)
         return super().form_valid(form)
 
 

@@ -4,10 +4,12 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import forms as auth_forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from frontdesk.conf import options
-from frontdesk.signin import passwords
+from frontdesk.signin import passwords, throttle
 
 
 class SignInForm(auth_forms.AuthenticationForm):
@@ -30,6 +32,18 @@ class SignInForm(auth_forms.AuthenticationForm):
             self.fields["username"].widget.attrs.pop("autofocus", None)
             self.fields["password"].widget.attrs["autofocus"] = True
 
+    def get_invalid_login_error(self) -> ValidationError:
+        """Return Django's error, or if the network was refused, one that says so."""
+        if throttle.retry_after(self.request) is None:
+            return super().get_invalid_login_error()
+        return ValidationError(
+            _(
+                "Too many sign-ins from your network have failed. Try again later, or on a device where you "
+                "have signed in before."
+            ),
+            code="throttled",
+        )
+
 
 class PasswordChangeForm(auth_forms.PasswordChangeForm):
     """Django's form, which also asks about the other sessions (OWASP ASVS 7.4.3).
@@ -49,7 +63,22 @@ class PasswordChangeForm(auth_forms.PasswordChangeForm):
         help_text=_("Sign out if another person may know your old password."),
     )
 
+    @sensitive_variables()
     def clean_old_password(self) -> str:
-        """Check the old password. Django may upgrade its hash then. Here, no session ends by that."""
-        with passwords.sessions_stay(self.user):
-            return super().clean_old_password()
+        """Check the old password, of which only so many may be wrong as at a sign-in.
+
+        Django may upgrade its hash then. Here, no session ends by that.
+        """
+        name = self.user.get_username()
+        admitted = throttle.admit(name)
+        try:
+            with passwords.sessions_stay(self.user):
+                password = super().clean_old_password()
+            if not admitted:
+                raise ValidationError(
+                    self.error_messages["password_incorrect"], code="password_incorrect"
+                )
+        except ValidationError:
+            throttle.password_failed({"username": name})
+            raise
+        return password

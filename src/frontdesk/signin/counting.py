@@ -1,0 +1,139 @@
+"""The counts of the throttle, in the table ``frontdesk_throttle``: one row for each bucket.
+
+An attempt is counted before its password is checked, by one conditional UPDATE. So of any number of
+attempts at the same moment, no more pass than the limit says. A refused attempt writes nothing.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from typing import Any, Final, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.db import IntegrityError, connections, router, transaction
+from django.db.models import F, Q, QuerySet
+
+from frontdesk.core import clock
+from frontdesk.core.throttle import QUIET, SKEW, Limit, Window, next_window
+from frontdesk.errors import Contention
+from frontdesk.models import Throttle
+from frontdesk.storages.faults import execute
+
+Result = TypeVar("Result")
+
+NAME: Final = "the database of the sign-in throttle"
+
+TRIES: Final = 100
+"""How often a bucket is tried while other requests open its windows."""
+
+BATCH: Final = 1000
+
+
+class _Database:
+    """Calls functions that use the database, from sync and async flows."""
+
+    def call(self, function: Callable[..., Result], *args: Any) -> Result:
+        return function(*args)
+
+    async def acall(self, function: Callable[..., Result], *args: Any) -> Result:
+        return await sync_to_async(self.call)(function, *args)
+
+
+database: Final = _Database()
+
+
+def take(bucket: str, limit: Limit, *, over: bool = False) -> Window | None:
+    """Count an attempt and return ``None``; or return the window that is full, and count nothing.
+
+    One statement if there is a window with room, and two or three otherwise. With ``over``, a full window
+    counts it, too. Raises :exc:`~frontdesk.errors.StorageUnavailable`.
+    """
+    return execute(lambda alias: _take(alias, bucket, limit, over), _alias(), NAME)
+
+
+def _take(alias: str, bucket: str, limit: Limit, over: bool) -> Window | None:
+    inside = connections[alias].in_atomic_block
+    row = Throttle.objects.using(alias).filter(pk=bucket)
+    for _ in range(TRIES):
+        now = clock.now()
+        room = row.filter(until__gt=now, until__lte=limit.latest_end(now))
+        if not over:
+            room = room.filter(attempts__lt=limit.most)
+        if room.update(attempts=F("attempts") + 1):
+            return None
+        # In a transaction, a locking read sees what others have committed since it began.
+        found = (row.select_for_update() if inside else row).values_list(*Window._fields).first()
+        if found is None:
+            try:
+                # The savepoint keeps the project's transaction usable if another request was quicker.
+                with transaction.atomic(using=alias) if inside else nullcontext():
+                    Throttle.objects.using(alias).create(
+                        pk=bucket, **next_window(None, limit, now)._asdict()
+                    )
+            except IntegrityError:
+                continue
+            return None
+        last = Window(*found)
+        if not last.is_open(limit, now):
+            same = row.filter(since=last.since, until=last.until)
+            if same.update(**next_window(last, limit, now)._asdict()):
+                return None
+        elif last.attempts >= limit.most:
+            return last
+    raise Contention(f"{NAME}: too many requests opened a window of the same bucket.")
+
+
+def give_back(bucket: str, taken: int) -> None:
+    """Take back an attempt that was counted at ``taken``: one statement."""
+
+    def update(alias: str) -> None:
+        row = Throttle.objects.using(alias).filter(pk=bucket, since__lte=taken, attempts__gt=0)
+        row.update(attempts=F("attempts") - 1)
+
+    execute(update, _alias(), NAME)
+
+
+def report(bucket: str, window: Window) -> bool:
+    """Return whether this call is the first to report that this window is full: one statement."""
+
+    def update(alias: str) -> bool:
+        row = Throttle.objects.using(alias).filter(pk=bucket, since=window.since, reported=False)
+        return row.update(reported=True) == 1
+
+    return execute(update, _alias(), NAME)
+
+
+def rows() -> QuerySet[Throttle]:
+    """Return the rows, in the database that the routers choose."""
+    return Throttle.objects.using(_alias())
+
+
+def purge(limit: int = BATCH) -> int:
+    """Delete up to ``limit`` buckets that no longer matter, and return how many went."""
+    over = rows().filter(until__lt=clock.now() - QUIET - SKEW).order_by("until")
+    # First the keys, because MariaDB cannot limit a subquery, and other databases cannot limit a DELETE.
+    pks = list(over.values_list("pk", flat=True)[:limit])
+    # The times once more, because such a bucket may just have got another window.
+    again = rows().filter(pk__in=pks, until__lt=clock.now() - QUIET - SKEW)
+    return again.delete()[0] if pks else 0
+
+
+def clear(prefixes: Iterable[str]) -> int:
+    """Delete the buckets whose names start with one of ``prefixes``, and return how many went."""
+    wanted = Q(pk__in=[])
+    for prefix in prefixes:
+        wanted |= Q(pk__startswith=prefix)
+    return rows().filter(wanted).delete()[0]
+
+
+def in_transaction() -> bool:
+    """Return whether a transaction of the project is under way in the database of the counts."""
+    return connections[_alias()].in_atomic_block
+
+
+def on_commit(function: Callable[[], None]) -> None:
+    """Call ``function`` once that transaction is committed."""
+    transaction.on_commit(function, using=_alias())
+
+
+def _alias() -> str:
+    return router.db_for_write(Throttle)

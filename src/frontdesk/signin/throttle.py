@@ -1,0 +1,374 @@
+"""The throttle: passwords cannot be guessed, and a stranger cannot lock a user out (OWASP ASVS 6.3.1).
+
+:mod:`frontdesk.core.throttle` has the rules, :mod:`frontdesk.signin.counting` the counts, and
+:mod:`frontdesk.signin.device` the cookie of known devices. This module connects them with a request.
+
+An attempt is counted before the password is checked, as if it had failed. It is taken back when the request
+is answered and ``user_login_failed`` was not sent for it: the password was right, or nothing was checked.
+Outside of a request, in scripts and in the test client's ``login()``, nothing is counted.
+"""
+
+import ipaddress
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from django.conf import settings
+from django.contrib.auth import get_backends
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.crypto import get_random_string
+
+from frontdesk.conf import options
+from frontdesk.core import clock
+from frontdesk.core.flow import Call, Flow, both
+from frontdesk.core.throttle import Limit, Window
+from frontdesk.errors import StorageUnavailable
+from frontdesk.http.client import address_of
+from frontdesk.http.middleware import at_end, current_request
+from frontdesk.models import Throttle
+from frontdesk.signals import expired_purged, sign_in_throttled, user_reauthenticated
+from frontdesk.signin import counting, device
+from frontdesk.signin.counting import database
+from frontdesk.signin.deleted import names_of
+from frontdesk.signin.device import Device
+from frontdesk.signin.names import folded, hashes_of, name_in
+from frontdesk.storages.outage import Outage
+
+logger: logging.Logger = logging.getLogger("frontdesk")
+
+UID: Final = "frontdesk.throttle"
+
+SALT: Final = "frontdesk.throttle"
+
+ATTEMPTS: Final = "_frontdesk_attempts"
+"""The attribute of a request that holds its attempts."""
+
+outage: Outage = Outage("The sign-in throttle", "No password is checked meanwhile.")
+
+
+class Kind(StrEnum):
+    """What a bucket counts for."""
+
+    DEVICE = "device"
+    """An account, on a device that is known for it."""
+    ACCOUNT = "account"
+    """An account, on all other devices together."""
+    NETWORK = "network"
+    RESET = "reset"
+    """Mails to set a new password, with an address."""
+
+
+class Bucket(NamedTuple):
+    """A bucket, and how much it takes."""
+
+    kind: Kind
+    name: str
+    limit: Limit
+
+
+@dataclass(eq=False, slots=True)
+class _Attempt:
+    """A password that was entered, or a mail that was asked for."""
+
+    buckets: Sequence[Bucket]
+    hashes: Sequence[str] = ()
+    """Of the name of the account: with the current secret, and with former ones."""
+    failed: bool = False
+    taken: list[Bucket] = field(default_factory=list)
+    """The buckets that have counted it."""
+    at: int = 0
+    """When the last one did."""
+    inside: bool = False
+    """Whether it was counted in a transaction of the project, which may undo that."""
+    committed: bool = False
+
+    def commit(self) -> None:
+        self.committed = True
+
+    @property
+    def is_settled(self) -> bool:
+        return not self.taken or (self.failed and not self.inside)
+
+
+@dataclass(eq=False, slots=True)
+class _Attempts:
+    """The attempts of a request."""
+
+    device: Device | None
+    found: list[_Attempt] = field(default_factory=list)
+    proved: _Attempt | None = None
+    """The attempt with which the user has signed in."""
+    owned: list[Sequence[str]] = field(default_factory=list)
+    """The hashes of names of a user who has proved in another way whose account it is."""
+    retry_at: int | None = None
+    """When the network may try again, if it was refused."""
+
+    def failed(self, hashes: Sequence[str]) -> None:
+        """Note that a password for the account of ``hashes`` was wrong."""
+        for each in reversed(self.found):
+            if not each.failed and each.hashes == hashes:
+                each.failed = True
+                return
+
+
+class _Refusal(NamedTuple):
+    bucket: Bucket
+    window: Window
+
+
+def listen() -> None:
+    """Connect the receivers below."""
+    user_login_failed.connect(password_failed, dispatch_uid=UID)
+    user_logged_in.connect(password_proved, dispatch_uid=UID)
+    user_reauthenticated.connect(password_proved, dispatch_uid=UID)
+    expired_purged.connect(purge, dispatch_uid=UID)
+
+
+# For the backend.
+
+
+def _admit(name: Any) -> Flow[bool]:
+    """Count an attempt with the name that was typed, and return whether the password may be checked.
+
+    Raises :exc:`~frontdesk.errors.StorageUnavailable` if that cannot be counted.
+    """
+    request = current_request()
+    if request is None:
+        return True
+    attempts = _attempts_of(request)
+    hashes = _hashes(name)
+    buckets = _buckets(request.META, hashes, attempts.device)
+    return (yield from _count_in(request, attempts, _Attempt(buckets, hashes)))
+
+
+def _refuse(request: Any, name: Any) -> Flow[None]:
+    """Take as long as to check a wrong password, so that a refusal cannot be told from one.
+
+    Django's own backend does what it does then, for known and for unknown users. The password is random.
+    """
+    if any(isinstance(each, ModelBackend) for each in get_backends()):
+        yield Call(ModelBackend(), "authenticate", (request, name, get_random_string(32)))
+
+
+admit, aadmit = both(_admit)
+refuse, arefuse = both(_refuse)
+
+
+# For views.
+
+
+def retry_after(request: HttpRequest | None) -> int | None:
+    """Return the seconds after which the network of ``request`` may try again.
+
+    ``None`` if nothing in this request was refused because of its network. A view then answers as for a
+    wrong password, because more would tell whether there is an account.
+    """
+    attempts = _attempts_there(request)
+    if attempts is None or attempts.retry_at is None:
+        return None
+    return max(1, -(-(attempts.retry_at - clock.now()) // clock.SECOND))
+
+
+def _may_send_reset(request: HttpRequest, address: str) -> Flow[bool]:
+    """Count a mail to set a new password, and return whether it may be sent.
+
+    It counts for the address that was typed, and for the network. Raises
+    :exc:`~frontdesk.errors.StorageUnavailable` if that cannot be counted.
+    """
+    buckets = _network_buckets(request.META)
+    limit, hashes = options().throttle_reset, _hashes(address)
+    if limit is not None and hashes:
+        buckets.append(Bucket(Kind.RESET, f"{Kind.RESET}:{hashes[0]}", limit))
+    attempt = _Attempt(buckets, failed=True)  # so it is never taken back
+    return (yield from _count_in(request, _attempts_of(request), attempt))
+
+
+may_send_reset, amay_send_reset = both(_may_send_reset)
+
+
+def know_device(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """Let the browser of ``request`` be a known device of ``user``, who has not entered a password.
+
+    Call it when the user has proved whose account it is: by the link in a mail, for example. So a user with
+    a new browser can sign in, even while strangers use up all attempts.
+    """
+    _attempts_of(request).owned += [_hashes(name) for name in names_of(user)]
+
+
+# For staff.
+
+
+def prefixes_of_account(name: str) -> list[str]:
+    """Return with what the names of the buckets begin that count for this user name or e-mail address."""
+    return [
+        prefix
+        for each in _hashes(name)
+        for prefix in (f"{Kind.DEVICE}:{each}", f"{Kind.ACCOUNT}:{each}", f"{Kind.RESET}:{each}")
+    ]
+
+
+def names_of_network(address: str) -> list[str]:
+    """Return the names of the buckets of the network of this address.
+
+    ``address`` may also be the network itself: ``198.51.100.0/24``. Raises ``ValueError`` for other text.
+    """
+    network = _network_of(address.partition("/")[0])
+    return [f"{Kind.NETWORK}:{each}" for each in (network, *hashes_of(SALT, network))]
+
+
+# Receivers.
+
+
+def password_failed(credentials: Mapping[str, Any], **_kwargs: Any) -> None:
+    """Receive ``user_login_failed``."""
+    attempts = _attempts_there(current_request())
+    if attempts is not None:
+        attempts.failed(_hashes(name_in(credentials)))
+
+
+def password_proved(**_kwargs: Any) -> None:
+    """Receive ``user_logged_in`` and :data:`frontdesk.signals.user_reauthenticated`."""
+    attempts = _attempts_there(current_request())
+    if attempts is not None and attempts.found:
+        attempts.proved = attempts.found[-1]
+
+
+def purge(**_kwargs: Any) -> None:
+    """Receive :data:`frontdesk.signals.expired_purged`: a purge of the sessions purges the counts, too."""
+    while counting.purge():
+        pass
+
+
+# The attempts of a request.
+
+
+def _attempts_there(request: Any) -> _Attempts | None:
+    return getattr(request, ATTEMPTS, None)
+
+
+def _attempts_of(request: HttpRequest) -> _Attempts:
+    attempts = _attempts_there(request)
+    if attempts is None:
+        known = None if options().throttle_device is None else device.device_of(request)
+        attempts = _Attempts(known)
+        setattr(request, ATTEMPTS, attempts)
+        at_end(request, partial(_end, attempts))
+    return attempts
+
+
+def _count_in(request: HttpRequest, attempts: _Attempts, attempt: _Attempt) -> Flow[bool]:
+    attempts.found.append(attempt)
+    if not attempt.buckets:
+        return True
+    refusal = yield from outage.watch(Call(database, "call", (_count, attempt, request)))
+    if refusal is None:
+        return True
+    if refusal.bucket.kind is Kind.NETWORK:
+        attempts.retry_at = refusal.window.until
+    return False
+
+
+def _count(attempt: _Attempt, request: HttpRequest) -> _Refusal | None:
+    """Count ``attempt`` in its buckets, and return the first one that is full. The rest is left alone."""
+    attempt.inside = counting.in_transaction()
+    if attempt.inside:
+        counting.on_commit(attempt.commit)
+    for bucket in attempt.buckets:
+        full = counting.take(bucket.name, bucket.limit)
+        if full is not None:
+            attempt.failed = True
+            if not full.reported and counting.report(bucket.name, full):
+                _report(bucket, full, request)
+            return _Refusal(bucket, full)
+        attempt.taken.append(bucket)
+        attempt.at = clock.now()
+    return None
+
+
+def _report(bucket: Bucket, window: Window, request: HttpRequest) -> None:
+    until = clock.to_datetime(window.until)
+    logger.warning(
+        "Sign-in throttle: the bucket %s has counted %d attempts and takes no more until %s.",
+        short(bucket.name),
+        window.attempts,
+        until.isoformat(timespec="seconds"),
+    )
+    sign_in_throttled.send_robust(Throttle, request=request, kind=str(bucket.kind), until=until)
+
+
+def short(name: str) -> str:
+    """Return the name of a bucket as people see it, with the first characters of its hashes."""
+    kind, _, rest = name.partition(":")
+    if kind == Kind.NETWORK and "/" in rest:
+        return name
+    return ":".join([kind, *(each[:8] for each in rest.split(":"))])
+
+
+def _end(attempts: _Attempts, response: HttpResponseBase) -> Flow[None]:
+    if not all(each.is_settled for each in attempts.found):
+        try:
+            yield from outage.watch(Call(database, "call", (_settle, attempts.found)))
+        except StorageUnavailable as error:
+            logger.error("Sign-in attempts that succeeded stay counted as failed. %s", error)
+    accounts, proved = attempts.owned, attempts.proved
+    # Not for a program, which gets no cookie of a session either.
+    if proved and not proved.failed and settings.SESSION_COOKIE_NAME in response.cookies:
+        accounts = [*accounts, proved.hashes]
+    if any(accounts) and options().throttle_device is not None:
+        known = attempts.device or device.new()
+        for hashes in filter(None, accounts):
+            known = known.with_account(hashes)
+        device.set_cookie(response, known)
+
+
+def _settle(attempts: Sequence[_Attempt]) -> None:
+    """Take back what did not fail, and count again what failed and was rolled back with the view."""
+    still_inside = counting.in_transaction()  # of a test case
+    for attempt in attempts:
+        undone = attempt.inside and not attempt.committed and not still_inside
+        for bucket in attempt.taken:
+            if attempt.failed and undone:
+                counting.take(bucket.name, bucket.limit, over=True)
+            elif not attempt.failed and not undone:
+                counting.give_back(bucket.name, attempt.at)
+
+
+# Buckets.
+
+
+def _buckets(meta: Mapping[str, Any], hashes: Sequence[str], known: Device | None) -> list[Bucket]:
+    """Return the buckets of an attempt, in the order in which all requests lock them."""
+    of_device, of_account = options().throttle_device, options().throttle_account
+    if known is not None and of_device is not None and known.knows(hashes):
+        name = f"{Kind.DEVICE}:{hashes[0]}:{known.id}"
+        return [Bucket(Kind.DEVICE, name, of_device._replace(grows=True))]
+    buckets = _network_buckets(meta)
+    if hashes and of_account is not None:
+        name = f"{Kind.ACCOUNT}:{hashes[0]}"
+        buckets.append(Bucket(Kind.ACCOUNT, name, of_account._replace(grows=True)))
+    return buckets
+
+
+def _network_buckets(meta: Mapping[str, Any]) -> list[Bucket]:
+    limit, address = options().throttle_network, address_of(meta)
+    if limit is None or not address:
+        return []
+    network = _network_of(address)
+    kept = network if options().client_info == "full" else hashes_of(SALT, network)[0]
+    return [Bucket(Kind.NETWORK, f"{Kind.NETWORK}:{kept}", limit)]
+
+
+def _network_of(address: str) -> str:
+    bits = 24 if ipaddress.ip_address(address).version == 4 else 64
+    return str(ipaddress.ip_network((address, bits), strict=False))
+
+
+def _hashes(name: Any) -> list[str]:
+    return hashes_of(SALT, folded(name)) if name else []
