@@ -205,6 +205,38 @@ def switched(settings, places):
     return switch
 
 
+def moved_back(old, user):
+    """Return the key of a session that frontdesk began, and that is Django's since the way back."""
+    key = enter(user).session_key
+    session = old.engine()
+    session.update({**SessionStore(key).load(), "cart": ["tea"]})
+    session._session_key = key
+    session.save(must_create=True)
+    sessions.end_all(user)
+    return key
+
+
+@from_db
+@in_memory
+def test_session_that_had_moved_back_moves_in_again(old, storage, user, settings, new_browser):
+    key = moved_back(old, user)
+    use(settings, "frontdesk.storages.memory.MemoryStorage")  # which has forgotten its end
+    assert frontdesk("import", "--json").json == counts(moved=1)
+    browser = new_browser()
+    browser.key = key
+    assert (browser.username(), browser.values()) == ("ada", {"cart": ["tea"]})
+
+
+@from_db
+@in_memory
+def test_session_whose_end_is_remembered_stays_ended(old, storage, user):
+    """Whether it had moved back, or a way back was cut off and the user has signed out since."""
+    key = moved_back(old, user)
+    assert frontdesk("import", "--json").json == counts(there_already=1)
+    assert not old.has(key)
+    assert SessionStore(key).load() == {}
+
+
 def test_sessions_of_another_storage_move(switched, user):
     found = [enter(user, number=number) for number in range(3)]
     storage = switched()

@@ -74,6 +74,12 @@ def test_password_change_keeps_this_session_and_ends_others(user, choice):
     assert other.get("/accounts/password_change/").status_code == 302
 
 
+def test_password_change_offers_no_choice_that_it_cannot_keep(user):
+    page = sign_in(user).get("/accounts/password_change/").text
+    assert "new_password1" in page
+    assert "other_sessions" not in page
+
+
 @pytest.mark.parametrize("page", ["sessions/", "sessions/history/", "sessions/end-all/"])
 def test_pages_are_no_errors(user, page):
     assert sign_in(user).get(f"/accounts/{page}").status_code == 200

@@ -11,6 +11,7 @@ from django.contrib.auth import views as auth_views
 from django.http import HttpResponse, HttpResponseRedirect
 
 from frontdesk.errors import SessionLimitReached
+from frontdesk.http.session import SessionStore
 from frontdesk.pages.base import SiteNameMixin, never_stored
 from frontdesk.pages.forms import PasswordChangeForm, SignInForm
 from frontdesk.signin import passwords, reauth, throttle
@@ -81,6 +82,12 @@ class PasswordChangeView(SiteNameMixin, auth_views.PasswordChangeView):
 
     form_class = PasswordChangeForm
     template_name = "frontdesk/password_change_form.html"
+
+    def get_form(self, form_class: Any = None) -> Any:
+        form = super().get_form(form_class)
+        if not isinstance(self.request.session, SessionStore):
+            form.fields.pop("other_sessions", None)  # Django's engines can only end them
+        return form
 
     def form_valid(self, form: Any) -> HttpResponse:
         if not reauth.is_own(self.request, form.user):
