@@ -63,6 +63,11 @@ if SESSION_STORAGE not in SESSION_STORAGES:
         f"It must be one of {', '.join(SESSION_STORAGES)}."
     )
 
+AUTHENTICATION_BACKENDS = [
+    "frontdesk.backends.ThrottleBackend",  # <--
+    "django.contrib.auth.backends.ModelBackend",
+]
+
 SESSION_ENGINE = "frontdesk.engine"  # <--
 FRONTDESK = {"STORAGE": SESSION_STORAGES[SESSION_STORAGE], "REMEMBER_ME": True}  # <--
 

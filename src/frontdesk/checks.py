@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from frontdesk import conf
+from frontdesk.backends import ThrottleBackend
 from frontdesk.engine import SessionStore
 from frontdesk.errors import InvalidSetting
 from frontdesk.middleware import AuthenticationMiddleware, SessionMiddleware
@@ -25,6 +26,7 @@ from frontdesk.words import places
 
 SESSION = "frontdesk.middleware.SessionMiddleware"
 AUTHENTICATION = "frontdesk.middleware.AuthenticationMiddleware"
+THROTTLE = "frontdesk.backends.ThrottleBackend"
 
 UNCALLED: Final = ("load", "create", "exists", "delete")
 """What Django's sessions call on themselves, and frontdesk's do not."""
@@ -321,6 +323,27 @@ def check_new_device_mail(**_: Any) -> list[CheckMessage]:
     return found
 
 
+@register(Tags.security)
+def check_throttle(**_: Any) -> list[CheckMessage]:
+    """W023: passwords can be guessed, because the backend of the throttle is not the first."""
+    if conf.problems():
+        return []
+    options = conf.options()
+    if not (options.throttle_device or options.throttle_account or options.throttle_network):
+        return []
+    backends = settings.AUTHENTICATION_BACKENDS
+    if backends and _is_backend(backends[0], ThrottleBackend):
+        return []
+    return [
+        checks.Warning(
+            "The sign-in throttle is not the first authentication backend, so passwords can be guessed.",
+            hint=f"Put {THROTTLE!r} first in AUTHENTICATION_BACKENDS. If another package limits sign-ins, "
+            "set FRONTDESK['THROTTLE_DEVICE'], ['THROTTLE_ACCOUNT'] and ['THROTTLE_NETWORK'] to None.",
+            id="frontdesk.W023",
+        )
+    ]
+
+
 def _positions(kind: type) -> list[int]:
     """Return the positions in ``MIDDLEWARE`` of ``kind`` and its subclasses."""
     return [position for position, found in enumerate(_middleware()) if _is(found, kind)]
@@ -346,6 +369,13 @@ def _is(candidate: Any, kind: type) -> bool:
 def _is_engine(engine: str, kind: type) -> bool:
     try:
         return _is(import_string(f"{engine}.SessionStore"), kind)
+    except ImportError:
+        return False
+
+
+def _is_backend(path: str, kind: type) -> bool:
+    try:
+        return _is(import_string(path), kind)
     except ImportError:
         return False
 

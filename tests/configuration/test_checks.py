@@ -19,6 +19,8 @@ PACKAGE = Path(frontdesk.__file__).parent
 
 SESSION = "frontdesk.middleware.SessionMiddleware"
 AUTHENTICATION = "frontdesk.middleware.AuthenticationMiddleware"
+THROTTLE = "frontdesk.backends.ThrottleBackend"
+MODEL = "django.contrib.auth.backends.ModelBackend"
 STOCK_SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
 STOCK_AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
@@ -134,6 +136,9 @@ CASES = [
     ("W013", middleware(), f"Put {SESSION!r} into MIDDLEWARE"),
     ("W018", setting("SESSION_ENGINE", "frontdesk.migrate.to_django.db"), "Django's own engine"),
     ("W017", setting("SESSION_SERIALIZER", "shop.sessions.PickleSerializer"), "JSONSerializer"),
+    ("W023", setting("AUTHENTICATION_BACKENDS", [MODEL]), f"Put {THROTTLE!r} first"),
+    ("W023", setting("AUTHENTICATION_BACKENDS", [MODEL, THROTTLE]), f"Put {THROTTLE!r} first"),
+    ("W023", setting("AUTHENTICATION_BACKENDS", ["no.such.Backend"]), f"Put {THROTTLE!r} first"),
     ("E004", frontdesk_setting(IDLE_TIMOUT=1), "Did you mean 'IDLE_TIMEOUT'?"),
     ("E004", frontdesk_setting(XYZZY=1), "The keys are: STORAGE, MIGRATE_FROM, IDLE_TIMEOUT"),
     ("E005", frontdesk_setting(IDLE_TIMEOUT=60), "positive datetime.timedelta"),
@@ -220,6 +225,7 @@ def right(settings):
     """A project where everything is as it should be."""
     del settings.FRONTDESK
     settings.SESSION_COOKIE_SECURE = True
+    settings.AUTHENTICATION_BACKENDS = [THROTTLE, MODEL]
 
 
 @pytest.mark.parametrize("check_id", sorted({check_id for check_id, _, _ in CASES}))
@@ -278,6 +284,12 @@ def test_a_deployment_check_needs_the_deploy_option(settings, monkeypatch, check
 
 
 # --- what is fine ---------------------------------------------------------------------------------------
+
+
+def test_without_limits_no_throttle_is_asked_for(right, settings):
+    off = dict.fromkeys(["THROTTLE_DEVICE", "THROTTLE_ACCOUNT", "THROTTLE_NETWORK"])
+    settings.FRONTDESK, settings.AUTHENTICATION_BACKENDS = off, [MODEL]
+    assert run_checks() == []
 
 
 def test_subclasses_are_recognised(right, settings, monkeypatch):

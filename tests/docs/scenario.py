@@ -36,6 +36,12 @@ from django.test import override_settings
 
 from tests.docs.pages import ROOT, Block
 
+BACKENDS = [
+    "frontdesk.backends.ThrottleBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+"""What a project has that uses frontdesk. With two, some tests would have to say whose backend they mean."""
+
 NEEDS_A_PROJECT = {"diff", "file", "append", "pytest", "install"}
 
 # As the test runner does, so that the test client may ask for its own host name.
@@ -63,6 +69,7 @@ class Here:
         names: dict[str, Any] = {"BASE_DIR": ROOT}
         exec(text, names)
         changed = {name: value for name, value in names.items() if name.isupper()}
+        changed.setdefault("AUTHENTICATION_BACKENDS", BACKENDS)
         with override_settings(**changed):
             call_command("check", databases=["default"], fail_level="WARNING")
 

@@ -103,7 +103,7 @@ def test_live_sessions_survive_the_switch_by_the_readme(stock):
     before = (stock.package / "settings.py").read_text().splitlines()
     switch_over(stock)
     after = (stock.package / "settings.py").read_text().splitlines()
-    assert len(set(after) - set(before)) == 4
+    assert len(set(after) - set(before)) == 7
     for block in blocks(ROOT / "README.md"):
         if block.marker.startswith("append"):
             stock.play(block)
@@ -146,7 +146,8 @@ assert new[15:] not in str(vars(row))
 def test_each_list_of_a_diff_is_closed(page):
     (diff,) = (block.text for block in blocks(ROOT / page) if block.marker.startswith("diff"))
     kept = [line for line in diff.splitlines() if not line.startswith("-")]
-    assert sum(line.endswith("[") for line in kept) == sum(line == " ]" for line in kept) == 2
+    closed = sum(line[1:] == "]" for line in kept)
+    assert sum(line.endswith("[") for line in kept) == closed == 3
 
 
 def test_a_diff_that_does_not_fit_is_refused():

@@ -297,6 +297,30 @@ def test_shape(django_assert_num_queries, view):
             assert seen_as(browser) == ""
 
 
+@shows("A password is not checked after too many others")
+def test_throttle(settings, user, view):
+    backends = ["frontdesk.backends.ThrottleBackend", "django.contrib.auth.backends.ModelBackend"]
+    settings.AUTHENTICATION_BACKENDS = backends
+
+    def with_password(password):
+        def act(request):
+            found = authenticate(request, username="eve", password=password)
+            return HttpResponse("right" if found else "refused")
+
+        view(act)
+        return Client().get("/").content
+
+    assert with_password("open-sesame") == b"right"
+    assert {with_password("wrong") for _ in range(10)} == {b"refused"}
+    assert with_password("open-sesame") == b"refused"
+
+    view(lambda request: login(request, user) or HttpResponse())
+    with pytest.raises(ValueError, match="multiple authentication backends"):
+        Client().get("/")
+    view(lambda request: login(request, user, backend=backends[1]) or HttpResponse())
+    assert Client().get("/").status_code == 200
+
+
 @shows("An outage is a 503")
 def test_outage(browser, monkeypatch):
     def down(*_args):
