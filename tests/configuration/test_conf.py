@@ -173,3 +173,9 @@ def test_the_storage_follows_the_settings():
         assert type(get_storage()) is MemoryStorage
         assert get_storage() is get_storage()
     assert type(get_storage()) is DatabaseStorage
+
+
+def test_a_project_without_the_app_is_told_to_add_it(settings):
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "frontdesk"]
+    with pytest.raises(InvalidSetting, match=r'^Add "frontdesk" to INSTALLED_APPS'):
+        get_storage()

@@ -1,15 +1,19 @@
 """The page that lists sessions, and the pages that end them."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.signals import user_logged_out
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from frontdesk import sessions
 from frontdesk.signals import Reason, session_ended
+from frontdesk.storages import get_storage
 from tests.fixtures import DATABASE
 from tests.pages.catalogue import CHROME, FIREFOX, PASSWORD, page, sign_in
 
@@ -191,6 +195,26 @@ def test_a_long_list_has_pages(user, clock):
 @pytest.mark.parametrize("number", ["0", "-1", "x", "99", "", "1' OR 1=1"])
 def test_any_page_may_be_asked_for(user, number):
     assert sign_in(user).get(PAGE, {"page": number}).status_code == 200
+
+
+def test_2_000_sessions_are_pages_of_ten_with_the_queries_of_one(user, configure):
+    configure(STORAGE={"BACKEND": DATABASE}, MAX_SESSIONS_PER_USER=None)
+    browser = sign_in(user, FIREFOX)
+
+    def shown(query=""):
+        with CaptureQueriesContext(connection) as seen:
+            response = browser.get(PAGE + query)
+        return len(page(response).all("details")), len(seen)
+
+    assert shown() == (1, 2)
+    (one,) = sessions.for_user(user)
+    (record,) = get_storage().load([one.id])
+    more = [replace(record, id=f"{number:015}") for number in range(1999)]
+    assert all(get_storage().swap([(None, each) for each in more]))
+    assert sessions.count(user) == 2000
+    assert shown() == shown("?page=200") == (10, 2)
+    words = page(browser.get(f"{PAGE}?page=200")).words
+    assert "Page 200 of 200" in words
 
 
 def test_a_short_list_has_no_pages(user):
