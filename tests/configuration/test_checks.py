@@ -340,12 +340,14 @@ def test_the_admins_checks_pass(right):
 
 @pytest.fixture(scope="module")
 def default_project(tmp_path_factory):
-    """What ``startproject`` makes; with frontdesk, by the five lines that switch a project over."""
+    """What ``startproject`` makes; with frontdesk, by the lines that switch a project over."""
     folder = tmp_path_factory.mktemp("project")
     run(folder, "-m", "django", "startproject", "hotel", ".")
     stock = (folder / "hotel" / "settings.py").read_text("utf-8")
     switched = stock.replace(STOCK_SESSION, SESSION).replace(STOCK_AUTHENTICATION, AUTHENTICATION)
     switched += '\nINSTALLED_APPS += ["frontdesk"]\nSESSION_ENGINE = "frontdesk.engine"\n'
+    backends = ["frontdesk.backends.ThrottleBackend", "django.contrib.auth.backends.ModelBackend"]
+    switched += f"AUTHENTICATION_BACKENDS = {backends}\n"
     (folder / "hotel" / "switched.py").write_text(switched, "utf-8")
     secure = switched + "SESSION_COOKIE_SECURE = True\n"
     (folder / "hotel" / "secure.py").write_text(secure, "utf-8")
