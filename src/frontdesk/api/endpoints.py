@@ -21,7 +21,7 @@ ENDPOINTS: Final = (
         body=inputs.SignIn,
         sets_no_cookie=lambda data: data.get("carrier") == "header",
         answer="Who",
-        problems=("session_limit_reached",),
+        problems=("session_limit_reached", "too_many_attempts"),
     ),
     Endpoint(
         method="PATCH",
@@ -31,7 +31,7 @@ ENDPOINTS: Final = (
         needs=Needs.OWN_SESSION,
         body=inputs.Reauthenticate,
         answer="Who",
-        problems=("no_password",),
+        problems=("no_password", "too_many_attempts"),
     ),
     Endpoint(
         method="DELETE",
@@ -84,6 +84,7 @@ ENDPOINTS: Final = (
         summary="Change the password",
         needs=Needs.OWN_SESSION,
         body=inputs.ChangePassword,
+        problems=("too_many_attempts",),
     ),
     Endpoint(
         method="POST",

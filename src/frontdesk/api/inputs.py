@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from frontdesk.api.problems import Problem
 from frontdesk.http.transport import may_use_header
 from frontdesk.pages.forms import PasswordChangeForm, SignInForm
+from frontdesk.signin import throttle
 from frontdesk.signin.reauth import ReauthenticationForm
 
 MAX_BODY: Final = 64 * 1024
@@ -134,24 +135,26 @@ def form_of(request: HttpRequest, form_class: Any, data: Mapping[str, Any]) -> A
     if found:
         errors = {name: [{"message": FAULTS[code], "code": code}] for name, code in found}
         raise Problem("invalid_input", errors=errors)
-    return _valid(form)
+    if form.is_valid():
+        return form
+    errors, seconds = form.errors.get_json_data(), throttle.retry_after(request)
+    if seconds is None:
+        raise Problem("invalid_input", errors=errors)
+    raise Problem("too_many_attempts", headers={"Retry-After": str(seconds)}, errors=errors)
 
 
 def query_of(request: HttpRequest, form_class: type[forms.Form]) -> dict[str, Any]:
     """Return the parameters of the query string. Raises :exc:`Problem`."""
-    return dict(_valid(form_class(request.GET)).cleaned_data)
+    form = form_class(request.GET)
+    if not form.is_valid():
+        raise Problem("invalid_input", errors=form.errors.get_json_data())
+    return dict(form.cleaned_data)
 
 
 def require_json(request: HttpRequest) -> None:
     """Raise :exc:`Problem` unless the body is said to be JSON."""
     if request.content_type != "application/json":
         raise Problem("unsupported_media_type", headers={"Accept": "application/json"})
-
-
-def _valid(form: forms.Form) -> forms.Form:
-    if not form.is_valid():
-        raise Problem("invalid_input", errors=form.errors.get_json_data())
-    return form
 
 
 @sensitive_variables()

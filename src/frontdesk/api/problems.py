@@ -35,6 +35,10 @@ DETAILS: Final = {
     "sessions_unlisted": (409, "Sessions cannot be listed with the session engine of this site."),
     "body_too_large": (413, "The body is too large."),
     "unsupported_media_type": (415, "Send the body as application/json."),
+    "too_many_attempts": (
+        429,
+        "Too many passwords from this network were wrong. Try again after Retry-After, in seconds.",
+    ),
     "unavailable": (503, "The storage of sessions cannot answer. No user has been signed out."),
 }
 """The status of each code, and what happened in English, for developers."""

@@ -20,7 +20,7 @@ from frontdesk.history import recent
 from frontdesk.pages.auth import PasswordResetView
 from frontdesk.pages.history import ENTRIES, with_failures_joined
 from frontdesk.pages.sessions import is_listed, own_sessions
-from frontdesk.signin import passwords, reauth
+from frontdesk.signin import passwords, reauth, throttle
 from frontdesk.signin.login import sign_in
 from frontdesk.signin.logout import end_everywhere, end_session
 
@@ -110,7 +110,12 @@ def change_password(request: HttpRequest, form: Any) -> Answer | None:
 
 
 def send_reset_link(request: HttpRequest, form: Any) -> None:
-    """Send the mail of the page. The answer does not tell whether there is an account."""
+    """Send the mail of the page, unless too many were asked for.
+
+    The answer tells neither whether there is an account, nor whether a mail was sent.
+    """
+    if not throttle.may_send_reset(request, form.cleaned_data["email"]):
+        return
     form.save(
         request=request,
         use_https=request.is_secure(),
@@ -119,9 +124,10 @@ def send_reset_link(request: HttpRequest, form: Any) -> None:
     )
 
 
-def reset_password(_request: HttpRequest, form: Any) -> None:
+def reset_password(request: HttpRequest, form: Any) -> None:
     """Set a new password, and end all sessions of the user."""
     passwords.end_for_reset(form.user)
+    throttle.know_device(request, form.user)
     form.save()
 
 
