@@ -11,6 +11,7 @@ import pytest
 from frontdesk.core import clock
 from frontdesk.core.flow import run
 from frontdesk.errors import UndecodableRecord
+from frontdesk.storages.base import BATCH
 from frontdesk.storages.documents import (
     SESSION,
     DocumentStorage,
@@ -113,6 +114,21 @@ def test_an_index_that_began_anew_is_not_mistaken_for_the_old_one(storage):
     run(storage.insert(meanwhile))
     assert list(sign_in) is not None
     assert set(storage.ids_of("1")) == {late.id, meanwhile.id}
+
+
+def test_a_user_with_many_sessions_keeps_no_server_busy(storage, monkeypatch):
+    """Whatever is read at once is bounded: when a user signs in, and when the sessions are listed or ended."""
+    sizes, get = [], storage.get
+
+    def noting(names):
+        sizes.append(len(names))
+        return get(names)
+
+    monkeypatch.setattr(storage, "get", noting)
+    for _ in range(4 * 512 + 1):
+        assert run(storage.insert(a_record()))
+    assert len(run(storage.of_user("1"))) == len(run(storage.end_of_user("1"))) == 4 * 512 + 1
+    assert max(sizes) == BATCH
 
 
 def test_a_damaged_session_is_logged_and_left_out(storage, caplog):

@@ -27,7 +27,7 @@ from frontdesk.core.flow import Call, Flow, arun, run
 from frontdesk.core.keys import is_id
 from frontdesk.core.record import Former, Record
 from frontdesk.errors import Contention, UndecodableRecord
-from frontdesk.storages.base import TRIES, Storage, Swap
+from frontdesk.storages.base import BATCH, TRIES, Storage, Swap
 
 logger: logging.Logger = logging.getLogger("frontdesk")
 
@@ -178,12 +178,14 @@ class DocumentStorage(Storage):
         )
 
     def _without_dead(self, names: Mapping[str, int]) -> Flow[dict[str, int]]:
-        found = yield Call(self, "get", ([SESSION + id for id in names],))
-        return {
-            id: deadline
-            for id, deadline in names.items()
-            if SESSION + id in found and not _has_ended(found[SESSION + id])
-        }
+        ids, kept = list(names), dict[str, int]()
+        for start in range(0, len(ids), BATCH):  # one large read would keep others waiting
+            batch = ids[start : start + BATCH]
+            found = yield Call(self, "get", ([SESSION + id for id in batch],))
+            for id in batch:
+                if SESSION + id in found and not _has_ended(found[SESSION + id]):
+                    kept[id] = names[id]
+        return kept
 
 
 def is_crowded(names: Collection[str]) -> bool:
