@@ -324,3 +324,24 @@ def test_a_session_of_an_old_password_ends_for_good(member, user, clock):
     clock.move(seconds=11)
     assert not SessionStore().exists(key)
     assert run(get_storage().read(key[:15])) is None
+
+
+def test_a_session_of_an_old_password_gains_nothing_by_a_longer_expiry(member, tab, user, clock):
+    """In a request that began before the change, and in later ones that do not ask for the user."""
+    thief, key = tab(member), member.key
+
+    def extend(request):
+        assert request.user.is_authenticated
+        user.set_password("another one")
+        user.save()
+        assert tab(member).username() == ""
+        request.session.set_expiry(90 * 86_400)
+
+    thief.do(extend)
+    for days in (80, 70, 60):
+        assert thief.username() == ""
+        thief.do(lambda request, days=days: request.session.set_expiry(days * 86_400))
+        assert (thief.key, thief.username()) == (key, "")
+        clock.move(seconds=20)
+    clock.move(seconds=11)
+    assert not SessionStore().exists(key)

@@ -5,12 +5,14 @@ import logging
 import pickle
 import re
 import traceback
+from io import StringIO
 
 import pytest
 import sentry_sdk
 from django.contrib import auth
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore as DjangosStore
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.log import AdminEmailHandler
@@ -22,6 +24,7 @@ from frontdesk.core.flow import run
 from frontdesk.core.keys import Key
 from frontdesk.engine import SessionStore
 from frontdesk.errors import StorageUnavailable
+from frontdesk.models import HistoryEntry
 from frontdesk.storages import get_storage
 from tests.fixtures import DATABASE, MEMORY, PASSWORD, sign_in, sign_out, use
 from tests.requests.site import current_user, step
@@ -336,6 +339,42 @@ def test_no_page_shows_the_key(member, user):
         assert response.status_code == 200
         assert member.key[15:] not in response.content.decode()
         assert member.key[15:] not in repr(response.headers)
+
+
+def admin_pages(session_id):
+    yield "/admin/frontdesk/session/"
+    yield f"/admin/frontdesk/session/{session_id}/change/"
+    yield f"/admin/frontdesk/session/?q={session_id}"
+    yield "/admin/frontdesk/historyentry/"
+    for entry in HistoryEntry.objects.all():
+        yield f"/admin/frontdesk/historyentry/{entry.pk}/change/"
+
+
+def test_neither_exports_nor_staffs_lists_hold_a_key(
+    life, browser, keys, user, settings, django_capture_on_commit_callbacks
+):
+    """``dumpdata``, the command and the admin. They show ids, and the admin no digest either."""
+    use(settings, DATABASE)
+    with django_capture_on_commit_callbacks(execute=True):
+        life()
+    User.objects.update(is_staff=True, is_superuser=True)
+    session_id, digest = browser.key[:15], Key(browser.key).digest
+
+    def told(*arguments):
+        call_command(*arguments, stdout=(out := StringIO()))
+        return out.getvalue()
+
+    exported = told("dumpdata")
+    listed = [told("frontdesk", "list", *json) for json in ([], ["--json"])]
+    pages = [browser.get(page, follow=True) for page in admin_pages(session_id)]
+    assert len(pages) > 4
+    assert {page.status_code for page in pages} == {200}
+    shown = [page.content.decode() for page in pages]
+    assert all(session_id in text for text in (exported, *listed, *shown[:3]))
+    assert digest in exported
+    assert len(keys) == 3
+    assert found(keys, exported, *listed, *shown) == []
+    assert [text for text in (*listed, *shown) if digest in text] == []
 
 
 def test_session_info_holds_no_key(member, keys):

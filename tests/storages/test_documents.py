@@ -117,7 +117,7 @@ def test_an_index_that_began_anew_is_not_mistaken_for_the_old_one(storage):
 
 
 def test_a_user_with_many_sessions_keeps_no_server_busy(storage, monkeypatch):
-    """Whatever is read at once is bounded: when a user signs in, and when the sessions are listed or ended."""
+    """What is read at once is bounded: when a user signs in, and when sessions are listed or ended."""
     sizes, get = [], storage.get
 
     def noting(names):
