@@ -16,6 +16,8 @@ an error:
     <!-- test: file FILE -->       write FILE into the project's package
     <!-- test: append FILE -->     append to FILE of the project's package
     <!-- test: pytest FILE -->     write FILE beside the project's package and run it with pytest
+    <!-- test: server -->          run these commands of a shell while the project is served
+    <!-- test: client -->          the same for Python code
     <!-- test: install -->         compare with the name of the package that is installed here
     <!-- test: run in an empty directory -->   run, and go on with the project that it makes there
 
@@ -25,8 +27,12 @@ switched to frontdesk.
 
 import os
 import shlex
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -42,7 +48,10 @@ BACKENDS = [
 ]
 """What a project has that uses frontdesk. With two, some tests would have to say whose backend they mean."""
 
-NEEDS_A_PROJECT = {"diff", "file", "append", "pytest", "install"}
+NEEDS_A_PROJECT = {"diff", "file", "append", "pytest", "install", "server", "client"}
+
+ADDRESS = "127.0.0.1:8000"
+"""Where pages say that a project is served."""
 
 # As the test runner does, so that the test client may ask for its own host name.
 SETUP = """
@@ -155,6 +164,41 @@ class Project:
     def make(self, text: str) -> None:
         make(text)
 
+    def server(self, text: str) -> None:
+        """Each command has to succeed, with the variables that those before it have set."""
+        with self.served() as address:
+            script = "\n".join(commands(text)).replace(ADDRESS, address)
+            self.output(["bash", "-e", "-o", "pipefail", "-c", script])
+
+    def client(self, text: str) -> None:
+        with self.served() as address:
+            self.command("python", "-c", text.replace(ADDRESS, address))
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """Serve the project on a free port of this machine."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        address = f"127.0.0.1:{port}"
+        server = subprocess.Popen(
+            [sys.executable, "manage.py", "runserver", "--noreload", address],
+            cwd=self.directory,
+            env=self.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            while server.poll() is None:
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.05)
+            assert server.poll() is None, "the server ended at once"
+            yield address
+        finally:
+            server.terminate()
+            server.wait()
+
     def install(self, text: str) -> None:
         """The command would install this checkout, for which pip needs a package index."""
         *pip, path = shlex.split(commands(text)[0])
@@ -164,30 +208,38 @@ class Project:
     def command(self, program: str, *arguments: str, may_fail: bool = False) -> str:
         """Run a command of Python's as a shell in the project would, and return what it prints."""
         assert program == "python", f"not a command of Python's: {program!r}"
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("DJANGO_", "FRONTDESK_", "PYTEST_", "PYTHON", "COVERAGE_"))
-        }
-        if list(self.directory.glob("*/settings.py")):
-            environment["DJANGO_SETTINGS_MODULE"] = f"{self.package.name}.settings"
+        return self.output([sys.executable, "-W", "error", *arguments], may_fail=may_fail)
+
+    def output(self, command: list[str], *, may_fail: bool = False) -> str:
+        """Run a command in the project, and return what it prints."""
         done = subprocess.run(
-            [sys.executable, "-W", "error", *arguments],
+            command,
             cwd=self.directory,
-            env=environment,
+            env=self.environment(),
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
-        line = shlex.join([program, *arguments])
-        assert may_fail or done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
+        said = done.stdout + done.stderr
+        assert may_fail or done.returncode == 0, f"{shlex.join(command)}\n{said}"
+        return said
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of the environment without those of this test run."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DJANGO_", "FRONTDESK_", "PYTEST_", "PYTHON", "COVERAGE_"))
+        }
+        if list(self.directory.glob("*/settings.py")):
+            kept["DJANGO_SETTINGS_MODULE"] = f"{self.package.name}.settings"
+        return kept
 
 
 def commands(text: str) -> list[str]:
     """Return the commands of a console block, which starts each with a dollar sign."""
-    lines = text.splitlines()
+    lines = text.replace("\\\n", "").splitlines()
     assert all(line.startswith("$ ") for line in lines), f"not only commands: {lines}"
     return [line[2:] for line in lines]
 
