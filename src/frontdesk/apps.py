@@ -33,8 +33,10 @@ class FrontdeskConfig(AppConfig):
     def _listen(self) -> None:
         from frontdesk.history import recording
         from frontdesk.signin import deleted, limit, throttle
+        from frontdesk.tokens import purge
 
         limit.listen()
         throttle.listen()
         recording.listen()  # after the limit, which may refuse a sign-in
         deleted.listen()
+        purge.listen()

@@ -130,7 +130,7 @@ def check_middleware(**_: Any) -> list[CheckMessage]:
 
 @register()
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """E004: unknown keys in ``FRONTDESK``. E005: values of the wrong type. W006: the two timeouts."""
+    """E004: unknown keys in ``FRONTDESK``. E005: wrong types. W006, W035: durations that do not fit."""
     found: list[CheckMessage] = [
         Error(
             f"FRONTDESK has the unknown key {key!r}.",
@@ -153,6 +153,14 @@ def check_settings(**_: Any) -> list[CheckMessage]:
                 hint="Raise FRONTDESK['ABSOLUTE_TIMEOUT'] (None for no limit), or lower "
                 "FRONTDESK['IDLE_TIMEOUT'] (SESSION_COOKIE_AGE when not given).",
                 id="frontdesk.W006",
+            )
+        )
+    if options.api_token_age > options.api_token_max_age:
+        found.append(
+            checks.Warning(
+                "API tokens last longer by default than at most, so the default never applies.",
+                hint="Raise FRONTDESK['API_TOKEN_MAX_AGE'], or lower FRONTDESK['API_TOKEN_AGE'].",
+                id="frontdesk.W035",
             )
         )
     return found

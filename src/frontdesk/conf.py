@@ -276,6 +276,11 @@ class Options:
         "How long an API token lasts at most.",
         _microseconds,
     )
+    api_token_mail: bool = _setting(
+        lambda: False,
+        _boolean,
+        "Whether users get a mail a week before one of their API tokens ends.",
+    )
     admin_shows_data: bool = _setting(
         lambda: False,
         _boolean,

@@ -101,10 +101,13 @@ class What(models.TextChoices):
     REAUTHENTICATED = "reauthenticated", _("entered the password again")
     PASSWORD = "password", _("password changed")
     ENDED = "ended", _("session ended")
+    TOKEN_CREATED = "token_created", _("API token created")
+    TOKEN_NETWORK = "token_network", _("API token used from a new network")
+    TOKEN_ENDED = "token_ended", _("API token ended")
 
 
 class HistoryEntry(models.Model):
-    """A sign-in, failed attempts, a re-authentication, a new password, or the end of a session.
+    """A sign-in, failed attempts, a re-authentication, a new password, the end of a session, or an API token.
 
     It never holds a key, a password, or the user name that was typed in.
     """
@@ -130,6 +133,8 @@ class HistoryEntry(models.Model):
     # Of a failed attempt: the name that was typed in, hashed with the project's secret.
     name_hash = models.CharField(_("hash of the user name"), max_length=64, blank=True, default="")
     session_id = models.CharField(_("session id"), max_length=15, blank=True, default="")
+    token_id = models.CharField(_("token id"), max_length=15, blank=True, default="")
+    token_name = models.CharField(_("token name"), max_length=100, blank=True, default="")
     reason = models.CharField(_("reason"), max_length=32, blank=True, default="")
     methods = models.CharField(_("method"), max_length=255, blank=True, default="")
     ip = models.CharField(_("address"), max_length=45, blank=True, default="")

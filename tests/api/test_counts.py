@@ -34,7 +34,11 @@ COSTS = {
     ("DELETE", "sessions"): (None, ["SELECT", "SELECT", "UPDATE"]),
     ("DELETE", "sessions/<str:session_id>"): (None, ["SELECT", "SELECT", "UPDATE"]),
     ("GET", "history"): (None, ["SELECT", "SELECT"]),
-    ("POST", "password"): (NEW, ["SELECT", "UPDATE", "UPDATE", "SELECT", "UPDATE", "UPDATE"]),
+    # The session with its user, its new hash, the user; the other sessions; the API tokens; the session.
+    ("POST", "password"): (
+        NEW,
+        ["SELECT", "UPDATE", "UPDATE", "SELECT", "UPDATE", "SELECT", "UPDATE"],
+    ),
     ("POST", "password/reset"): ({"email": "nobody@example.com"}, ["SELECT"]),
     ("POST", "password/reset/confirm"): (LINK, []),
 }
@@ -88,8 +92,8 @@ def test_a_reset_takes(new_api, user):
     }
     api = new_api()
     api.get("session")
-    # The user of the link; the sessions to end; the new password.
-    expected = ["SELECT", "SELECT", "UPDATE", "UPDATE"]
+    # The user of the link; the sessions to end; the new password; the API tokens to end.
+    expected = ["SELECT", "SELECT", "UPDATE", "UPDATE", "SELECT"]
     assert verbs_of(api.post, "password/reset/confirm", **link) == expected
 
 

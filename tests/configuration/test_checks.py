@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import types
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,7 @@ CASES = [
     ("E005", frontdesk_setting(CLIENT_INFO="some"), "one of 'full', 'masked', 'off'"),
     ("E005", setting("FRONTDESK", ["STORAGE"]), "should be a dictionary"),
     ("W006", setting("SESSION_COOKIE_AGE", 31 * 86_400), "FRONTDESK['ABSOLUTE_TIMEOUT']"),
+    ("W035", frontdesk_setting(API_TOKEN_MAX_AGE=timedelta(days=30)), "API_TOKEN_AGE"),
     ("W007", setting("SESSION_COOKIE_SECURE", False), "SESSION_COOKIE_SECURE = True"),
     ("W008", setting("SESSION_COOKIE_HTTPONLY", False), "SESSION_COOKIE_HTTPONLY = True"),
     ("E009", storage("no.such.Storage"), "No module named"),

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
+from django.utils.translation import gettext_lazy
 
 from frontdesk import conf
 from frontdesk.core.throttle import Limit
@@ -38,6 +39,7 @@ DEFAULTS = {
     "api_scopes": {},
     "api_token_age": 90 * DAY,
     "api_token_max_age": 366 * DAY,
+    "api_token_mail": False,
     "admin_shows_data": False,
     "api_user": None,
 }
@@ -101,6 +103,13 @@ WRONG = [
     ("CLIENT_INFO", "some"),
     ("CLIENT_INFO", None),
     ("CLIENT_INFO", ["full"]),
+    ("API_SCOPES", ["orders:read"]),
+    ("API_SCOPES", {"orders read": "Read orders"}),
+    ("API_SCOPES", {"": "Read orders"}),
+    ("API_SCOPES", {'"': "Read orders"}),
+    ("API_SCOPES", {"orders:read": None}),
+    ("API_TOKEN_AGE", None),
+    ("API_TOKEN_MAX_AGE", None),
     ("API_USER", "username"),
     ("API_USER", ["id", "username"]),
 ]
@@ -131,6 +140,7 @@ RIGHT = [
     ("STORAGE", {"BACKEND": "frontdesk.storages.memory.MemoryStorage"}),
     ("TRUSTED_PROXY_COUNT", 3),
     *(("CLIENT_INFO", choice) for choice in ("full", "masked", "off")),
+    ("API_SCOPES", {"orders:read": gettext_lazy("Signed in"), "*": "Everything"}),
     ("API_USER", str),
     ("API_USER", "shop.users.in_public"),
 ]

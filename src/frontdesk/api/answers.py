@@ -77,6 +77,8 @@ def entry_in_public(entry: Entry) -> dict[str, Any]:
         "count": entry.count,
         "reason": entry.reason,
         "session_id": entry.session_id,
+        "token_id": entry.token_id,
+        "token_name": entry.token_name,
         "methods": entry.methods,
         "ip": entry.ip,
         "place": entry.place,

@@ -101,9 +101,13 @@ def list_history(request: HttpRequest, limit: int | None) -> Answer:
 
 
 def change_password(request: HttpRequest, form: Any) -> Answer | None:
-    """Change the password, and end the other sessions unless the user keeps them."""
-    keep_others = form.cleaned_data["other_sessions"] == "keep"
-    with passwords.own_change(request, form.user, keep_others=keep_others):
+    """Change the password, and end the other sessions and the API tokens unless the user keeps them."""
+    with passwords.own_change(
+        request,
+        form.user,
+        keep_others=form.cleaned_data["other_sessions"] == "keep",
+        keep_api_tokens=form.cleaned_data["keep_api_tokens"],
+    ):
         form.save()
         update_session_auth_hash(request, form.user)
     return new_key(request) or None
@@ -125,10 +129,10 @@ def send_reset_link(request: HttpRequest, form: Any) -> None:
 
 
 def reset_password(request: HttpRequest, form: Any) -> None:
-    """Set a new password, and end all sessions of the user."""
-    passwords.end_for_reset(form.user)
+    """Set a new password, and end all sessions and API tokens of the user."""
     throttle.know_device(request, form.user)
-    form.save()
+    with passwords.reset(form.user):
+        form.save()
 
 
 def _require_list(request: HttpRequest) -> None:

@@ -1,4 +1,4 @@
-"""The sign-in history of users: sign-ins, failed attempts, re-authentications, new passwords and ends.
+"""The sign-in history of users: sign-ins, failed attempts, new passwords, ends of sessions, API tokens.
 
 :mod:`frontdesk.history.recording` writes it. Signing in and out does not depend on it: a history that cannot
 be written is logged.
@@ -14,6 +14,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import router
 from django.db.models import Q, QuerySet
+from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from frontdesk.conf import options
@@ -31,7 +32,7 @@ __all__ = ["Entry", "aforget", "apurge", "arecent", "forget", "purge", "recent"]
 
 BATCH: Final = 1000
 
-ENDINGS: Final = {
+ENDINGS: Final[dict[str, Promise]] = {
     Reason.LOGOUT: gettext_lazy("Signed out"),
     Reason.REVOKED: gettext_lazy("Ended by the user"),
     Reason.REVOKED_BY_STAFF: gettext_lazy("Ended by staff"),
@@ -40,6 +41,21 @@ ENDINGS: Final = {
     Reason.ABSOLUTE: gettext_lazy("Ended because the sign-in was too long ago"),
     Reason.LIMIT: gettext_lazy("Ended because of too many sessions"),
     Reason.USER_GONE: gettext_lazy("Ended because the user was deleted"),
+}
+
+TOKEN_ENDINGS: Final[dict[str, Promise]] = {
+    Reason.REVOKED: gettext_lazy("API token %(name)s ended by the user"),
+    Reason.REVOKED_BY_STAFF: gettext_lazy("API token %(name)s ended by staff"),
+    Reason.PASSWORD_CHANGE: gettext_lazy(
+        "API token %(name)s ended because the password was changed"
+    ),
+    Reason.EXPIRED: gettext_lazy("API token %(name)s expired"),
+}
+
+TOKENS: Final = {
+    What.TOKEN_CREATED: gettext_lazy("API token %(name)s created"),
+    What.TOKEN_NETWORK: gettext_lazy("API token %(name)s first used from a new network"),
+    What.TOKEN_ENDED: gettext_lazy("API token %(name)s ended"),
 }
 
 WORDS: Final = {
@@ -59,7 +75,7 @@ class Entry:
     count: int
     """How often it happened: more than once only for failed attempts."""
     reason: str
-    """Why a session ended, a value of :class:`~frontdesk.signals.Reason`; otherwise empty."""
+    """Why a session or an API token ended, a value of :class:`~frontdesk.signals.Reason`; otherwise empty."""
     session_id: str
     """The public id of the session; empty without one."""
     methods: tuple[str, ...]
@@ -67,6 +83,9 @@ class Entry:
     ip: str
     """The address, of several failed attempts that of the last one; empty if unknown."""
     user_agent: str
+    token_id: str = ""
+    """The public id of the API token; empty without one."""
+    token_name: str = ""
 
     @property
     def in_words(self) -> str:
@@ -79,8 +98,10 @@ class Entry:
         if self.what is What.SIGNED_IN:
             return self._sign_in_in_words()
         if self.what is What.ENDED:
-            known = self.reason in set(Reason)
-            return str(ENDINGS[Reason(self.reason)]) if known else gettext("Ended")
+            return str(ENDINGS.get(self.reason) or gettext("Ended"))
+        if self.what in TOKENS:
+            said = TOKEN_ENDINGS.get(self.reason) or TOKENS[self.what]
+            return str(said) % {"name": self.token_name}
         return str(WORDS[self.what])
 
     def _sign_in_in_words(self) -> str:
@@ -169,6 +190,8 @@ def entry_of(row: HistoryEntry) -> Entry:
         count=row.count,
         reason=row.reason,
         session_id=row.session_id,
+        token_id=row.token_id,
+        token_name=row.token_name,
         methods=tuple(row.methods.split()),
         ip=row.ip,
         user_agent=row.user_agent,

@@ -30,12 +30,22 @@ from frontdesk.http.client import client_of
 from frontdesk.http.middleware import current_request
 from frontdesk.http.session import SessionStore
 from frontdesk.models import HistoryEntry, What
-from frontdesk.signals import End, Reason, expired_purged, sessions_ended, user_reauthenticated
+from frontdesk.signals import (
+    End,
+    Reason,
+    api_token_created,
+    api_token_ended,
+    api_token_used_from_new_network,
+    expired_purged,
+    sessions_ended,
+    user_reauthenticated,
+)
 from frontdesk.signin import throttle
 from frontdesk.signin.deleted import Deleted, users_deleted
 from frontdesk.signin.names import name_in
 from frontdesk.storages.outage import Outage
 from frontdesk.storages.user_ids import pk_of_id, user_id_of
+from frontdesk.tokens.info import TokenInfo
 from frontdesk.words.methods import methods_of
 
 UID: Final = "frontdesk.recording"
@@ -56,6 +66,9 @@ def listen() -> None:
     user_login_failed.connect(failed, dispatch_uid=UID)
     user_reauthenticated.connect(reauthenticated, dispatch_uid=UID)
     sessions_ended.connect(ended, dispatch_uid=UID)
+    api_token_created.connect(token_created, dispatch_uid=UID)
+    api_token_ended.connect(token_ended, dispatch_uid=UID)
+    api_token_used_from_new_network.connect(token_used_from_new_network, dispatch_uid=UID)
     expired_purged.connect(purge_history, dispatch_uid=UID)
     users_deleted.connect(forget_users, dispatch_uid=UID)
     post_save.connect(user_saved, sender=get_user_model(), dispatch_uid=UID)
@@ -188,19 +201,49 @@ def user_saved(
         what=What.PASSWORD,
         at=clock.now(),
         user_id=instance.pk,
-        **_client_of_user(request, instance),
+        **_client_of_user(request, user_id_of(instance)),
     )
     _after_commit(partial(_insert, [entry]))
 
 
-def _client_of_user(request: HttpRequest, user: AbstractBaseUser) -> dict[str, str]:
+def _client_of_user(request: HttpRequest | None, user_id: str) -> dict[str, str]:
     """Return the address and the browser of ``request``, unless another user makes it: staff, perhaps."""
     session = getattr(request, "session", None)
-    if session is None or not session.accessed:
+    if request is None or session is None or not session.accessed:
         return {}
-    if session.get(SESSION_KEY) not in {None, user_id_of(user)}:
+    if session.get(SESSION_KEY) not in {None, user_id}:
         return {}
     return client_of(request.META)._asdict()
+
+
+def token_created(token: TokenInfo, **_kwargs: Any) -> None:
+    """Receive :data:`frontdesk.signals.api_token_created`."""
+    client = _client_of_user(current_request(), token.user_id)
+    _record_token(What.TOKEN_CREATED, token, at=clock.now(), **client)
+
+
+def token_ended(token: TokenInfo, reason: Reason, **_kwargs: Any) -> None:
+    """Receive :data:`frontdesk.signals.api_token_ended`."""
+    if reason is Reason.USER_GONE:
+        return
+    if reason is Reason.EXPIRED:
+        at, client = clock.from_datetime(token.expires), {}
+    else:
+        at, client = clock.now(), _client_of_user(current_request(), token.user_id)
+    _record_token(What.TOKEN_ENDED, token, at=at, reason=reason, **client)
+
+
+def token_used_from_new_network(token: TokenInfo, ip: str, user_agent: str, **_kwargs: Any) -> None:
+    """Receive :data:`frontdesk.signals.api_token_used_from_new_network`."""
+    _record_token(What.TOKEN_NETWORK, token, at=clock.now(), ip=ip, user_agent=user_agent)
+
+
+def _record_token(what: What, token: TokenInfo, at: int, **facts: Any) -> None:
+    pk = pk_of_id(token.user_id)
+    if options().history_retention is None or pk is None or at < oldest():
+        return
+    facts |= {"token_id": token.id, "token_name": token.name}
+    _after_commit(partial(_insert, [HistoryEntry(what=what, at=at, user_id=pk, **facts)]))
 
 
 def forget_users(users: Sequence[Deleted], **_kwargs: Any) -> None:

@@ -73,6 +73,9 @@ class Migration(migrations.Migration):
                             ("reauthenticated", "entered the password again"),
                             ("password", "password changed"),
                             ("ended", "session ended"),
+                            ("token_created", "API token created"),
+                            ("token_network", "API token used from a new network"),
+                            ("token_ended", "API token ended"),
                         ],
                         max_length=16,
                         verbose_name="what",
@@ -95,6 +98,18 @@ class Migration(migrations.Migration):
                     "session_id",
                     models.CharField(
                         blank=True, default="", max_length=15, verbose_name="session id"
+                    ),
+                ),
+                (
+                    "token_id",
+                    models.CharField(
+                        blank=True, default="", max_length=15, verbose_name="token id"
+                    ),
+                ),
+                (
+                    "token_name",
+                    models.CharField(
+                        blank=True, default="", max_length=100, verbose_name="token name"
                     ),
                 ),
                 (

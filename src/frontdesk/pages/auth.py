@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.contrib.auth import views as auth_views
 from django.http import HttpResponse, HttpResponseRedirect
 
+from frontdesk import api_tokens
 from frontdesk.errors import SessionLimitReached
 from frontdesk.http.session import SessionStore
 from frontdesk.pages.base import SiteNameMixin, never_stored
@@ -74,10 +75,11 @@ class LogoutView(auth_views.LogoutView):
 
 @never_stored
 class PasswordChangeView(SiteNameMixin, auth_views.PasswordChangeView):
-    """Change the password, stay signed in here, and end all other sessions of the user.
+    """Change the password, stay signed in here, and end all other sessions and the API tokens of the user.
 
-    They end at once, with :attr:`Reason.PASSWORD_CHANGE`. In Django, each ends at its next request. They
-    stay only if the form says so: ``other_sessions`` is "keep". A user who is not the session's is refused.
+    They end at once, with :attr:`Reason.PASSWORD_CHANGE`. In Django, each session ends at its next request.
+    They stay only if the form says so: ``other_sessions`` is "keep", ``keep_api_tokens`` is on. A user who is
+    not the session's is refused.
     """
 
     form_class = PasswordChangeForm
@@ -87,14 +89,20 @@ class PasswordChangeView(SiteNameMixin, auth_views.PasswordChangeView):
         form = super().get_form(form_class)
         if not isinstance(self.request.session, SessionStore):
             form.fields.pop("other_sessions", None)  # Django's engines can only end them
+        if "keep_api_tokens" in form.fields and not api_tokens.for_user(form.user):
+            del form.fields["keep_api_tokens"]
         return form
 
     def form_valid(self, form: Any) -> HttpResponse:
         if not reauth.is_own(self.request, form.user):
             form.add_error(None, reauth.not_own())
             return self.form_invalid(form)
-        keep_others = form.cleaned_data.get("other_sessions") == "keep"
-        with passwords.own_change(self.request, form.user, keep_others=keep_others):
+        with passwords.own_change(
+            self.request,
+            form.user,
+            keep_others=form.cleaned_data.get("other_sessions") == "keep",
+            keep_api_tokens=bool(form.cleaned_data.get("keep_api_tokens")),
+        ):
             return super().form_valid(form)
 
 
@@ -131,16 +139,15 @@ class PasswordResetDoneView(SiteNameMixin, auth_views.PasswordResetDoneView):
 
 @never_stored
 class PasswordResetConfirmView(SiteNameMixin, auth_views.PasswordResetConfirmView):
-    """Set a new password by the link from the mail, and end all sessions of the user."""
+    """Set a new password by the link from the mail, and end all sessions and API tokens of the user."""
 
     template_name = "frontdesk/password_reset_confirm.html"
 
     def form_valid(self, form: Any) -> HttpResponse:
-        # First, because Django's view may sign in (post_reset_login).
-        passwords.end_for_reset(form.user)
         # So the user can sign in here, even while strangers use up the attempts.
         throttle.know_device(self.request, form.user)
-        return super().form_valid(form)
+        with passwords.reset(form.user):
+            return super().form_valid(form)
 
 
 @never_stored

@@ -46,7 +46,7 @@ class SignInForm(auth_forms.AuthenticationForm):
 
 
 class PasswordChangeForm(auth_forms.PasswordChangeForm):
-    """Django's form, which also asks about the other sessions (OWASP ASVS 7.4.3).
+    """Django's form, which also asks about the other sessions and the API tokens (OWASP ASVS 7.4.3).
 
     They end if the field is absent, as in a form that a project wrote for Django's view.
     """
@@ -61,6 +61,11 @@ class PasswordChangeForm(auth_forms.PasswordChangeForm):
         required=False,
         widget=forms.RadioSelect,
         help_text=_("Sign out if another person may know your old password."),
+    )
+    keep_api_tokens = forms.BooleanField(
+        label=_("Keep my API tokens"),
+        help_text=_("Otherwise, programs that use them are refused from now on."),
+        required=False,
     )
 
     @sensitive_variables()

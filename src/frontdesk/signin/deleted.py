@@ -1,15 +1,16 @@
-"""Users who are deleted leave no session behind (OWASP ASVS 7.4.2).
+"""Users who are deleted leave no session and no API token behind (OWASP ASVS 7.4.2).
 
 ``QuerySet.delete()`` sends one signal for each user. What follows from it is done after the commit, for many
 users at once.
 """
 
+import logging
 import threading
 from typing import Any, Final, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models.signals import post_delete
 from django.dispatch import Signal
 
@@ -17,6 +18,9 @@ from frontdesk.core.flow import Flow, run
 from frontdesk.signals import Reason, ends_of, notify_ends
 from frontdesk.storages import get_storage
 from frontdesk.storages.user_ids import user_id_of
+from frontdesk.tokens import rows
+
+logger: logging.Logger = logging.getLogger("frontdesk")
 
 BATCH: Final = 100
 
@@ -81,17 +85,27 @@ def _report(using: str) -> None:
     users = _pending.users.pop(using, [])
     starts = range(0, len(users), BATCH)
     batches = [_really_deleted(users[start : start + BATCH], using) for start in starts]
+    # First, because a token of a user with the same natural key would be taken for one of the next.
+    for gone in batches:
+        _attempt_to_end_tokens([each.user_id for each in gone])
     for gone in batches:
         users_deleted.send(sender=get_user_model(), users=gone)
     for gone in batches:
         run(_ending_sessions([each.user_id for each in gone]))
 
 
+def _attempt_to_end_tokens(user_ids: list[str]) -> None:
+    try:
+        rows.end(rows.of_users(user_ids), Reason.USER_GONE)
+    except DatabaseError:
+        logger.exception("The API tokens of %d deleted users were not deleted.", len(user_ids))
+
+
 def _really_deleted(users: list[Deleted], using: str) -> list[Deleted]:
     """Return ``users`` without those whose deletion was rolled back."""
-    rows: Any = get_user_model()._base_manager.using(using)
+    left: Any = get_user_model()._base_manager.using(using)
     pks = [each.pk for each in users]
-    there = set(rows.filter(pk__in=pks).values_list("pk", flat=True))
+    there = set(left.filter(pk__in=pks).values_list("pk", flat=True))
     return [each for each in users if each.pk not in there]
 
 

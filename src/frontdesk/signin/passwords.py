@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.debug import sensitive_variables
 
-from frontdesk import sessions
+from frontdesk import api_tokens, sessions
 from frontdesk.conf import options
 from frontdesk.core import clock, policy, record
 from frontdesk.core.flow import Flow, run
@@ -63,11 +63,11 @@ def others_stay(request: HttpRequest, user: AbstractBaseUser) -> Iterator[None]:
 
 @contextmanager
 def own_change(
-    request: HttpRequest, user: AbstractBaseUser, *, keep_others: bool
+    request: HttpRequest, user: AbstractBaseUser, *, keep_others: bool, keep_api_tokens: bool
 ) -> Iterator[None]:
     """Put it around code with which ``user`` sets a new password and stays signed in with ``request``.
 
-    The other sessions end at once, unless the user wants to keep them (OWASP ASVS 7.4.3).
+    The other sessions and the API tokens end at once, unless the user wants to keep them (OWASP ASVS 7.4.3).
     """
     if keep_others:
         with others_stay(request, user):
@@ -75,14 +75,20 @@ def own_change(
     else:
         yield
         sessions.end_others(request, reason=Reason.PASSWORD_CHANGE)
+    if not keep_api_tokens:
+        api_tokens.end_all(user, reason=Reason.PASSWORD_CHANGE)
 
 
-def end_for_reset(user: AbstractBaseUser) -> None:
-    """End all sessions of ``user``, who is about to set a new password by a link from a mail.
+@contextmanager
+def reset(user: AbstractBaseUser) -> Iterator[None]:
+    """Put it around code that sets a new password of ``user``, who came by a link from a mail.
 
-    A sign-in with the old password in between is worth nothing once the new one is saved.
+    All sessions end before: that of a sign-in with the old password in between is worth nothing once the new
+    one is saved. All API tokens end after it, because one that is made in between would live on.
     """
     sessions.end_all(user, reason=Reason.PASSWORD_CHANGE)
+    yield
+    api_tokens.end_all(user, reason=Reason.PASSWORD_CHANGE)
 
 
 @sensitive_variables()

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from frontdesk.conf import options
 from frontdesk.core import clock
-from frontdesk.history import hashes_of
+from frontdesk.history import entry_of, hashes_of
 from frontdesk.models import HistoryEntry, Session, What
 from frontdesk.signals import Reason
 from frontdesk.staff import operations
@@ -35,6 +35,9 @@ EVENTS: Final[dict[str, Promise]] = {
     What.REAUTHENTICATED: _("Entered the password again"),
     What.PASSWORD: _("Password changed"),
     What.ENDED: _("Session ended"),
+    What.TOKEN_CREATED: _("API token created"),
+    What.TOKEN_NETWORK: _("API token used from a new network"),
+    What.TOKEN_ENDED: _("API token ended"),
 }
 
 ENDS: Final[dict[str, Promise]] = {
@@ -182,6 +185,8 @@ class HistoryAdmin(ModelAdmin):
         methods = methods_in_words(row.methods.split())
         if methods and row.what == What.SIGNED_IN:
             return gettext("Signed in with %(methods)s") % {"methods": methods}
+        if row.token_id:
+            return entry_of(row).in_words
         return str(ENDS.get(row.reason) or EVENTS.get(row.what) or row.what)
 
     @admin.display(description=_("user"))

@@ -3,7 +3,7 @@
 Reads go where writes go, because a replica may still show a token that has ended.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -24,7 +24,7 @@ from frontdesk.signals import (
 )
 from frontdesk.storages.compiled import OneRow
 from frontdesk.storages.faults import execute
-from frontdesk.tokens.info import info_of, owner
+from frontdesk.tokens.info import info_of, owner, pk_for
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -69,6 +69,12 @@ def all_rows() -> QuerySet[ApiToken]:
 def live_rows() -> QuerySet[ApiToken]:
     """Return the rows that have not expired."""
     return all_rows().filter(expires__gt=clock.now())
+
+
+def of_users(user_ids: Collection[str]) -> QuerySet[ApiToken]:
+    """Return the rows of these users, expired ones included."""
+    pks = [pk for each in user_ids if (pk := pk_for(each)) is not None]
+    return all_rows().filter(user_id__in=pks)
 
 
 # Finding one, with its user.
@@ -126,7 +132,7 @@ def insert(row: ApiToken, user: Any, most: int) -> bool:
     return True
 
 
-def end(rows: QuerySet[ApiToken], reason: Reason, user: Any = None) -> int:
+def end(rows: Iterable[ApiToken], reason: Reason, user: Any = None) -> int:
     """Delete ``rows``, and return how many of them this call has ended.
 
     One by one, because a single DELETE does not tell which rows it found.
