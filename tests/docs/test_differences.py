@@ -13,6 +13,7 @@ from django.contrib.sessions.models import Session as StockSession
 from django.http import HttpResponse
 from django.test import Client
 
+from frontdesk import sessions
 from frontdesk.core import policy
 from frontdesk.core.keys import Key
 from frontdesk.engine import SessionStore
@@ -271,9 +272,22 @@ def test_recorded(user, view, settings):
     user.save()
     assert HistoryEntry.objects.count() == 1
 
+    def fail_twice(request):
+        for password in ("wrong", "wrong too"):
+            authenticate(request, username="eve", password=password)
+        return HttpResponse()
+
+    view(fail_twice)
+    Client().get("/")
+    assert HistoryEntry.objects.get(what="failed").count == 2
+
+    sessions.end_all(user)
+    assert HistoryEntry.objects.count() == 3
+    assert HistoryEntry.objects.filter(what="ended").count() == 1
+
     settings.FRONTDESK = {"HISTORY_RETENTION": None}
     Client().get("/")
-    assert HistoryEntry.objects.count() == 1
+    assert HistoryEntry.objects.count() == 3
 
 
 @shows("There is no session model to extend")
