@@ -139,3 +139,16 @@ def test_a_browser_still_needs_a_csrf_token(new_api, user):
     body = {"username": "ada", "password": PASSWORD, "carrier": "cookie"}
     response = new_api().raw("POST", "session", json.dumps(body).encode())
     assert (response.status_code, response.json()["code"]) == (403, "csrf_failed")
+
+
+def test_a_program_over_the_limit_gets_no_csrf_token(new_api, user, settings):
+    settings.FRONTDESK = {
+        **settings.FRONTDESK,
+        "MAX_SESSIONS_PER_USER": 1,
+        "AT_MAX_SESSIONS": "refuse",
+    }
+    first, second = Program(new_api()), Program(new_api())
+    first.sign_in(user)
+    refused = second.sign_in(user)
+    assert refused.json()["code"] == "session_limit_reached"
+    assert refused.json()["csrf"] is None

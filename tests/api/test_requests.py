@@ -166,6 +166,7 @@ WRONG = {
     "number": ({"username": 1, "password": True}, dict.fromkeys(CREDENTIALS, "wrong_type")),
     "list": ({"username": ["ada"], "password": {}}, dict.fromkeys(CREDENTIALS, "wrong_type")),
     "text for a boolean": ({**CREDENTIALS, "make_room": "yes"}, {"make_room": "wrong_type"}),
+    "empty": ({**CREDENTIALS, "carrier": ""}, {"carrier": "empty"}),
     "unknown": ({**CREDENTIALS, "is_staff": True}, {"is_staff": "unknown_field"}),
     "Django's token": (
         {**CREDENTIALS, "csrfmiddlewaretoken": "x"},

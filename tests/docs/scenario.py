@@ -156,7 +156,15 @@ class Project:
         # Its own file, so that no configuration further up is taken for the project's; and only the
         # plugins that the page names.
         (self.directory / "pytest.ini").write_text("[pytest]\n")
-        absent = ("asyncio", "randomly", "xdist", "playwright", "cacheprovider")
+        absent = (
+            "asyncio",
+            "randomly",
+            "xdist",
+            "playwright",
+            "cacheprovider",
+            "schemathesis",
+            "anyio",
+        )
         plugins = [word for plugin in absent for word in ("-p", f"no:{plugin}")]
         ds = f"--ds={self.package.name}.settings"
         self.command("python", "-m", "pytest", "-q", ds, *plugins, name)

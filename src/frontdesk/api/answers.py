@@ -21,8 +21,13 @@ def who(request: HttpRequest) -> dict[str, Any]:
     return {
         "user": user_in_public(request.user) if signed_in else None,
         "session": None if session is None else session_in_public(session, current=True),
-        "csrf": None if is_program(request) else get_token(request),
+        "csrf": csrf_token(request),
     }
+
+
+def csrf_token(request: HttpRequest) -> str | None:
+    """Return the CSRF token for the next request; ``None`` for a program, which needs none."""
+    return None if is_program(request) else get_token(request)
 
 
 def new_key(request: HttpRequest) -> dict[str, str]:

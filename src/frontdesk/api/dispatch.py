@@ -50,6 +50,8 @@ class Endpoint:
     problems: tuple[str, ...] = ()
     """Codes of problems beside those that follow from the rest."""
     status: int = 200
+    new_key: bool = False
+    """Whether a program gets a new key, and others a 204."""
     sets_no_cookie: Callable[[Any], bool] | None = None
     """Whether the answer to this input sets no cookie, so that another site gains nothing by a request."""
     is_public: bool = False

@@ -1,9 +1,30 @@
 """All endpoints, in one table. The URLs and the OpenAPI document are made of it."""
 
+import json
+from hashlib import sha256
 from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import condition
 
 from frontdesk.api import inputs, views
 from frontdesk.api.dispatch import Endpoint, Needs
+from frontdesk.api.openapi import document
+
+
+@cache_control(public=True, max_age=3600)
+def describe_api(request: HttpRequest) -> HttpResponseBase:
+    """Return the OpenAPI document, which is the same for everyone."""
+    body = json.dumps(document(ENDPOINTS, request.path.rpartition("/")[0])).encode()
+
+    @condition(etag_func=lambda _: f'"{sha256(body).hexdigest()}"')
+    def respond(_request: HttpRequest) -> HttpResponse:
+        return HttpResponse(body, content_type="application/json")
+
+    return respond(request)
+
 
 ENDPOINTS: Final = (
     Endpoint(
@@ -20,7 +41,7 @@ ENDPOINTS: Final = (
         summary="Sign in",
         body=inputs.SignIn,
         sets_no_cookie=lambda data: data.get("carrier") == "header",
-        answer="Who",
+        answer="SignedIn",
         problems=("session_limit_reached", "too_many_attempts"),
     ),
     Endpoint(
@@ -30,7 +51,7 @@ ENDPOINTS: Final = (
         summary="Prove the password again",
         needs=Needs.OWN_SESSION,
         body=inputs.Reauthenticate,
-        answer="Who",
+        answer="SignedIn",
         problems=("no_password", "too_many_attempts"),
     ),
     Endpoint(
@@ -84,6 +105,7 @@ ENDPOINTS: Final = (
         summary="Change the password",
         needs=Needs.OWN_SESSION,
         body=inputs.ChangePassword,
+        new_key=True,
         problems=("too_many_attempts",),
     ),
     Endpoint(
@@ -99,5 +121,13 @@ ENDPOINTS: Final = (
         view=views.reset_password,
         summary="Set a new password by the link of that mail",
         body=inputs.SetPassword,
+    ),
+    Endpoint(
+        method="GET",
+        path="openapi.json",
+        view=describe_api,
+        summary="This document",
+        answer="OpenAPI",
+        is_public=True,
     ),
 )

@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from frontdesk.api.problems import Problem
 from frontdesk.http.transport import may_use_header
 from frontdesk.pages.forms import PasswordChangeForm, SignInForm
+from frontdesk.pages.sessions import is_listed
 from frontdesk.signin import throttle
 from frontdesk.signin.reauth import ReauthenticationForm
 
@@ -27,6 +28,7 @@ MAX_FAULTS: Final = 20
 FAULTS: Final = {
     "unknown_field": "There is no such field.",
     "wrong_type": "The value has the wrong type.",
+    "empty": "Give a value, or leave the field out.",
     "invalid_text": "The text has half of a surrogate pair.",
 }
 
@@ -68,6 +70,8 @@ class ChangePassword(PasswordChangeForm):
 
     def __init__(self, request: HttpRequest, data: Any) -> None:
         super().__init__(request.user, data)  # type: ignore[arg-type]
+        if not is_listed(request):
+            del self.fields["other_sessions"]  # as on the page: Django's engines can only end them
 
 
 class ResetPassword(auth_forms.PasswordResetForm):
@@ -130,11 +134,7 @@ class Current(forms.Form):
 def form_of(request: HttpRequest, form_class: Any, data: Mapping[str, Any]) -> Any:
     """Return a valid form with ``data``, the JSON that ``request`` sent. Raises :exc:`Problem`."""
     form = form_class(request, data)
-    faults = ((name, _fault(value, form.fields.get(name))) for name, value in data.items())
-    found = [(name, code) for name, code in faults if code][:MAX_FAULTS]
-    if found:
-        errors = {name: [{"message": FAULTS[code], "code": code}] for name, code in found}
-        raise Problem("invalid_input", errors=errors)
+    _refuse_faults({name: _fault(value, form.fields.get(name)) for name, value in data.items()})
     if form.is_valid():
         return form
     errors, seconds = form.errors.get_json_data(), throttle.retry_after(request)
@@ -146,6 +146,7 @@ def form_of(request: HttpRequest, form_class: Any, data: Mapping[str, Any]) -> A
 def query_of(request: HttpRequest, form_class: type[forms.Form]) -> dict[str, Any]:
     """Return the parameters of the query string. Raises :exc:`Problem`."""
     form = form_class(request.GET)
+    _refuse_faults({name: "empty" for name in form.fields if request.GET.get(name) == ""})
     if not form.is_valid():
         raise Problem("invalid_input", errors=form.errors.get_json_data())
     return dict(form.cleaned_data)
@@ -178,6 +179,13 @@ def body_of(request: HttpRequest) -> dict[str, Any]:
     return data
 
 
+def _refuse_faults(codes: dict[str, str]) -> None:
+    found = [(name, code) for name, code in codes.items() if code][:MAX_FAULTS]
+    if found:
+        errors = {name: [{"message": FAULTS[code], "code": code}] for name, code in found}
+        raise Problem("invalid_input", errors=errors)
+
+
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON.")
 
@@ -188,6 +196,8 @@ def _fault(value: Any, field: forms.Field | None) -> str:
         return "unknown_field"
     if not isinstance(value, bool if isinstance(field, forms.BooleanField) else str):
         return "wrong_type"
+    if value == "" and not field.required:
+        return "empty"  # which forms take for absent
     try:
         str(value).encode()
     except UnicodeEncodeError:

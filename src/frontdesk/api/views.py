@@ -9,10 +9,9 @@ from typing import Any, Final
 from django.contrib.auth import login, logout, update_session_auth_hash
 from django.core.paginator import EmptyPage, Paginator
 from django.http import HttpRequest
-from django.middleware.csrf import get_token
 
 from frontdesk import sessions
-from frontdesk.api.answers import entry_in_public, new_key, sessions_in_public, who
+from frontdesk.api.answers import csrf_token, entry_in_public, new_key, sessions_in_public, who
 from frontdesk.api.problems import Problem
 from frontdesk.conf import options
 from frontdesk.errors import SessionLimitReached
@@ -49,7 +48,7 @@ def start_session(request: HttpRequest, form: Any) -> Answer:
             "session_limit_reached",
             str(refusal),
             would_end=sessions_in_public(refusal.would_end, request),
-            csrf=get_token(request),  # a new one, as login() has replaced it before it was refused
+            csrf=csrf_token(request),  # a new one, as login() has replaced it before it was refused
         ) from None
     return {**new_key(request), **who(request)}
 
@@ -105,7 +104,7 @@ def change_password(request: HttpRequest, form: Any) -> Answer | None:
     with passwords.own_change(
         request,
         form.user,
-        keep_others=form.cleaned_data["other_sessions"] == "keep",
+        keep_others=form.cleaned_data.get("other_sessions") == "keep",
         keep_api_tokens=form.cleaned_data["keep_api_tokens"],
     ):
         form.save()
