@@ -19,11 +19,13 @@ from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter
 from sentry_sdk.transport import Transport
 
-from frontdesk import sessions
+from frontdesk import conf, sessions
+from frontdesk.core import credentials
 from frontdesk.core.flow import run
 from frontdesk.core.keys import Key
 from frontdesk.engine import SessionStore
 from frontdesk.errors import StorageUnavailable
+from frontdesk.http import transport
 from frontdesk.models import HistoryEntry
 from frontdesk.storages import get_storage
 from tests.fixtures import DATABASE, MEMORY, PASSWORD, sign_in, sign_out, use
@@ -174,6 +176,41 @@ def test_no_error_report_holds_a_key(flaky, new_browser, user, keys, mail, task,
     texts = reports(response, mail)
     assert all("Broken" in text for text in (texts[0], texts[-1]))
     # The view's error, and that of the middleware, which asks for the session again.
+    errors = [response.exc_info[1], *(each.exc_info[1] for each in mail.records if each.exc_info)]
+    assert found(keys, *texts, *(text for error in errors for text in variables(error))) == []
+
+
+@pytest.fixture
+def program(flaky, settings, user, new_browser, keys):
+    """``program(task)``: a program that sends its key in a header performs the task."""
+    settings.FRONTDESK["HEADER_CARRIER"] = "anyone"  # assigned, it would make another storage
+    conf.options.cache_clear()
+    new_browser().force_login(user)  # another one, which can be ended
+    session = SessionStore()
+    session.carrier = transport.HEADER
+    session.update(
+        {
+            auth.SESSION_KEY: str(user.pk),
+            auth.BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
+            auth.HASH_SESSION_KEY: user.get_session_auth_hash(),
+        }
+    )
+    session.save()
+    sent = credentials.credential_of(credentials.SESSION, session.live_key)
+    browser = new_browser(raise_request_exception=False)
+    return lambda task: browser.do(task, headers={"Authorization": f"Bearer {sent}"})
+
+
+@pytest.mark.parametrize(("task", "primitive"), FAULTS)
+def test_no_error_report_holds_a_key_of_a_program(flaky, program, keys, mail, task, primitive):
+    assert program(lambda request: request.user.get_username()).answer == "ada"
+    flaky.error = Broken("column frontdesk_session.secret does not exist")
+    flaky.down = {primitive}
+    response = program(task)
+    assert response.status_code == 500
+    assert keys
+    texts = reports(response, mail)
+    assert all("Broken" in text for text in (texts[0], texts[-1]))
     errors = [response.exc_info[1], *(each.exc_info[1] for each in mail.records if each.exc_info)]
     assert found(keys, *texts, *(text for error in errors for text in variables(error))) == []
 
