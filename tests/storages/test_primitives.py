@@ -96,6 +96,15 @@ def test_a_large_value_is_stored(do, live):
     assert changed.values["large"] == value
 
 
+def test_thousands_of_keys_change_and_go_in_one_write(do, live):
+    """MariaDB fails when one statement removes some hundred keys of a JSON document by their names."""
+    many = {f"key {number}": b"1" for number in range(4000)}
+    filled = do(do.storage.change(live, lambda found: replace(found, values=many)))
+    left = {"key 7": b"2"}
+    do(do.storage.change(filled, lambda found: replace(found, values=left)))
+    assert do(do.storage.read(live.id)).values == left
+
+
 def test_unknown_ids_are_left_out(do, live):
     assert ids(do.load([Key.new().id, live.id, Key.new().id])) == {live.id}
     assert do(do.storage.read(Key.new().id)) is None
