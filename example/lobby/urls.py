@@ -1,4 +1,4 @@
-"""Three pages of the demo, frontdesk's own, and the admin."""
+"""Four pages of the demo, frontdesk's own, the JSON API, and the admin."""
 
 from django.contrib import admin
 from django.contrib.staticfiles.storage import staticfiles_storage
@@ -12,6 +12,8 @@ urlpatterns = [
     path("badge/", views.badge, name="badge"),
     path("notebook/", views.notebook, name="notebook"),
     path("notebook/remove/", views.remove_note, name="remove_note"),
+    path("api/", views.api, name="api"),
+    path("api/auth/", include("frontdesk.api.urls")),
     path("accounts/", include("frontdesk.urls")),
     path("admin/", admin.site.urls),
     # The admin's pages name no icon, so browsers ask for this one.

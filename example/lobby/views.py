@@ -58,3 +58,15 @@ def notebook(request: HttpRequest) -> HttpResponse:
 def remove_note(request: HttpRequest) -> HttpResponse:
     notes.remove(request.session, request.POST.get("id", ""))
     return redirect("notebook")
+
+
+@require_safe
+def api(request: HttpRequest) -> HttpResponse:
+    """Show a single-page client of the JSON API, which can load and ask nothing but this site."""
+    policy = (
+        "default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    response = render(request, "lobby/api.html")
+    response.headers["Content-Security-Policy"] = policy
+    return response

@@ -21,7 +21,12 @@ from tests.browser.steps import EMAIL, NAME, PASSWORD
 SANDBOX = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 # What a browser says about a response with this status, which some pages have on purpose.
-EXPECTED = ("status of 403 (Forbidden)", "status of 503 (Service Unavailable)")
+EXPECTED = (
+    "status of 400 (Bad Request)",
+    "status of 401 (Unauthorized)",
+    "status of 403 (Forbidden)",
+    "status of 503 (Service Unavailable)",
+)
 
 Run = Callable[..., Any]
 
@@ -47,9 +52,15 @@ def options() -> dict[str, Any]:
 
 
 @pytest.fixture
-def site(options, settings, transactional_db) -> Iterator[str]:
+def urls() -> str:
+    """The URLs of the site; a module overrides it."""
+    return "tests.browser.site"
+
+
+@pytest.fixture
+def site(options, urls, settings, transactional_db) -> Iterator[str]:
     """The address of a running site with one user."""
-    settings.ROOT_URLCONF = "tests.browser.site"
+    settings.ROOT_URLCONF = urls
     settings.LOGIN_URL = "login"
     settings.LOGIN_REDIRECT_URL = "/"
     settings.FRONTDESK = options
