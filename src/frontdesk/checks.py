@@ -333,14 +333,24 @@ def check_new_device_mail(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_throttle(**_: Any) -> list[CheckMessage]:
-    """W023: passwords can be guessed, because the backend of the throttle is not the first."""
+    """W023: passwords can be guessed, because the backend of the throttle is not the first, or idle."""
     if conf.problems():
         return []
     options = conf.options()
     if not (options.throttle_device or options.throttle_account or options.throttle_network):
         return []
-    backends = settings.AUTHENTICATION_BACKENDS
-    if backends and _is_backend(backends[0], ThrottleBackend):
+    ours = [_is_backend(each, ThrottleBackend) for each in settings.AUTHENTICATION_BACKENDS]
+    middleware = bool(_positions(SessionMiddleware))
+    if any(ours) and not middleware:
+        return [
+            checks.Warning(
+                "The sign-in throttle counts nothing without frontdesk's session middleware.",
+                hint=f"Put {SESSION!r} into MIDDLEWARE, or remove {THROTTLE!r} from "
+                "AUTHENTICATION_BACKENDS.",
+                id="frontdesk.W023",
+            )
+        ]
+    if not middleware or ours[:1] == [True]:
         return []
     return [
         checks.Warning(

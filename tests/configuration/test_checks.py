@@ -76,6 +76,11 @@ def cache(backend, **more):
     return arrange
 
 
+def throttle_without_middleware(settings, monkeypatch):
+    settings.MIDDLEWARE = [STOCK_SESSION, STOCK_AUTHENTICATION]
+    settings.AUTHENTICATION_BACKENDS = [THROTTLE, MODEL]
+
+
 DATABASE_STORAGE = "frontdesk.storages.database.DatabaseStorage"
 
 
@@ -140,6 +145,7 @@ CASES = [
     ("W023", setting("AUTHENTICATION_BACKENDS", [MODEL]), f"Put {THROTTLE!r} first"),
     ("W023", setting("AUTHENTICATION_BACKENDS", [MODEL, THROTTLE]), f"Put {THROTTLE!r} first"),
     ("W023", setting("AUTHENTICATION_BACKENDS", ["no.such.Backend"]), f"Put {THROTTLE!r} first"),
+    ("W023", throttle_without_middleware, f"or remove {THROTTLE!r}"),
     ("E004", frontdesk_setting(IDLE_TIMOUT=1), "Did you mean 'IDLE_TIMEOUT'?"),
     ("E004", frontdesk_setting(XYZZY=1), "The keys are: STORAGE, MIGRATE_FROM, IDLE_TIMEOUT"),
     ("E005", frontdesk_setting(IDLE_TIMEOUT=60), "positive datetime.timedelta"),
@@ -319,6 +325,7 @@ def test_an_engine_may_extend_what_is_called(right, settings, monkeypatch):
 def test_only_the_engine_with_djangos_middleware_is_no_error(right, settings):
     replaced = {SESSION: STOCK_SESSION, AUTHENTICATION: STOCK_AUTHENTICATION}
     settings.MIDDLEWARE = [replaced.get(path, path) for path in settings.MIDDLEWARE]
+    settings.AUTHENTICATION_BACKENDS = [MODEL]
     assert [message.id for message in run_checks()] == ["frontdesk.W013"]
 
 

@@ -19,6 +19,7 @@ from frontdesk.models import HistoryEntry, Throttle
 from frontdesk.signals import sign_in_throttled
 from frontdesk.signin import counting, throttle
 from frontdesk.signin.names import folded
+from frontdesk.staff import throttled
 from frontdesk.storages.outage import Outage
 from tests import services
 from tests.fixtures import DATABASE, PASSWORD, create, sign_out, use
@@ -646,7 +647,7 @@ def test_staff_can_clear_an_account_and_a_network(new_browser, user, other_user,
     fill(known, 3)
     fill(new_browser(), 3)
     fill(new_browser(), 3, name="bob")
-    counting.clear(throttle.prefixes_of_account("Ada"))
+    counting.rows().filter(throttled.of_account("Ada")).delete()
     assert counts() == {"account": 3, "network": 6}
-    counting.clear(throttle.names_of_network("203.0.113.200"))
+    counting.rows().filter(throttled.of_network("203.0.113.200")).delete()
     assert counts() == {"account": 3}

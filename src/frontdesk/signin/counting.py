@@ -4,13 +4,13 @@ An attempt is counted before its password is checked, by one conditional UPDATE.
 attempts at the same moment, no more pass than the limit says. A refused attempt writes nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, Final, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import IntegrityError, connections, router, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 
 from frontdesk.core import clock
 from frontdesk.core.throttle import QUIET, SKEW, Limit, Window, next_window
@@ -115,14 +115,6 @@ def purge(limit: int = BATCH) -> int:
     # The times once more, because such a bucket may just have got another window.
     again = rows().filter(pk__in=pks, until__lt=clock.now() - QUIET - SKEW)
     return again.delete()[0] if pks else 0
-
-
-def clear(prefixes: Iterable[str]) -> int:
-    """Delete the buckets whose names start with one of ``prefixes``, and return how many went."""
-    wanted = Q(pk__in=[])
-    for prefix in prefixes:
-        wanted |= Q(pk__startswith=prefix)
-    return rows().filter(wanted).delete()[0]
 
 
 def in_transaction() -> bool:

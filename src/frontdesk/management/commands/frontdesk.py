@@ -1,4 +1,4 @@
-"""``manage.py frontdesk``: list, end, count, purge and import sessions."""
+"""``manage.py frontdesk``: list, end, count, purge and import sessions; list and clear the throttle."""
 
 import json
 import logging
@@ -18,6 +18,7 @@ from typing import Any, Final
 from django.core.management import BaseCommand, CommandError
 from django.core.management.base import CommandParser
 from django.db import DatabaseError
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -28,14 +29,15 @@ from frontdesk.errors import InvalidSetting, StorageUnavailable
 from frontdesk.http.purge import BATCH, MARGIN, purge
 from frontdesk.http.values import serializer_in_force
 from frontdesk.sessions import SessionInfo, info_of
-from frontdesk.staff import importing, operations
+from frontdesk.signin import counting
+from frontdesk.staff import importing, operations, throttled
 from frontdesk.staff.rows import user_in_words
 from frontdesk.staff.terminal import Progress, lines_of
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import Scans
 from frontdesk.storages.faults import is_table_missing
 from frontdesk.storages.user_ids import pk_of_id, user_id_of
-from frontdesk.words.times import ago_in_words
+from frontdesk.words.times import ago_in_words, exact_time
 
 SHOWN: Final = 100
 """How many sessions ``list`` shows unless ``--limit`` says otherwise."""
@@ -63,8 +65,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         subcommands = parser.add_subparsers(metavar="SUBCOMMAND")
 
-        def add(name: str, method: Callable[..., None], text: str) -> CommandParser:
-            added: CommandParser = subcommands.add_parser(name, help=text, description=text)
+        def add(
+            name: str, method: Callable[..., None], text: str, to: Any = subcommands
+        ) -> CommandParser:
+            added: CommandParser = to.add_parser(name, help=text, description=text)
             added.set_defaults(method=method)
             added.add_argument("--json", action="store_true", help="Write JSON, one value a line.")
             _add_options_of_django(added)
@@ -103,6 +107,20 @@ class Command(BaseCommand):
             "--pause", type=float, default=0.0, metavar="SECONDS", help="Wait after each batch."
         )
         purging.add_argument("--dry-run", action="store_true", help="Only count.")
+
+        throttling = subcommands.add_parser(
+            "throttle",
+            help="List and clear what the sign-in throttle counts.",
+            description="List and clear what the sign-in throttle counts.",
+        )
+        throttles = throttling.add_subparsers(metavar="ACTION", required=True)
+        counted = add("list", self.list_throttle, "List failed attempts that count.", throttles)
+        _add_bucket(counted.add_mutually_exclusive_group())
+        counted.add_argument("--limit", type=_number, default=SHOWN, help="At most so many.")
+        clearing = add("clear", self.clear_throttle, "Forget attempts that count.", throttles)
+        which = clearing.add_mutually_exclusive_group(required=True)
+        _add_bucket(which)
+        which.add_argument("--all", action="store_true", help="All accounts and networks.")
 
         add("import", self.import_sessions, "Move sessions in from where MIGRATE_FROM says.")
 
@@ -247,6 +265,34 @@ class Command(BaseCommand):
         said = _("%(sessions)s deleted.") % {"sessions": _sessions_in_words(deleted)}
         self._write_result({"deleted": deleted}, said, options)
 
+    # throttle
+
+    def list_throttle(self, options: dict[str, Any]) -> None:
+        rows = throttled.open_rows().filter(_chosen_buckets(options))
+        found = [throttled.shown(row) for row in rows[: options["limit"]]]
+        if options["json"]:
+            self._write_json(_bucket_as_json(each) for each in found)
+            return
+        self._write_lines(
+            (_("COUNTED FOR"), _("WHICH"), _("ATTEMPTS"), _("STATE"), _("UNTIL")),
+            [
+                (
+                    each.in_words,
+                    each.label,
+                    each.share,
+                    _("refused") if each.refuses else _("counting"),
+                    exact_time(each.until),
+                )
+                for each in found
+            ],
+        )
+        self._say(_counts_in_words(rows.count()))
+
+    def clear_throttle(self, options: dict[str, Any]) -> None:
+        cleared = counting.rows().filter(_chosen_buckets(options)).delete()[0]
+        said = _("%(counts)s cleared.") % {"counts": _counts_in_words(cleared)}
+        self._write_result({"cleared": cleared}, said, options)
+
     # import
 
     def import_sessions(self, options: dict[str, Any]) -> None:
@@ -300,10 +346,12 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(value, default=str))
 
     def _write_table(self, records: Iterable[Record]) -> None:
-        rows = [_as_row(*each) for each in _described(records)]
+        headings = (_("ID"), _("USER"), _("DEVICE"), _("ADDRESS"), _("LAST USED"))
+        self._write_lines(headings, [_as_row(*each) for each in _described(records)])
+
+    def _write_lines(self, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
         if rows:
             width = shutil.get_terminal_size().columns if self.stdout.isatty() else None
-            headings = (_("ID"), _("USER"), _("DEVICE"), _("ADDRESS"), _("LAST USED"))
             for line in lines_of([headings, *rows], width):
                 self.stdout.write(line)
 
@@ -321,6 +369,37 @@ def _add_user(group: Any) -> None:
     group.add_argument("--user", help="The user with this user name or id.")
     group.add_argument("--username", help="The user with exactly this user name.")
     group.add_argument("--user-id", metavar="ID", help="The user with exactly this id.")
+
+
+def _add_bucket(group: Any) -> None:
+    group.add_argument("--username", help="Those of this user name or e-mail address.")
+    group.add_argument("--network", help="Those of this network, or of that of this address.")
+
+
+def _chosen_buckets(options: dict[str, Any]) -> Q:
+    """Return what selects the rows that the arguments name; all if they name none."""
+    name, network = options["username"], options["network"]
+    if name is not None:
+        return throttled.of_account(name)
+    if network is None:
+        return Q()
+    try:
+        return throttled.of_network(network)
+    except ValueError:
+        raise CommandError(
+            _("%(text)r is not an address, such as 198.51.100.7.") % {"text": network}
+        ) from None
+
+
+def _bucket_as_json(each: throttled.Shown) -> dict[str, Any]:
+    return {
+        "kind": each.kind,
+        "which": each.label,
+        "attempts": each.attempts,
+        "limit": None if each.limit is None else each.limit.most,
+        "refused": each.refuses,
+        "until": each.until.isoformat(timespec="seconds"),
+    }
 
 
 def _number(text: str) -> int:
@@ -437,6 +516,10 @@ def _outage_said_once() -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
+
+
+def _counts_in_words(count: int) -> str:
+    return ngettext("%(count)d count", "%(count)d counts", count) % {"count": count}
 
 
 def _unavailable(error: StorageUnavailable | DatabaseError) -> str:

@@ -1,0 +1,88 @@
+"""The throttle in the admin: staff see what is refused, and clear it."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.actions import delete_selected
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from frontdesk.core import clock
+from frontdesk.models import Throttle
+from frontdesk.staff import throttled
+from frontdesk.words.times import exact_time
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Throttle]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+class ThrottleAdmin(ModelAdmin):
+    """A list, which can be searched for an exact user name, e-mail address or network."""
+
+    list_display = ("counted_for", "which", "failures", "state", "window_end")
+    actions = ("delete_selected",)
+    list_per_page = 50
+    ordering = ("-until", "-attempts")
+    show_full_result_count = False  # to count all rows takes longer than to show some
+    search_fields = ("bucket",)  # get_search_results() decides what is searched
+    search_help_text = _(
+        "Search for an exact user name, e-mail address or network. Names are stored as hashes."
+    )
+    fields = list_display
+    readonly_fields = list_display
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Throttle | None = None) -> bool:
+        return False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    @admin.action(description=_("Clear selected counts"), permissions=["delete"])
+    def delete_selected(
+        self, request: HttpRequest, queryset: QuerySet[Throttle]
+    ) -> TemplateResponse | None:
+        """Do what Django's action does, which this one replaces for the sake of its name."""
+        return delete_selected(self, request, queryset)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Throttle], search_term: str
+    ) -> tuple[QuerySet[Throttle], bool]:
+        term = search_term.strip()
+        return (queryset.filter(throttled.matching(term)) if term else queryset), False
+
+    # Columns and fields. None has the name of a field of the model.
+
+    @admin.display(description=_("counted for"))
+    def counted_for(self, row: Throttle) -> str:
+        return throttled.shown(row).in_words
+
+    @admin.display(description=_("network, or start of the hash"))
+    def which(self, row: Throttle) -> str:
+        return throttled.shown(row).label
+
+    @admin.display(description=_("attempts"), ordering="attempts")
+    def failures(self, row: Throttle) -> str:
+        return throttled.shown(row).share
+
+    @admin.display(description=_("state"))
+    def state(self, row: Throttle) -> str:
+        found = throttled.shown(row)
+        if found.refuses:
+            return gettext("refused")
+        return gettext("counting") if found.is_open else gettext("over")
+
+    @admin.display(description=_("until"), ordering="until")
+    def window_end(self, row: Throttle) -> str:
+        return exact_time(clock.to_datetime(row.until))
