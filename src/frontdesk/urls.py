@@ -39,6 +39,12 @@ urlpatterns = [
     path("reauthenticate/", views.ReauthenticateView.as_view(), name="reauthenticate"),
     path("sessions/", views.SessionsView.as_view(), name="frontdesk_sessions"),
     path("sessions/history/", views.HistoryView.as_view(), name="frontdesk_history"),
+    path("sessions/tokens/new/", views.CreateTokenView.as_view(), name="frontdesk_create_token"),
+    path(
+        "sessions/tokens/<str:token_id>/end/",
+        views.EndTokenView.as_view(),
+        name="frontdesk_end_token",
+    ),
     path("sessions/end/", views.EndSessionView.as_view(), name="frontdesk_end_session"),
     path("sessions/end-others/", views.EndOthersView.as_view(), name="frontdesk_end_others"),
     path("sessions/end-all/", views.EndAllView.as_view(), name="frontdesk_end_all"),

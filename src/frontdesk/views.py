@@ -13,11 +13,14 @@ from frontdesk.pages.auth import (
 from frontdesk.pages.history import HistoryView
 from frontdesk.pages.reauth import ReauthenticateView
 from frontdesk.pages.sessions import EndAllView, EndOthersView, EndSessionView, SessionsView
+from frontdesk.pages.tokens import CreateTokenView, EndTokenView
 
 __all__ = [
+    "CreateTokenView",
     "EndAllView",
     "EndOthersView",
     "EndSessionView",
+    "EndTokenView",
     "HistoryView",
     "LoginView",
     "LogoutView",

@@ -28,9 +28,16 @@ SIGNED_IN = (
     "/accounts/sessions/end-others/",
     "/accounts/sessions/end-all/",
     "/accounts/sessions/history/",
+    "/accounts/sessions/tokens/new/",
     "/accounts/sessions/",
 )
-REFUSING = {"MAX_SESSIONS_PER_USER": 2, "AT_MAX_SESSIONS": "refuse", "REMEMBER_ME": True}
+SCOPES = {"orders:read": "Read orders", "orders:write": "Change and cancel orders"}
+REFUSING = {
+    "API_SCOPES": SCOPES,
+    "MAX_SESSIONS_PER_USER": 2,
+    "AT_MAX_SESSIONS": "refuse",
+    "REMEMBER_ME": True,
+}
 
 
 def visit_all(page, new_tab):
@@ -57,6 +64,21 @@ def visit_all(page, new_tab):
     rows(page).last.locator("button").click()
     expect(page.get_by_role("status")).to_be_focused()
     yield "a message"
+    page.goto("/accounts/sessions/tokens/new/")
+    page.locator("main button[type=submit]").click()  # the browser asks for the name
+    page.locator("[name=name]").fill("nightly backup on the server in the cellar")
+    page.locator("main button[type=submit]").click()
+    page.get_by_role("alert").wait_for()
+    yield "a token without a scope"
+    page.locator("[name=scopes]").first.check()
+    page.locator("main button[type=submit]").click()
+    page.locator("#token-text").wait_for()
+    yield "a new token"
+    page.goto("/accounts/sessions/")
+    yield "a list of tokens"
+    page.locator("a[href*='/tokens/'][href$='/end/']").click()
+    page.wait_for_url("**/end/")
+    yield "a token to revoke"
     page.goto("/accounts/password_change/")
     page.locator("main form").evaluate("form => form.noValidate = true")
     page.locator("main button[type=submit]").click()

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from frontdesk import api_tokens
+
 PASSWORD = "a lantern in the hall"
 
 FIREFOX = "Mozilla/5.0 (Android 15; Mobile; rv:144.0) Gecko/144.0 Firefox/144.0"
@@ -33,7 +35,7 @@ def get(name: str, query: str = "", args: tuple[str, ...] = ()) -> Visit:
     return lambda client, user: client.get(reverse(name, args=args) + query)
 
 
-def post(name: str, **fields: str) -> Visit:
+def post(name: str, /, **fields: object) -> Visit:
     return lambda client, user: client.post(reverse(name), fields)
 
 
@@ -58,6 +60,14 @@ class Sight(NamedTuple):
 
 WRONG_CREDENTIALS = {"username": "x", "password": "y"}
 WRONG_PASSWORDS = {"old_password": "no", "new_password1": "a", "new_password2": "b"}
+
+NEW_TOKEN = {"name": "o'neil & co", "scopes": "orders:read", "age": 7 * 86_400}
+
+
+def ask_to_end_token(client: Client, user: User) -> object:
+    (token,) = api_tokens.for_user(user)
+    return client.get(reverse("frontdesk_end_token", args=[token.id]))
+
 
 PAGES = {
     "login": Sight("login.html", "stranger", get("login")),
@@ -86,6 +96,15 @@ PAGES = {
         "reauthenticate.html", "member", post("reauthenticate", **{"reauthenticate-password": "no"})
     ),
     "sessions": Sight("sessions.html", "member", get("frontdesk_sessions")),
+    "sessions-token": Sight("sessions.html", "programmer", get("frontdesk_sessions")),
+    "token-create": Sight("create_token.html", "programmer", get("frontdesk_create_token")),
+    "token-create-wrong": Sight(
+        "create_token.html", "programmer", post("frontdesk_create_token", name="x" * 101)
+    ),
+    "token-created": Sight(
+        "token_created.html", "programmer", post("frontdesk_create_token", **NEW_TOKEN)
+    ),
+    "token-end": Sight("end_token.html", "programmer", ask_to_end_token),
     "end-others": Sight("end_others.html", "member", get("frontdesk_end_others")),
     "end-all": Sight("end_all.html", "member", get("frontdesk_end_all")),
     "history": Sight("history_page.html", "member", get("frontdesk_history")),

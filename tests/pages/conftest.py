@@ -3,7 +3,9 @@
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils.translation import gettext_lazy as _
 
+from frontdesk import api_tokens
 from tests.fixtures import MEMORY, acting_as, clock
 from tests.pages.catalogue import PAGES, PASSWORD
 
@@ -50,6 +52,16 @@ def stranger(db):
 
 @pytest.fixture
 def member(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def programmer(user, settings):
+    """A browser of a user who has an API token, on a site with scopes for them."""
+    settings.FRONTDESK = {**settings.FRONTDESK, "API_SCOPES": {"orders:read": _("Delete")}}
+    api_tokens.create(user, "o'neil & co", ["orders:read"])
     client = Client()
     client.force_login(user)
     return client

@@ -16,7 +16,7 @@ from tests.pages.catalogue import FIREFOX, PASSWORD, Page, each_page, page, sign
 ROOT = Path(frontdesk.__file__).parent
 CATALOGUE = ROOT / "locale" / "de" / "LC_MESSAGES" / "django.po"
 
-SAME_IN_BOTH = {"testserver", "o'neil & co", "UTC", "."}
+SAME_IN_BOTH = {"Name", "testserver", "o'neil & co", "UTC", "."}
 
 
 @each_page

@@ -1,12 +1,13 @@
-"""What all pages have in common: the name of the site, and that no cache keeps them."""
+"""What pages have in common: the name of the site, a user, and that no cache keeps them."""
 
 from typing import Any
 
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.sites.shortcuts import get_current_site
 from django.http import HttpRequest
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from django.views.generic.base import ContextMixin
+from django.views.generic.base import ContextMixin, TemplateView
 
 # OWASP ASVS 14.3.2: the Back button shows nothing of a page after its user has signed out.
 #
@@ -23,3 +24,9 @@ class SiteNameMixin(ContextMixin):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         site = get_current_site(self.request)
         return {"site": site, "site_name": site.name, **super().get_context_data(**kwargs)}
+
+
+class OwnPage(LoginRequiredMixin, SiteNameMixin, TemplateView):
+    """A page about the user who asks for it."""
+
+    request: HttpRequest

@@ -1,15 +1,24 @@
 """The forms of the pages, which extend Django's. The form for re-authentication is in ``signin``."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from django import forms
 from django.contrib.auth import forms as auth_forms
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
 
+from frontdesk import api_tokens
+from frontdesk.api_tokens import TokenInfo
 from frontdesk.conf import options
+from frontdesk.core import clock
+from frontdesk.core.credentials import Credential
+from frontdesk.errors import ApiTokenLimitReached
 from frontdesk.signin import passwords, throttle
+from frontdesk.words.devices import printable
 
 
 class SignInForm(auth_forms.AuthenticationForm):
@@ -87,3 +96,68 @@ class PasswordChangeForm(auth_forms.PasswordChangeForm):
             throttle.password_failed({"username": name})
             raise
         return password
+
+
+AGES: Final = tuple(days * clock.DAY for days in (7, 30, 90, 180, 365))
+"""How long a new API token may last, to choose from, besides what the settings say."""
+
+
+class ApiTokenForm(forms.Form):
+    """Creates an API token of ``user``: a name, what it may do, and for how long."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=api_tokens.NAME_LENGTH,
+        help_text=_("What will use it, such as a program or a server."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    scopes = forms.MultipleChoiceField(
+        label=_("What it may do"),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    age = forms.TypedChoiceField(
+        label=_("Ends in"),
+        coerce=int,
+        help_text=_("Programs that use it are refused from then on."),
+    )
+
+    error_messages = {
+        "limit": _("You have %(count)d API tokens. Revoke one to create another."),
+    }
+
+    def __init__(self, user: AbstractBaseUser, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        scopes: Any = self.fields["scopes"]
+        scopes.choices = list(options().api_scopes.items())
+        age: Any = self.fields["age"]
+        usual, longest = options().api_token_age, options().api_token_max_age
+        ages = {each for each in (*AGES, usual, longest) if each <= longest}
+        age.choices = [(each // clock.SECOND, _age_in_words(each)) for each in sorted(ages)]
+        age.initial = min(usual, longest) // clock.SECOND
+
+    def clean_name(self) -> str:
+        """Return the name without what cannot be printed. Raises ``ValidationError`` if nothing is left."""
+        name: str = printable(self.cleaned_data["name"]).strip()
+        if not name:
+            raise forms.ValidationError(self.fields["name"].error_messages["required"], "required")
+        return name
+
+    def save(self) -> tuple[TokenInfo, Credential] | None:
+        """Create the token, and return it and its text. ``None``, with an error in the form, at the limit."""
+        fields = self.cleaned_data
+        age = timedelta(seconds=fields["age"])
+        try:
+            return api_tokens.create(self.user, fields["name"], fields["scopes"], age)
+        except ApiTokenLimitReached:
+            said = self.error_messages["limit"] % {"count": api_tokens.MOST}
+            self.add_error(None, forms.ValidationError(said, "limit"))
+            return None
+
+
+def _age_in_words(age: int) -> str:
+    if age < 2 * clock.DAY:
+        hours = max(1, age // (60 * clock.MINUTE))
+        return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
+    days = age // clock.DAY
+    return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}

@@ -9,8 +9,7 @@ from django.http import Http404
 from frontdesk.conf import options
 from frontdesk.history import Entry, recent
 from frontdesk.models import What
-from frontdesk.pages.base import never_stored
-from frontdesk.pages.sessions import OwnPage
+from frontdesk.pages.base import OwnPage, never_stored
 
 ENTRIES: Final = 50
 """How many entries the page shows."""

@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -17,13 +16,13 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 from django.views.decorators.csrf import csrf_protect
-from django.views.generic.base import TemplateView
 
-from frontdesk import sessions
+from frontdesk import api_tokens, sessions
 from frontdesk.conf import options
 from frontdesk.decorators import recent_login_required
 from frontdesk.http.session import SessionStore
-from frontdesk.pages.base import SiteNameMixin, never_stored
+from frontdesk.pages.base import OwnPage, never_stored
+from frontdesk.pages.tokens import token_rows
 from frontdesk.sessions import SessionInfo
 from frontdesk.signin.logout import end_everywhere, end_session
 from frontdesk.words.devices import kind_of_device
@@ -48,22 +47,13 @@ class Row(NamedTuple):
     """The session in words, different from those of all other rows of the page."""
 
 
-class OwnPage(LoginRequiredMixin, SiteNameMixin, TemplateView):
-    """A page about the user who asks for it."""
-
-    request: HttpRequest
-
-    def own_sessions(self) -> list[SessionInfo]:
-        """Return the live sessions of the user, see :func:`own_sessions`."""
-        return own_sessions(self.request)
-
-
 @never_stored
 class SessionsView(OwnPage):
     """List where the user is signed in.
 
-    One query reads all sessions. The context has ``page``, a page of Django's paginator, ``rows``, its
-    sessions as :class:`Row`, and ``has_history``.
+    One query reads all sessions, and one all API tokens. The context has ``page``, a page of Django's
+    paginator, ``rows``, its sessions as :class:`Row`, ``tokens``, each a
+    :class:`~frontdesk.pages.tokens.TokenRow`, ``has_scopes`` and ``has_history``.
     """
 
     template_name = "frontdesk/sessions.html"
@@ -73,10 +63,14 @@ class SessionsView(OwnPage):
         return [self.template_name if is_listed(self.request) else self.unlisted_template_name]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        page = Paginator(self.own_sessions(), PER_PAGE).get_page(self.request.GET.get("page"))
+        page = Paginator(own_sessions(self.request), PER_PAGE).get_page(
+            self.request.GET.get("page")
+        )
         return {
             "page": page,
             "rows": rows_of(page, self.request),
+            "tokens": token_rows(api_tokens.for_user(self.request.user)),  # type: ignore[arg-type]
+            "has_scopes": bool(options().api_scopes),
             "has_history": options().history_retention is not None,
             **super().get_context_data(**kwargs),
         }
@@ -172,7 +166,7 @@ class EndSessionView(EndView):
 
     def _found(self) -> SessionInfo | None:
         session_id = self.request.POST.get("session", "")
-        return next((each for each in self.own_sessions() if each.id == session_id), None)
+        return next((each for each in own_sessions(self.request) if each.id == session_id), None)
 
 
 class EndOthersView(EndView):
@@ -181,7 +175,7 @@ class EndOthersView(EndView):
     template_name = "frontdesk/end_others.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        others = [each for each in self.own_sessions() if not each.is_current(self.request)]
+        others = [each for each in own_sessions(self.request) if not each.is_current(self.request)]
         return {"count": len(others), **super().get_context_data(**kwargs)}
 
     def action(self) -> str:

@@ -1,0 +1,120 @@
+"""The pages on which users create and revoke API tokens. They are listed below the sessions."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+from django.views.decorators.csrf import csrf_protect
+from django.views.generic.edit import FormView
+
+from frontdesk import api_tokens
+from frontdesk.api_tokens import TokenInfo
+from frontdesk.conf import options
+from frontdesk.decorators import RecentLoginRequiredMixin, recent_login_required
+from frontdesk.pages.base import OwnPage, SiteNameMixin, never_stored
+from frontdesk.pages.forms import ApiTokenForm
+
+PAGE = "frontdesk_sessions"
+
+
+class TokenRow(NamedTuple):
+    """An API token as the page shows it."""
+
+    token: TokenInfo
+    name: str
+    """Its name, different from those of all other rows of the page."""
+
+
+def token_rows(found: Iterable[TokenInfo]) -> list[TokenRow]:
+    """Return what the page shows of these tokens."""
+    seen: Counter[str] = Counter()
+    rows = []
+    for token in found:
+        seen[token.name] += 1
+        # Two links with one name cannot be told apart by a screen reader or by voice.
+        again = f" ({seen[token.name]})" if seen[token.name] > 1 else ""
+        rows.append(TokenRow(token, token.name + again))
+    return rows
+
+
+@method_decorator(csrf_protect, name="dispatch")
+@never_stored
+class CreateTokenView(
+    RecentLoginRequiredMixin,
+    SiteNameMixin,
+    FormView,  # type: ignore[type-arg]
+):
+    """Create an API token of the user, and show its text this once, ``text`` in the context.
+
+    A 404 if ``API_SCOPES`` declares no scope.
+    """
+
+    form_class = ApiTokenForm
+    template_name = "frontdesk/create_token.html"
+    created_template_name = "frontdesk/token_created.html"
+    request: HttpRequest
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not options().api_scopes:
+            raise Http404("FRONTDESK['API_SCOPES'] declares no scope.")
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_action(self) -> str:
+        return pgettext("Enter your password to", "create an API token")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {"user": self.request.user, **super().get_form_kwargs()}
+
+    def form_valid(self, form: ApiTokenForm) -> HttpResponse:
+        created = form.save()
+        if created is None:
+            return self.form_invalid(form)
+        # Not by a redirect, which would have to store the text somewhere.
+        self.template_name = self.created_template_name
+        token, text = created
+        return self.render_to_response(self.get_context_data(token=token, text=text))
+
+
+@method_decorator(csrf_protect, name="dispatch")
+@never_stored
+class EndTokenView(OwnPage):
+    """End an API token of the user. A GET asks first, with ``token`` in the context.
+
+    Any text may come as an id. A 404 for what is not the user's (OWASP ASVS 8.2.2).
+    """
+
+    template_name = "frontdesk/end_token.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        token = self._found()
+        if token is None:
+            raise Http404("The user has no live API token with this id.")
+        return {"token": token, **super().get_context_data(**kwargs)}
+
+    def post(self, request: HttpRequest, token_id: str) -> HttpResponse:
+        """End it, once the sign-in is recent, and say so on the next page."""
+        return recent_login_required(action=lambda _: self._action())(self._end)(request)
+
+    def _end(self, request: HttpRequest) -> HttpResponse:
+        token = self._found()
+        if token is not None and api_tokens.end(request.user, token.id):  # type: ignore[arg-type]
+            said = _("Revoked: %(name)s.") % {"name": token.name}
+        else:
+            said = _("That API token has already ended.")
+        messages.success(request, said, fail_silently=True)
+        return redirect(PAGE)
+
+    def _action(self) -> str:
+        token = self._found()
+        name = _("this API token") if token is None else token.name
+        return pgettext("Enter your password to", "revoke %(name)s") % {"name": name}
+
+    def _found(self) -> TokenInfo | None:
+        own = api_tokens.for_user(self.request.user)  # type: ignore[arg-type]
+        return next((each for each in own if each.id == self.kwargs["token_id"]), None)
