@@ -6,6 +6,7 @@ The line above each fenced block of README.md and docs/ says how:
     <!-- test: settings -->        check a project with these settings, as "manage.py check" does
     <!-- test: run -->             run these commands of manage.py
     <!-- test: run and look -->    the same for a check, whatever it answers
+    <!-- test: quote FILE -->      look for the text in FILE, which other tests execute
     <!-- test: make -->            ask make, with --dry-run, whether it knows the targets
 
 Such blocks are executed in this process, in the project of the tests. A page that has one of the following
@@ -96,6 +97,9 @@ class Here:
 
     def make(self, text: str) -> None:
         make(text)
+
+    def quote(self, name: str, text: str) -> None:
+        assert text in (ROOT / name).read_text(encoding="utf-8"), f"{name} does not have this"
 
 
 class Project:
