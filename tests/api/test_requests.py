@@ -64,6 +64,22 @@ def test_a_foreign_origin_is_refused_with_the_token(api, user):
     assert code(answer) == "csrf_failed"
 
 
+def test_a_trusted_origin_may_have_its_own_page(api, user, settings):
+    settings.CSRF_TRUSTED_ORIGINS = ["https://app.example.com"]
+    body = json.dumps(CREDENTIALS).encode()
+    headers = {"X-CSRFToken": token(api), "Origin": "https://app.example.com"}
+    assert api.raw("POST", "session", body, **headers).status_code == 200
+    without = api.raw("POST", "session", body, Origin="https://app.example.com")
+    assert code(without) == "csrf_failed"
+
+
+def test_asvs_14_3_2_and_3_4_2_no_answer_is_stored_or_shared_with_another_origin(member):
+    for path in ("session", "sessions", "history"):
+        answer = member.call("GET", path, Origin="https://evil.example")
+        assert "no-store" in answer["Cache-Control"]
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
 def test_the_token_may_live_in_the_session(api, user, settings):
     settings.CSRF_USE_SESSIONS = True
     headers = {"X-CSRFToken": token(api)}
