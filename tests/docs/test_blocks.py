@@ -46,6 +46,22 @@ async def visit():
 
 asyncio.run(visit())
 """,
+    "docs/drf-and-ninja.md": """
+from django.contrib.auth.models import User
+from django.test import Client
+from frontdesk import api_tokens
+ada = User.objects.create_user("ada")
+_info, text = api_tokens.create(ada, "backup", ["orders:read"])
+program, browser = Client(headers={"Authorization": f"Bearer {text}"}), Client()
+browser.force_login(ada)
+for path in ("/orders/", "/order/", "/api/orders"):
+    assert Client().get(path).status_code == 401
+    for client in (program, browser):
+        assert client.get(path).json() == {"user": "ada"}
+for path in ("/order/", "/api/orders"):
+    assert "orders:write" in program.post(path)["WWW-Authenticate"]
+    assert browser.post(path).json() == {"changed_by": "ada"}
+""",
     "docs/sessions.md": """
 from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator

@@ -18,7 +18,12 @@ from frontdesk.tokens.info import TokenInfo, info_of, user_id_in
 
 def bearer_in(request: HttpRequest) -> Credential | None:
     """Return what ``Authorization: Bearer`` holds, unchecked; ``None`` without it (RFC 6750 section 2.1)."""
-    scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return bearer_of(request.META.get("HTTP_AUTHORIZATION", ""))
+
+
+def bearer_of(authorization: str) -> Credential | None:
+    """Return the same of the value of an ``Authorization`` header."""
+    scheme, _, text = authorization.partition(" ")
     return Credential(text.strip(" ")) if scheme.lower() == "bearer" else None
 
 

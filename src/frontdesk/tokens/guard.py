@@ -1,6 +1,6 @@
 """Which requests ``@scope_required`` lets into a view, and what it tells the others (RFC 6750 section 3)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -9,11 +9,15 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import patch_vary_headers
 
 from frontdesk.core.flow import Call, Flow
+from frontdesk.http.middleware import at_end
 from frontdesk.http.session import SessionStore
 from frontdesk.tokens.authentication import authenticating, bearer_in
 from frontdesk.tokens.info import TokenInfo
 
 CHALLENGE: Final = 'Bearer realm="api"'
+
+INVALID: Final = "The API token is malformed, unknown, expired or ended."
+INSUFFICIENT: Final = "The API token does not have the scope that this needs."
 
 REPLACED: Final = ("user", "auser", "_cached_user", "_acached_user", "session")
 """What of a request belongs to the cookie: Django's names."""
@@ -30,23 +34,29 @@ def admitted(request: HttpRequest, scopes: Sequence[str]) -> Flow[TokenInfo | Ht
         return _refusal(401, "token_required", "This needs an API token.")
     token = yield from authenticating(request, text)
     if token is None:
-        said = "The API token is malformed, unknown, expired or ended."
-        return _refusal(401, "invalid_token", said, error="invalid_token")
+        return _refusal(401, "invalid_token", INVALID, error="invalid_token")
     if not token.allows(*scopes):
-        wanted = " ".join(scopes)
-        said = "The API token does not have the scope that this needs."
-        return _refusal(403, "insufficient_scope", said, error="insufficient_scope", scope=wanted)
+        return _refusal(403, "insufficient_scope", INSUFFICIENT, **needing(scopes))
     return token
 
 
-def _refusal(status: int, code: str, detail: str, **challenge: str) -> HttpResponse:
-    parts = [CHALLENGE, *(f'{name}="{value}"' for name, value in challenge.items())]
+def challenge(**parameters: str) -> str:
+    """Return a ``WWW-Authenticate`` with these parameters."""
+    return ", ".join([CHALLENGE, *(f'{name}="{value}"' for name, value in parameters.items())])
+
+
+def needing(scopes: Iterable[str]) -> dict[str, str]:
+    """Return the parameters of a challenge for a token that lacks one of ``scopes``."""
+    return {"error": "insufficient_scope", "scope": " ".join(scopes)}
+
+
+def _refusal(status: int, code: str, detail: str, **parameters: str) -> HttpResponse:
     title = {401: "Unauthorized", 403: "Forbidden"}[status]
     return JsonResponse(
         {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail},
         status=status,
         content_type="application/problem+json",
-        headers={"WWW-Authenticate": ", ".join(parts)},
+        headers={"WWW-Authenticate": challenge(**parameters)},
     )
 
 
@@ -99,3 +109,13 @@ def kept_apart(response: Any) -> Any:
     patch_vary_headers(response, ["Authorization"])
     response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def keep_apart_at_end(request: HttpRequest) -> None:
+    """Let the middleware do the same with the response to ``request``, for views of other frameworks."""
+    at_end(request, _keep_apart)
+
+
+def _keep_apart(response: Any) -> Flow[None]:
+    kept_apart(response)
+    yield from ()
