@@ -1,6 +1,7 @@
 """A site with the API, and clients that speak JSON to it, under WSGI and under ASGI."""
 
 import json
+import re
 from inspect import isawaitable
 
 import pytest
@@ -98,3 +99,8 @@ def code(response):
     assert document["title"]
     assert document["detail"]
     return document["code"]
+
+
+def filled_in(path, value="x"):
+    """Return the path of an endpoint with ``value`` for what it leaves open."""
+    return re.sub(r"<str:\w+>", value, path)

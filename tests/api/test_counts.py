@@ -8,6 +8,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from frontdesk.api.endpoints import ENDPOINTS
+from tests.api.conftest import filled_in
 from tests.fixtures import DATABASE, PASSWORD, use
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -17,6 +18,9 @@ NEW = {"old_password": PASSWORD, **PASSWORDS}
 LINK = {"uid": "x", "token": "y", **PASSWORDS}
 
 RECORDS = ("frontdesk_historyentry", "frontdesk_throttle")
+
+SCOPES = {"orders:read": "Read orders"}
+TOKEN = {"name": "backup", "scopes": list(SCOPES)}
 
 READ, CHANGE = ["SELECT"], ["SELECT", "UPDATE"]
 
@@ -39,6 +43,13 @@ COSTS = {
         NEW,
         ["SELECT", "UPDATE", "UPDATE", "SELECT", "UPDATE", "SELECT", "UPDATE"],
     ),
+    ("GET", "tokens"): (None, ["SELECT", "SELECT"]),
+    # Inserted first and counted then, so that concurrent requests cannot exceed the limit.
+    ("POST", "tokens"): (TOKEN, ["SELECT", "INSERT", "SELECT"]),
+    ("DELETE", "tokens/<str:token_id>"): (
+        None,
+        ["SELECT", "SELECT", "BEGIN", "DELETE", "COMMIT"],
+    ),
     ("POST", "password/reset"): ({"email": "nobody@example.com"}, ["SELECT"]),
     ("POST", "password/reset/confirm"): (LINK, []),
 }
@@ -47,18 +58,20 @@ COSTS = {
 @pytest.fixture(autouse=True)
 def _database(_api, settings):
     """No history is written beside the session, and none is counted for a limit."""
-    settings.FRONTDESK["MAX_SESSIONS_PER_USER"] = None
+    settings.FRONTDESK |= {"MAX_SESSIONS_PER_USER": None, "API_SCOPES": SCOPES}
     use(settings, DATABASE)
 
 
 @pytest.mark.parametrize("endpoint", COSTS, ids=" ".join)
 def test_an_endpoint_takes(new_api, member, user, endpoint):
     other = new_api()
-    session_id = other.sign_in(user)
+    public_id = other.sign_in(user)
+    if "token_id" in endpoint[1]:
+        public_id = member.post("tokens", **TOKEN).json()["id"]
     (method, path), (body, expected) = endpoint, COSTS[endpoint]
     with CaptureQueriesContext(connection) as seen:
-        answer = member.call(method, path.replace("<str:session_id>", session_id), body)
-    assert answer.status_code in {200, 204, 400}
+        answer = member.call(method, filled_in(path, public_id), body)
+    assert answer.status_code in {200, 201, 204, 400}
     found = [query["sql"] for query in seen.captured_queries]
     verbs = [
         sql.split()[0]

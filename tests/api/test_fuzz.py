@@ -3,6 +3,7 @@
 The examples are the same in each run. ``-m slow`` tries more of them.
 """
 
+import re
 from functools import cache
 
 import pytest
@@ -18,6 +19,12 @@ from frontdesk.api.endpoints import ENDPOINTS
 from frontdesk.api.openapi import document
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _scopes(settings, _api):
+    settings.FRONTDESK = {**settings.FRONTDESK, "API_SCOPES": {"orders:read": "Read orders"}}
+
 
 PREFIX = "/api/auth"
 
@@ -82,14 +89,18 @@ def answers_as_described(operation, generation_mode, examples):
     attempt()
 
 
+def path_of(endpoint):
+    return re.sub(r"<str:(\w+)>", r"{\1}", f"/{endpoint.path}")
+
+
 @pytest.mark.parametrize(("endpoint", "generation_mode"), CASES)
 def test_an_endpoint_answers_as_described(user, endpoint, generation_mode):
-    path = "/" + endpoint.path.replace("<str:session_id>", "{session_id}")
+    path = path_of(endpoint)
     answers_as_described(schema()[path][endpoint.method], generation_mode, 25)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("endpoint", "generation_mode"), CASES)
 def test_an_endpoint_answers_many_requests_as_described(user, endpoint, generation_mode):
-    path = "/" + endpoint.path.replace("<str:session_id>", "{session_id}")
+    path = path_of(endpoint)
     answers_as_described(schema()[path][endpoint.method], generation_mode, 200)

@@ -8,7 +8,7 @@ from django.middleware.csrf import get_token
 from frontdesk import sessions
 from frontdesk.api.endpoints import ENDPOINTS
 from frontdesk.api.inputs import MAX_BODY
-from tests.api.conftest import code
+from tests.api.conftest import code, filled_in
 from tests.fixtures import PASSWORD
 from tests.requests.browsers import cookie
 
@@ -16,10 +16,10 @@ pytestmark = pytest.mark.django_db
 
 CREDENTIALS = {"username": "ada", "password": PASSWORD}
 
-PATHS = sorted({endpoint.path.replace("<str:session_id>", "x") for endpoint in ENDPOINTS})
+PATHS = sorted({filled_in(endpoint.path) for endpoint in ENDPOINTS})
 
 UNSAFE = [
-    (endpoint.method, endpoint.path.replace("<str:session_id>", "x"))
+    (endpoint.method, filled_in(endpoint.path))
     for endpoint in ENDPOINTS
     if endpoint.method != "GET"
 ]
@@ -128,9 +128,7 @@ def test_login_required_middleware_leaves_the_answer_to_the_api(api, user, setti
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "NONSENSE"])
 def test_a_method_that_is_not_there_names_those_that_are(member, path, method):
-    there = {
-        each.method for each in ENDPOINTS if each.path.replace("<str:session_id>", "x") == path
-    }
+    there = {each.method for each in ENDPOINTS if filled_in(each.path) == path}
     options = member.call("OPTIONS", path)
     assert options.status_code == 204
     allowed = set(options["Allow"].split(", "))

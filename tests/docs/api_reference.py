@@ -73,7 +73,7 @@ def described(schema: dict[str, Any]) -> Iterator[str]:
 def fields(schema: dict[str, Any]) -> Iterator[str]:
     if "properties" in schema:
         yield from table("| member | type | |", schema["properties"].items())
-    elif "additionalProperties" in schema:
+    elif "items" in schema.get("additionalProperties", {}):
         members = schema["additionalProperties"]["items"]["properties"].items()
         yield from table("| member of each | type | |", members)
 

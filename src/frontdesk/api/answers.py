@@ -8,6 +8,7 @@ from django.middleware.csrf import get_token
 from django.utils.module_loading import import_string
 
 from frontdesk import sessions
+from frontdesk.api_tokens import TokenInfo
 from frontdesk.conf import options
 from frontdesk.history import Entry
 from frontdesk.http.transport import HEADER
@@ -89,4 +90,20 @@ def entry_in_public(entry: Entry) -> dict[str, Any]:
         "place": entry.place,
         "user_agent": entry.user_agent,
         "device": entry.device,
+    }
+
+
+def token_in_public(token: TokenInfo) -> dict[str, Any]:
+    """Return what the API tells of an API token: not its text."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scopes": token.scopes,
+        "created": token.created,
+        "expires": token.expires,
+        "last_used": token.last_used,
+        "ip": token.ip,
+        "place": token.place,
+        "user_agent": token.user_agent,
+        "device": token.device,
     }

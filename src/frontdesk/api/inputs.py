@@ -8,13 +8,16 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth import forms as auth_forms
 from django.contrib.auth.views import PasswordResetConfirmView
+from django.core import validators
 from django.http import HttpRequest, UnreadablePostError
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from frontdesk.api.problems import Problem
+from frontdesk.conf import options
+from frontdesk.core import clock
 from frontdesk.http.transport import may_use_header
-from frontdesk.pages.forms import PasswordChangeForm, SignInForm
+from frontdesk.pages.forms import ApiTokenForm, PasswordChangeForm, SignInForm
 from frontdesk.pages.sessions import is_listed
 from frontdesk.signin import throttle
 from frontdesk.signin.reauth import ReauthenticationForm
@@ -106,6 +109,28 @@ class SetPassword(auth_forms.SetPasswordForm):  # type: ignore[type-arg]
         return super().clean() or {}
 
 
+class CreateToken(ApiTokenForm):
+    """Creates an API token, which may last for any number of seconds up to the longest."""
+
+    age = forms.IntegerField(  # type: ignore[assignment]
+        min_value=1,
+        required=False,
+        help_text="Seconds, up to API_TOKEN_MAX_AGE; API_TOKEN_AGE if not given.",
+    )
+
+    def __init__(self, request: HttpRequest, data: Any) -> None:
+        if not options().api_scopes:
+            raise Problem("not_found")
+        super().__init__(request.user, data)  # type: ignore[arg-type]
+
+    def clean_age(self) -> int:
+        """Return the age in seconds. Raises ``ValidationError`` if it is longer than is allowed."""
+        longest = options().api_token_max_age // clock.SECOND
+        age: int = self.cleaned_data["age"] or min(options().api_token_age // clock.SECOND, longest)
+        validators.MaxValueValidator(longest)(age)
+        return age
+
+
 class Page(forms.Form):
     """Chooses a page of a list."""
 
@@ -194,12 +219,22 @@ def _fault(value: Any, field: forms.Field | None) -> str:
     """Return the code of what is wrong with a value, before its form looks at it; empty for nothing."""
     if field is None:
         return "unknown_field"
-    if not isinstance(value, bool if isinstance(field, forms.BooleanField) else str):
+    parts = value if isinstance(field, forms.MultipleChoiceField) else [value]
+    wanted = _type_for(field)
+    # True is an int for Python, and not for JSON.
+    if not isinstance(parts, list) or any(type(part) is not wanted for part in parts):
         return "wrong_type"
     if value == "" and not field.required:
         return "empty"  # which forms take for absent
     try:
-        str(value).encode()
+        "".join(map(str, parts)).encode()
     except UnicodeEncodeError:
         return "invalid_text"
     return ""
+
+
+def _type_for(field: forms.Field) -> type[Any]:
+    """Return the type of a value; of a field with several choices, that of each."""
+    if isinstance(field, forms.BooleanField):
+        return bool
+    return int if isinstance(field, forms.IntegerField) else str

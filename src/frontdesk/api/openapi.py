@@ -145,7 +145,11 @@ def _schema_of(field: forms.Field) -> Schema:
     if isinstance(field, forms.BooleanField):
         schema = {"type": "boolean"}
     elif isinstance(field, forms.IntegerField):
-        schema = {"type": "integer", "minimum": field.min_value, "maximum": field.max_value}
+        schema = {"type": "integer", "minimum": field.min_value}
+        if field.max_value is not None:
+            schema["maximum"] = field.max_value
+    elif isinstance(field, forms.MultipleChoiceField):
+        schema = {"type": "array", "items": schema, "minItems": 1}
     elif isinstance(field, forms.ChoiceField):
         choices: Any = field.choices
         schema["enum"] = [value for value, _ in choices]

@@ -32,6 +32,7 @@ DETAILS: Final = {
     "not_found": (404, "There is nothing here, or it is not yours."),
     "method_not_allowed": (405, "See the header Allow."),
     "session_limit_reached": (409, "The user has as many sessions as are allowed."),
+    "token_limit_reached": (409, "The user has as many API tokens as are allowed."),
     "sessions_unlisted": (409, "Sessions cannot be listed with the session engine of this site."),
     "body_too_large": (413, "The body is too large."),
     "unsupported_media_type": (415, "Send the body as application/json."),

@@ -46,6 +46,16 @@ FROM: Final = {
 
 METHODS: Final = _about('How the user signed in, such as "password" and "otp".', _list(TEXT))
 
+TOKEN: Final = {
+    "id": _about("The public id.", TEXT),
+    "name": TEXT,
+    "scopes": _about("What it allows.", _list(TEXT)),
+    "created": TIME,
+    "expires": TIME,
+    "last_used": _or_null(TIME),
+    **FROM,
+}
+
 WHO: Final = {
     "user": _or_null(_ref("User")),
     "session": _or_null(_ref("Session")),
@@ -98,6 +108,15 @@ SCHEMAS: Final[dict[str, Schema]] = {
         **FROM,
     ),
     "History": _object(history=_list(_ref("Entry"))),
+    "Tokens": _object(
+        tokens=_list(_ref("Token")),
+        scopes=_about(
+            "What one may be allowed to do, in words, by the name of the scope.",
+            {"type": "object", "additionalProperties": TEXT},
+        ),
+    ),
+    "Token": _object(**TOKEN),
+    "NewToken": _object(token=_about("What a program sends, this once.", TEXT), **TOKEN),
     "Errors": _about(
         'What is wrong, by the name of the field; "__all__" for the fields together.',
         {"type": "object", "additionalProperties": _list(_object(message=TEXT, code=TEXT))},
@@ -111,7 +130,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "status": NUMBER,
             "code": _about("What happened, for programs. It does not change.", TEXT),
             "detail": _about("What happened, for developers.", TEXT),
-            "errors": _about("With invalid_input and too_many_attempts.", _ref("Errors")),
+            "errors": _about(
+                "With invalid_input, too_many_attempts and token_limit_reached.", _ref("Errors")
+            ),
             "would_end": _about("With session_limit_reached.", _list(_ref("Session"))),
             "csrf": _about("With session_limit_reached: a new token.", _or_null(TEXT)),
         },

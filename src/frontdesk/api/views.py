@@ -10,8 +10,15 @@ from django.contrib.auth import login, logout, update_session_auth_hash
 from django.core.paginator import EmptyPage, Paginator
 from django.http import HttpRequest
 
-from frontdesk import sessions
-from frontdesk.api.answers import csrf_token, entry_in_public, new_key, sessions_in_public, who
+from frontdesk import api_tokens, sessions
+from frontdesk.api.answers import (
+    csrf_token,
+    entry_in_public,
+    new_key,
+    sessions_in_public,
+    token_in_public,
+    who,
+)
 from frontdesk.api.problems import Problem
 from frontdesk.conf import options
 from frontdesk.errors import SessionLimitReached
@@ -132,6 +139,27 @@ def reset_password(request: HttpRequest, form: Any) -> None:
     throttle.know_device(request, form.user)
     with passwords.reset(form.user):
         form.save()
+
+
+def list_tokens(request: HttpRequest) -> Answer:
+    """Return the user's API tokens, and the scopes that one may have."""
+    found = api_tokens.for_user(request.user)  # type: ignore[arg-type]
+    scopes = {scope: str(words) for scope, words in options().api_scopes.items()}
+    return {"tokens": [token_in_public(each) for each in found], "scopes": scopes}
+
+
+def create_token(_request: HttpRequest, form: Any) -> Answer:
+    """Create an API token, and return its text this once."""
+    created = form.save()
+    if created is None:
+        raise Problem("token_limit_reached", errors=form.errors.get_json_data())
+    info, text = created
+    return {**token_in_public(info), "token": text}
+
+
+def end_token(request: HttpRequest, token_id: str) -> None:
+    if not api_tokens.end(request.user, token_id):  # type: ignore[arg-type]
+        raise Problem("not_found")
 
 
 def _require_list(request: HttpRequest) -> None:
