@@ -54,6 +54,10 @@ class Subject(NamedTuple):
     options: dict[str, Any] = {}
     cache: bool = False
     """Whether it uses Django's cache on Redis."""
+    authentication: str = ""
+    """The authentication class, in the group of REST framework."""
+    apps: tuple[str, ...] = ()
+    """The apps that this class needs."""
 
     def settings(self, database: dict[str, Any], folder: Path, prefix: str) -> dict[str, Any]:
         """Return Django's settings. In options, ``{folder}`` and ``{prefix}`` are replaced."""
@@ -103,6 +107,28 @@ class Subject(NamedTuple):
             ],
         }
 
+    def api_settings(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Return the same for a project on REST framework."""
+        middleware = list(settings["MIDDLEWARE"])
+        if "allauth.account" in self.apps:
+            middleware.append("allauth.account.middleware.AccountMiddleware")
+        return settings | {
+            "INSTALLED_APPS": [*settings["INSTALLED_APPS"], "rest_framework", *self.apps],
+            "MIDDLEWARE": middleware,
+            "ROOT_URLCONF": "benchmarks.speed.api",
+            "REST_FRAMEWORK": {
+                "DEFAULT_AUTHENTICATION_CLASSES": [self.authentication]
+                if self.authentication
+                else [],
+                "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+            },
+            "FRONTDESK": {
+                **settings["FRONTDESK"],
+                "HEADER_CARRIER": "apps",
+                "API_SCOPES": {"orders:read": "Read orders"},
+            },
+        }
+
 
 DJANGO_DB = Subject("Django, db", "db")
 DJANGO_CACHED = Subject("Django, cached_db on Redis", "cached_db", cache=True)
@@ -120,6 +146,30 @@ REDIS = Subject(
 )
 CACHE = Subject("frontdesk, cache on Redis", storage="cache.CacheStorage", cache=True)
 
+KEY = Subject(
+    "frontdesk, session in the header",
+    storage="database.DatabaseStorage",
+    authentication="frontdesk.contrib.rest_framework.SessionAuth",
+)
+TOKEN = Subject(
+    "frontdesk, API token",
+    storage="database.DatabaseStorage",
+    authentication="frontdesk.contrib.rest_framework.TokenAuth",
+)
+DRF_TOKEN = Subject(
+    "REST framework, authtoken",
+    "db",
+    authentication="rest_framework.authentication.TokenAuthentication",
+    apps=("rest_framework.authtoken",),
+)
+KNOX = Subject("knox", "db", authentication="knox.auth.TokenAuthentication", apps=("knox",))
+ALLAUTH = Subject(
+    "allauth, X-Session-Token",
+    "db",
+    authentication="allauth.headless.contrib.rest_framework.authentication.XSessionTokenAuthentication",
+    apps=("allauth", "allauth.account", "allauth.headless"),
+)
+
 
 class Group(NamedTuple):
     """Subjects that take turns, and the most that ``request.user`` of one may add, as a share of another."""
@@ -131,8 +181,8 @@ class Group(NamedTuple):
 
     @property
     def operations(self) -> list[str]:
-        """What is measured: in async views only reading."""
-        return list(OPERATIONS) if self.mode == "wsgi" else ["neither", "user"]
+        """What is measured: in async views only reading, and in the API only the user."""
+        return {"wsgi": list(OPERATIONS), "asgi": ["neither", "user"], "api": ["user"]}[self.mode]
 
 
 GROUPS = {
@@ -161,6 +211,15 @@ GROUPS = {
     "file": Group("sqlite", "wsgi", (DJANGO_FILE, FILE), ((FILE, DJANGO_FILE, Fraction(10, 22)),)),
     "SQLite, async": Group("sqlite", "asgi", (DJANGO_DB, DATABASE), ((DATABASE, DJANGO_DB, None),)),
     "Redis, async": Group("sqlite", "asgi", (DJANGO_CACHE, REDIS), ((REDIS, DJANGO_CACHE, None),)),
+    "api": Group(
+        "sqlite",
+        "api",
+        (KEY, TOKEN, DRF_TOKEN, KNOX, ALLAUTH),
+        (
+            *((TOKEN, theirs, Fraction(1)) for theirs in (DRF_TOKEN, KNOX)),
+            *((KEY, theirs, Fraction(1)) for theirs in (DRF_TOKEN, KNOX, ALLAUTH)),
+        ),
+    ),
 }
 GROWTH = {"10,000": 10_000, "1,000,000": 1_000_000}
 
@@ -224,6 +283,8 @@ def members_of(group: Group, old: Path | None, number: int) -> Iterator[list[Mem
                 database = stack.enter_context(places.postgresql(own))
             stack.enter_context(places.under_prefix(own))
             settings = subject.settings(database, folder, own)
+            if group.mode == "api":
+                settings = subject.api_settings(settings)
             member = Member(name, settings, group.mode, source)
             stack.callback(member.stop)
             members.append(member)
@@ -349,14 +410,16 @@ def main() -> int:
     return 0
 
 
-TARGETS = ("frontdesk; Django", "group", "added, µs", "theirs, µs", "ratio", "target", "")
+PACKAGES = (
+    *("psycopg", "redis", "hiredis"),
+    *("djangorestframework", "django-rest-knox", "django-allauth"),
+)
+TARGETS = ("frontdesk; the other", "group", "added, µs", "theirs, µs", "ratio", "target", "")
 
 
 def _page(options, targets, added, before, passes, growth) -> list[str]:  # type: ignore[no-untyped-def]
     servers = ("PostgreSQL", "Redis")
-    lines = [
-        f"{report.circumstances('psycopg', 'redis', 'hiredis', servers=servers)} {options.rounds} rounds."
-    ]
+    lines = [f"{report.circumstances(*PACKAGES, servers=servers)} {options.rounds} rounds."]
     lines += ["", *report.table(TARGETS, targets)]
     lines += ["", "Added microseconds of processor time, medians:", ""]
     lines += report.table(("", "group", *OPERATIONS.values()), added)

@@ -1,4 +1,4 @@
-"""The process that is measured: ``python -m benchmarks.speed.worker wsgi|asgi``.
+"""The process that is measured: ``python -m benchmarks.speed.worker wsgi|asgi|api``.
 
 Its settings come as JSON in the environment. Each line that it reads is a JSON list, the name of a method and
 its arguments, and each line that it writes is what the method returns. A request is a call of the project's
@@ -60,7 +60,7 @@ class Wsgi:
             "REMOTE_ADDR": "127.0.0.1",
             "HTTP_HOST": "127.0.0.1",
             "HTTP_USER_AGENT": AGENT,
-            "HTTP_COOKIE": f"sessionid={key}" if key else "",
+            **self.client(key),
             "wsgi.url_scheme": "http",
             "wsgi.input": io.BytesIO(),
             "wsgi.errors": sys.stderr,
@@ -72,6 +72,18 @@ class Wsgi:
         response.close()
         cpu = time.process_time_ns() - cpu
         return Answer(int(got[0][:3]), body, got[1], cpu)
+
+    def client(self, key: str) -> dict[str, str]:
+        """Return what a client with this key sends."""
+        return {"HTTP_COOKIE": f"sessionid={key}" if key else ""}
+
+
+class Api(Wsgi):
+    """The same for a program, whose key is the name of a header and its value."""
+
+    def client(self, key: str) -> dict[str, str]:
+        name, _, value = key.partition(" ")
+        return {name: value} if key else {}
 
 
 class Asgi:
@@ -123,12 +135,16 @@ class Worker:
     def __init__(self, mode: str) -> None:
         self._prepare()
         self._wsgi = Wsgi()
-        self._asker = self._wsgi if mode == "wsgi" else Asgi()
+        self._asker = {"wsgi": lambda: self._wsgi, "asgi": Asgi, "api": Api}[mode]()
         self._mode = mode
         self._guest = 0
         self._rows: tuple[int, str] = (0, "")
         self._random = Random(1)
-        self.key = self._key_of(self._sign_in("ada")) if settings.MIDDLEWARE else ""
+        self.key = ""
+        if settings.MIDDLEWARE and mode == "api":
+            self.key = self._wsgi.ask("/api/credentials/", "").body.decode()
+        elif settings.MIDDLEWARE:
+            self.key = self._key_of(self._sign_in("ada"))
 
     def source(self) -> str:
         """Return where frontdesk is imported from; empty if it is not."""
