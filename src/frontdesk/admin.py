@@ -11,13 +11,21 @@ from django.contrib.auth import admin as auth_admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 
-from frontdesk.models import HistoryEntry, Session, Throttle
+from frontdesk.models import ApiToken, HistoryEntry, Session, Throttle
 from frontdesk.staff.history_admin import HistoryAdmin
 from frontdesk.staff.session_admin import SessionAdmin
 from frontdesk.staff.throttle_admin import ThrottleAdmin
+from frontdesk.staff.token_admin import TokenAdmin
 from frontdesk.staff.user_admin import SessionsUserAdminMixin
 
-__all__ = ["HistoryAdmin", "SessionAdmin", "SessionsUserAdminMixin", "ThrottleAdmin", "UserAdmin"]
+__all__ = [
+    "HistoryAdmin",
+    "SessionAdmin",
+    "SessionsUserAdminMixin",
+    "ThrottleAdmin",
+    "TokenAdmin",
+    "UserAdmin",
+]
 
 if TYPE_CHECKING:
     DjangoUserAdmin = auth_admin.UserAdmin[User]
@@ -39,5 +47,6 @@ def extend_django_user_admin(site: admin.AdminSite) -> None:
 
 admin.site.register(Session, SessionAdmin)
 admin.site.register(HistoryEntry, HistoryAdmin)
+admin.site.register(ApiToken, TokenAdmin)
 admin.site.register(Throttle, ThrottleAdmin)
 extend_django_user_admin(admin.site)

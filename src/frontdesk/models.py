@@ -190,9 +190,8 @@ class ApiToken(models.Model):
     class Meta:
         verbose_name = _("API token")
         verbose_name_plural = _("API tokens")
-        # Staff may view tokens and end them, and make none.
-        default_permissions = ("view",)
-        permissions = [("end_apitoken", _("Can end API token"))]
+        # Staff may view tokens and end them, which deletes them. Tokens are not edited, and staff make none.
+        default_permissions = ("view", "delete")
 
     def __str__(self) -> str:
         return self.name

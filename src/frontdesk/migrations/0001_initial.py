@@ -207,8 +207,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "API token",
                 "verbose_name_plural": "API tokens",
-                "permissions": [("end_apitoken", "Can end API token")],
-                "default_permissions": ("view",),
+                "default_permissions": ("view", "delete"),
             },
         ),
         migrations.CreateModel(

@@ -1,4 +1,4 @@
-"""``manage.py frontdesk``: list, end, count, purge and import sessions; list and clear the throttle."""
+"""``manage.py frontdesk``: list, end, count, purge and import sessions; the throttle; API tokens."""
 
 import json
 import logging
@@ -11,6 +11,7 @@ from argparse import SUPPRESS, ArgumentTypeError
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -18,17 +19,20 @@ from typing import Any, Final
 from django.core.management import BaseCommand, CommandError
 from django.core.management.base import CommandParser
 from django.db import DatabaseError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from frontdesk import api_tokens
 from frontdesk.core import clock, keys
 from frontdesk.core.flow import run
 from frontdesk.core.record import Record
-from frontdesk.errors import InvalidSetting, StorageUnavailable
+from frontdesk.errors import ApiTokenLimitReached, InvalidSetting, StorageUnavailable
 from frontdesk.http.purge import BATCH, MARGIN, purge
 from frontdesk.http.values import serializer_in_force
+from frontdesk.models import ApiToken
 from frontdesk.sessions import SessionInfo, info_of
+from frontdesk.signals import Reason
 from frontdesk.signin import counting
 from frontdesk.staff import importing, operations, throttled
 from frontdesk.staff.rows import user_in_words
@@ -37,6 +41,9 @@ from frontdesk.storages import get_storage
 from frontdesk.storages.base import Scans
 from frontdesk.storages.faults import is_table_missing
 from frontdesk.storages.user_ids import pk_of_id, user_id_of
+from frontdesk.tokens import rows as token_rows
+from frontdesk.tokens.info import TokenInfo, pk_for
+from frontdesk.tokens.info import info_of as token_info
 from frontdesk.words.times import ago_in_words, exact_time
 
 SHOWN: Final = 100
@@ -122,6 +129,39 @@ class Command(BaseCommand):
         _add_bucket(which)
         which.add_argument("--all", action="store_true", help="All accounts and networks.")
 
+        tokens = subcommands.add_parser(
+            "tokens",
+            help="List, end and create API tokens.",
+            description="List, end and create API tokens.",
+        ).add_subparsers(metavar="ACTION", required=True)
+        made = add("list", self.list_tokens, "List live API tokens, newest first.", tokens)
+        _add_user(made.add_mutually_exclusive_group())
+        made.add_argument("--limit", type=_number, default=SHOWN, help="At most so many.")
+        revoking = add(
+            "end", self.end_tokens, "End API tokens. Programs are refused at once.", tokens
+        )
+        owned = revoking.add_mutually_exclusive_group(required=True)
+        _add_user(owned)
+        owned.add_argument("--token", metavar="ID", nargs="+", help="The tokens with these ids.")
+        owned.add_argument("--all", action="store_true", help="All API tokens.")
+        revoking.add_argument(
+            "--unused-for",
+            type=_duration,
+            metavar="TIME",
+            help="Only those that were not used for so long: 15m, 12h, 30d or 2w.",
+        )
+        revoking.add_argument("--dry-run", action="store_true", help="Only show which would end.")
+        revoking.add_argument("--yes", "--noinput", action="store_true", help="Do not ask.")
+        creating = add(
+            "create", self.create_token, "Create an API token, and write its text once.", tokens
+        )
+        _add_user(creating.add_mutually_exclusive_group(required=True))
+        creating.add_argument("--name", required=True, help="What will use it.")
+        creating.add_argument("--scope", nargs="+", default=[], help="What it may do.")
+        creating.add_argument(
+            "--age", type=_duration, metavar="TIME", help="How long it lasts: 12h, 30d or 2w."
+        )
+
         add("import", self.import_sessions, "Move sessions in from where MIGRATE_FROM says.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -191,7 +231,7 @@ class Command(BaseCommand):
         if options["dry_run"]:
             said = _("%(sessions)s would end.") % {"sessions": _sessions_in_words(total)}
             self._write_result({"would_end": total}, said, options)
-        elif total and not self._is_confirmed(total, options):
+        elif total and not self._is_confirmed(_question(total), options):
             self._say(_("No session was ended."))
         else:
             ended = 0
@@ -204,13 +244,12 @@ class Command(BaseCommand):
             said = _("%(sessions)s ended.") % {"sessions": _sessions_in_words(ended)}
             self._write_result({"ended": ended}, said, options)
 
-    def _is_confirmed(self, total: int, options: dict[str, Any]) -> bool:
+    def _is_confirmed(self, question: str, options: dict[str, Any]) -> bool:
         if options["yes"]:
             return True
         if not sys.stdin.isatty():
-            raise CommandError(_("There is no terminal to ask on. Add --yes to end the sessions."))
-        question = ngettext("End this session?", "End these %(count)d sessions?", total)
-        self.stderr.write(f"{question % {'count': total}} [y/N] ", style_func=str, ending="")
+            raise CommandError(_("There is no terminal to ask on. Add --yes to end them."))
+        self.stderr.write(f"{question} [y/N] ", style_func=str, ending="")
         self.stderr.flush()
         return sys.stdin.readline().strip().lower() in {"y", "yes", _("y"), _("yes")}
 
@@ -292,6 +331,68 @@ class Command(BaseCommand):
         cleared = counting.rows().filter(_chosen_buckets(options)).delete()[0]
         said = _("%(counts)s cleared.") % {"counts": _counts_in_words(cleared)}
         self._write_result({"cleared": cleared}, said, options)
+
+    # tokens
+
+    def list_tokens(self, options: dict[str, Any]) -> None:
+        found = _chosen_tokens(options)
+        shown = list(found[: options["limit"]])
+        if options["json"]:
+            self._write_json(_token_as_json(*each) for each in _tokens_described(shown))
+            return
+        self._write_tokens(shown)
+        self._say(_tokens_in_words(found.count()))
+
+    def end_tokens(self, options: dict[str, Any]) -> None:
+        found = _chosen_tokens(options)
+        total = found.count()
+        if not options["json"]:
+            self._write_tokens(found[:NAMED])
+            if total > NAMED:
+                self.stdout.write(_("and %(count)d more") % {"count": total - NAMED})
+        if options["dry_run"]:
+            said = _("%(tokens)s would end.") % {"tokens": _tokens_in_words(total)}
+            self._write_result({"would_end": total}, said, options)
+            return
+        question = ngettext("End this API token?", "End these %(count)d API tokens?", total)
+        if total and not self._is_confirmed(question % {"count": total}, options):
+            self._say(_("No API token was ended."))
+            return
+        ended = token_rows.end(found, Reason.REVOKED_BY_STAFF)
+        said = _("%(tokens)s ended.") % {"tokens": _tokens_in_words(ended)}
+        self._write_result({"ended": ended}, said, options)
+
+    def create_token(self, options: dict[str, Any]) -> None:
+        (user,) = operations.users_with_id(str(_chosen_user(options))) or [None]
+        if user is None:
+            raise CommandError(_("There is no user %(name)r.") % {"name": options["user_id"]})
+        age = None if options["age"] is None else timedelta(microseconds=options["age"])
+        try:
+            info, text = api_tokens.create(user, options["name"], options["scope"], age)
+        except (ValueError, ApiTokenLimitReached) as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            self._write_json([{**_token_as_json(info, user.get_username()), "token": text}])
+            return
+        self.stdout.write(text)
+        self._say(
+            _("It is not shown again. It ends %(time)s.") % {"time": exact_time(info.expires)}
+        )
+
+    def _write_tokens(self, found: Iterable[ApiToken]) -> None:
+        headings = (_("ID"), _("USER"), _("NAME"), _("SCOPES"), _("LAST USED"), _("ENDS"))
+        lines: list[tuple[str, ...]] = [
+            (
+                info.id,
+                user,
+                info.name,
+                " ".join(info.scopes) or "-",
+                "-" if info.last_used is None else ago_in_words(info.last_used),
+                exact_time(info.expires),
+            )
+            for info, user in _tokens_described(found)
+        ]
+        self._write_lines(headings, lines)
 
     # import
 
@@ -493,6 +594,60 @@ def _as_json(info: SessionInfo, user: str) -> dict[str, Any]:
         "user_agent": info.user_agent,
         **times,
     }
+
+
+def _question(total: int) -> str:
+    question = ngettext("End this session?", "End these %(count)d sessions?", total)
+    return question % {"count": total}
+
+
+def _chosen_tokens(options: dict[str, Any]) -> QuerySet[ApiToken]:
+    """Return the live API tokens that the arguments name, newest first; all if they name none."""
+    found = token_rows.live_rows().order_by("-created", "-pk")
+    user_id = _chosen_user(options)
+    if user_id is not None:
+        found = found.filter(user_id=pk_for(user_id))
+    if ids := options.get("token"):
+        if wrong := [each for each in ids if not keys.is_id(each)]:
+            raise CommandError(
+                _("%(id)r is not a token id. An id has 15 characters, as the list shows them.")
+                % {"id": wrong[0]}
+            )
+        found = found.filter(pk__in=ids)
+    if (unused_for := options.get("unused_for")) is not None:
+        latest = clock.now() - unused_for
+        unused = Q(last_used=None, created__lte=latest) | Q(last_used__lte=latest)
+        found = found.filter(unused)
+    return found
+
+
+def _tokens_described(found: Iterable[ApiToken]) -> Iterator[tuple[TokenInfo, str]]:
+    """Yield what may be seen of each token, and its user's name."""
+    infos = [token_info(row) for row in found]
+    names = operations.names_of(info.user_id for info in infos)
+    for info in infos:
+        yield info, user_in_words(info.user_id, names)
+
+
+def _token_as_json(info: TokenInfo, user: str) -> dict[str, Any]:
+    times = {
+        name: None if (time := getattr(info, name)) is None else time.isoformat(timespec="seconds")
+        for name in ("created", "expires", "last_used")
+    }
+    return {
+        "id": info.id,
+        "user_id": info.user_id,
+        "username": user,
+        "name": info.name,
+        "scopes": info.scopes,
+        "ip": info.ip,
+        "user_agent": info.user_agent,
+        **times,
+    }
+
+
+def _tokens_in_words(count: int) -> str:
+    return ngettext("%(count)d API token", "%(count)d API tokens", count) % {"count": count}
 
 
 def _sessions_in_words(count: int) -> str:
