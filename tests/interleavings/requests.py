@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import UpdateError
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 
 from frontdesk.core.flow import Call, Flow
 from frontdesk.core.policy import State
@@ -33,7 +33,8 @@ def request(name: str, view: View, **promises: Any) -> Operation:
         session.began = world.monotonic()
         counted = yield from noting_ends(view(world, session), ended)
         wrote = session.modified
-        response = yield from noting_ends(middleware._close(session, HttpResponse()), ended)
+        closing = middleware._close(HttpRequest(), session, HttpResponse())
+        response = yield from noting_ends(closing, ended)
         cookie = response.cookies.get(settings.SESSION_COOKIE_NAME)
         # A request that was overtaken may store a new session, of which the browser hears nothing.
         is_stored = wrote and session.state is State.LIVE and not session.overtaken

@@ -14,7 +14,7 @@ from frontdesk.core import clock
 from frontdesk.core.flow import run
 from frontdesk.core.keys import Key
 from frontdesk.core.record import FOREVER, Record
-from frontdesk.http import middleware, session
+from frontdesk.http import middleware, session, transport
 from frontdesk.signals import sessions_ended
 from frontdesk.storages import documents
 from frontdesk.storages.documents import SESSION, DocumentStorage, Write, decoded, encoded
@@ -233,6 +233,7 @@ def a_session(id: str, *, user_id: str | None = ADA, **fields: Any) -> Record:
         "last_seen": START - 2 * clock.MINUTE,
         "idle": HOUR,
         "deadline": began + 30 * clock.DAY,
+        "carrier": transport.COOKIE.described(),
         "version": began,
     }
     return Record(id=id, **{**usual, **fields})
