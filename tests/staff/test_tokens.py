@@ -81,7 +81,7 @@ def test_staff_end_a_token(admin, token, user):
     assert len(api_tokens.for_user(user)) == 1
     admin.post(f"{LIST}{token.id}/delete/", {"post": "yes"})
     assert api_tokens.for_user(user) == []
-    assert "API token nightly backup ended by staff" in [e.in_words for e in history.recent(user)]
+    assert "API token “nightly backup” ended by staff" in [e.in_words for e in history.recent(user)]
     assert LogEntry.objects.get().object_id == token.id
 
 
@@ -127,7 +127,7 @@ def test_what_happened_to_tokens_is_in_the_history_of_the_admin(admin, user, tok
         reason="expired",
     )
     page = admin.get("/admin/frontdesk/historyentry/")
-    assert "API token nightly backup expired" in page.text
+    assert "API token “nightly backup” expired" in page.text
 
 
 # --- the command --------------------------------------------------------------------------------

@@ -48,8 +48,8 @@ def test_asvs_7_4_3_a_new_password_ends_the_tokens(member, user, text, sessions)
     assert change(member, other_sessions=sessions).status_code == 302
     assert api_tokens.for_user(user) == []
     assert recorded(user) == [
-        "API token backup created",
-        "API token backup ended because the password was changed",
+        "API token “backup” created",
+        "API token “backup” ended because the password was changed",
     ]
 
 
@@ -121,7 +121,7 @@ def test_the_purge_deletes_expired_tokens_and_says_so(clock, user, text):
     call_command("clearsessions")
     assert [row.name for row in ApiToken.objects.all()] == ["longer"]
     (token,) = [entry for entry in history.recent(user) if entry.reason == "expired"]
-    assert token.in_words == "API token backup expired"
+    assert token.in_words == "API token “backup” expired"
     assert token.at == token.until
 
 
@@ -139,7 +139,7 @@ def test_a_week_before_the_end_users_get_one_mail(clock, user, text, mails, mail
     call_command("clearsessions")
     (mail,) = mailoutbox
     assert mail.to == [user.email]
-    assert mail.subject == "Your API token backup ends soon"
+    assert mail.subject == "Your API token “backup” ends soon"
     assert "of your account ada ends on" in mail.body
     assert text not in mail.body
 
@@ -198,9 +198,9 @@ def test_the_history_says_what_became_of_a_token(browser, user, text, set_option
         browser.get("/orders/", **bearer(text, **{"X-Forwarded-For": "198.51.100.7"}))
     api_tokens.end_all(user)
     assert recorded(user) == [
-        "API token backup created",
-        "API token backup first used from a new network",
-        "API token backup ended by the user",
+        "API token “backup” created",
+        "API token “backup” first used from a new network",
+        "API token “backup” ended by the user",
     ]
     entries = {entry.what: entry for entry in history.recent(user)}
     assert entries["token_network"].ip == "198.51.100.7"

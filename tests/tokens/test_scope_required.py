@@ -11,6 +11,7 @@ from django.views.debug import ExceptionReporter
 from frontdesk import api_tokens
 from frontdesk.decorators import scope_required
 from frontdesk.models import Session
+from frontdesk.signin import reauth
 from tests.fixtures import DATABASE, sign_in, use
 from tests.requests.browsers import cookie, directives
 from tests.tokens import site as api
@@ -143,6 +144,20 @@ def test_a_recent_sign_in_is_never_that_of_a_token(member, text, method):
     assert answer.status_code == 302
     assert answer["Location"].startswith("/login/")
     assert api.seen == []
+
+
+@pytest.mark.parametrize("view", ["recent", "own"])
+def test_a_framework_that_leaves_the_session_in_place_makes_no_sign_in_of_a_token(
+    member, user, text, view
+):
+    """Django REST framework and Ninja set ``request.auth`` and ``request.user``, and no more."""
+
+    def with_and_without_token(request):
+        answers = [getattr(reauth, f"is_{view}")(request, user)]
+        request.auth = api_tokens.authenticate(request, text)
+        return [*answers, getattr(reauth, f"is_{view}")(request, user)]
+
+    assert member.do(with_and_without_token).answer == [True, False]
 
 
 def test_login_required_lets_the_user_of_a_token_pass(browser, text):

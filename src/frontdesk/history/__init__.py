@@ -44,18 +44,18 @@ ENDINGS: Final[dict[str, Promise]] = {
 }
 
 TOKEN_ENDINGS: Final[dict[str, Promise]] = {
-    Reason.REVOKED: gettext_lazy("API token %(name)s ended by the user"),
-    Reason.REVOKED_BY_STAFF: gettext_lazy("API token %(name)s ended by staff"),
+    Reason.REVOKED: gettext_lazy("API token “%(name)s” ended by the user"),
+    Reason.REVOKED_BY_STAFF: gettext_lazy("API token “%(name)s” ended by staff"),
     Reason.PASSWORD_CHANGE: gettext_lazy(
-        "API token %(name)s ended because the password was changed"
+        "API token “%(name)s” ended because the password was changed"
     ),
-    Reason.EXPIRED: gettext_lazy("API token %(name)s expired"),
+    Reason.EXPIRED: gettext_lazy("API token “%(name)s” expired"),
 }
 
 TOKENS: Final = {
-    What.TOKEN_CREATED: gettext_lazy("API token %(name)s created"),
-    What.TOKEN_NETWORK: gettext_lazy("API token %(name)s first used from a new network"),
-    What.TOKEN_ENDED: gettext_lazy("API token %(name)s ended"),
+    What.TOKEN_CREATED: gettext_lazy("API token “%(name)s” created"),
+    What.TOKEN_NETWORK: gettext_lazy("API token “%(name)s” first used from a new network"),
+    What.TOKEN_ENDED: gettext_lazy("API token “%(name)s” ended"),
 }
 
 WORDS: Final = {

@@ -36,6 +36,7 @@ from frontdesk.signin import interrupted_post
 from frontdesk.signin.interrupted_post import InterruptedPost, interrupted_post_of
 from frontdesk.signin.passwords import keep_after_upgrade
 from frontdesk.storages.user_ids import user_id_of
+from frontdesk.tokens.info import TokenInfo
 
 TEMPLATE: Final = "frontdesk/reauthenticate.html"
 URL_NAME: Final = "reauthenticate"
@@ -170,12 +171,15 @@ def is_own(request: HttpRequest, user: AbstractBaseUser) -> bool:
     """Return whether ``user`` is the one who is signed in with the session of ``request``.
 
     A middleware of the project may have put another user into ``request.user``: one as whom staff act, or
-    one who came with a token.
+    one who came with a token. A user who came with an API token is never the one who signed in, even if the
+    client sends the cookie of the same user as well.
     """
     return run(_is_own(request, user))
 
 
 def _is_own(request: HttpRequest, user: AbstractBaseUser) -> Flow[bool]:
+    if isinstance(getattr(request, "auth", None), TokenInfo):
+        return False
     session: Any = request.session
     dictionary = (yield from session.open()) if isinstance(session, SessionStore) else session
     return user.pk is not None and user_in(dictionary) == user_id_of(user)
