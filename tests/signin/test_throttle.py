@@ -2,15 +2,19 @@
 
 import logging
 import re
+import sys
 import threading
 from datetime import timedelta
 
 import pytest
 from django.contrib import auth
 from django.contrib.auth.backends import ModelBackend
+from django.core.management import call_command
+from django.core.signals import got_request_exception
 from django.db import connections, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.views.debug import ExceptionReporter
 
 from frontdesk.core import clock as time
 from frontdesk.errors import StorageUnavailable
@@ -301,6 +305,17 @@ def test_a_limit_can_be_changed(browser, user, set_options, clock, checked):
     assert len(checked) == 6
 
 
+@sync_only
+def test_the_admins_own_page_counts_as_well(browser, user):
+    user.is_staff = True
+    user.save()
+    form = {"username": "ada", "password": "wrong"}
+    for _ in range(10):
+        browser.post("/admin/login/", form)
+    assert counts()["account"] == 10
+    assert browser.post("/admin/login/", {**form, "password": PASSWORD}).status_code == 200
+
+
 # --- known devices --------------------------------------------------------------------------------
 
 
@@ -510,6 +525,31 @@ def test_neither_names_nor_passwords_are_logged_or_stored(browser, user, caplog)
 
 
 @pytest.mark.django_db(transaction=True)
+def test_no_error_report_shows_a_password(new_browser, user, monkeypatch):
+    secret, reports = "".join(["a-very-", "secret-one"]), []
+
+    def fail(*args, **kwargs):
+        raise ZeroDivisionError
+
+    def report(request, **_kwargs):
+        reports.append(ExceptionReporter(request, *sys.exc_info()).get_traceback_html())
+
+    def task(request):
+        yield step(auth, "authenticate", request, username="ada", password=secret)
+
+    monkeypatch.setattr(counting, "take", fail)
+    got_request_exception.connect(report)
+    try:
+        assert new_browser(raise_request_exception=False).do(task).status_code == 500
+    finally:
+        got_request_exception.disconnect(report)
+    (html,) = reports
+    ours = html[html.index("backends.py") :]
+    assert "credentials" in ours
+    assert secret not in ours
+
+
+@pytest.mark.django_db(transaction=True)
 @sync_only
 def test_the_history_tells_how_many_failed(browser, user, clock):
     from frontdesk import history
@@ -632,13 +672,13 @@ def test_of_many_passwords_at_once_no_more_are_checked_than_the_limit_says(
 
 @services.each_database(transaction=True)
 @sync_only
-def test_a_purge_deletes_what_no_longer_matters(database, browser, user, clock):
+def test_a_purge_of_the_sessions_deletes_what_no_longer_matters(database, browser, user, clock):
     fill(browser, 3)
     clock.move(days=1)
-    throttle.purge()
+    call_command("clearsessions")
     assert Throttle.objects.count() == 2
     clock.move(minutes=26)
-    throttle.purge()
+    call_command("clearsessions")
     assert Throttle.objects.count() == 0
 
 
