@@ -3,7 +3,7 @@
 from django.urls import path
 from ninja import NinjaAPI, Router
 from ninja.errors import HttpError
-from ninja.security import HttpBearer, django_auth
+from ninja.security import HttpBearer
 
 from frontdesk.contrib.ninja import SessionAuth, TokenAuth
 from tests.requests import site
@@ -16,6 +16,10 @@ class Other(HttpBearer):
         return "other" if token == "jwt" else None
 
 
+def anyone(request):
+    return "anyone"
+
+
 orders = TokenAuth("orders:read")
 session = SessionAuth()
 
@@ -26,7 +30,7 @@ AUTHS = {
     "/two/": TokenAuth("orders:read", "orders:write"),
     "/session-or-token/": [session, orders],
     "/token-or-session/": [orders, session],
-    "/token-or-ninja/": [orders, django_auth],
+    "/anyone/": [session, orders, anyone],
     "/with-other/": [session, orders, Other()],
 }
 

@@ -142,12 +142,6 @@ def test_a_bad_token_is_said_to_be_invalid(browser, user, api, view, sent):
     assert refused(browser.get(api + view, **bearer(sent))) == (401, INVALID)
 
 
-def test_a_bad_token_does_not_leave_it_to_a_cookie(member, api):
-    view = f"{api}/token-or-ninja/"
-    assert member.get(view).status_code == 200
-    assert refused(member.get(view, **bearer(UNKNOWN_TOKEN))) == (401, INVALID)
-
-
 @pytest.mark.parametrize("view", TOKEN)
 def test_an_ended_token_is_said_to_be_invalid(browser, user, token, api, view):
     api_tokens.end_all(user)
@@ -209,6 +203,12 @@ def test_credentials_of_another_kind_are_left_to_another_auth(browser, api):
     assert refused(browser.get(f"{api}/with-other/", **bearer("x"))) == (401, INVALID)
 
 
+@pytest.mark.parametrize("sent", [UNKNOWN_KEY, UNKNOWN_TOKEN])
+def test_what_is_wrong_is_not_left_to_another_auth(browser, user, api, sent):
+    assert browser.get(f"{api}/anyone/").json()["auth"] == "str"
+    assert refused(browser.get(f"{api}/anyone/", **bearer(sent))) == (401, INVALID)
+
+
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_an_api_may_have_sync_and_async_operations(browser, token, method):
     answer = getattr(browser, method)("/mixed/", **bearer(token))
@@ -228,6 +228,12 @@ def test_no_cache_may_give_what_a_token_opens_to_others(browser, token, api, vie
     answer = browser.get(api + view, **bearer(token))
     assert "Authorization" in answer["Vary"]
     assert directives(answer) == {"no-store"}
+
+
+def test_what_a_session_opens_stays_out_of_shared_caches(member, api):
+    answer = member.get(f"{api}/token-or-session/")
+    assert {"Authorization", "Cookie"} <= {each.strip() for each in answer["Vary"].split(",")}
+    assert directives(answer) == {"private"}
 
 
 def test_an_outage_is_no_refusal(browser, token, monkeypatch, api):

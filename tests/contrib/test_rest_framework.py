@@ -229,6 +229,12 @@ def test_no_cache_may_give_what_a_token_opens_to_others(browser, token, view):
     assert directives(answer) == {"no-store"}
 
 
+def test_what_a_session_opens_stays_out_of_shared_caches(member):
+    answer = member.get("/token-or-session/")
+    assert {"Authorization", "Cookie"} <= {each.strip() for each in answer["Vary"].split(",")}
+    assert directives(answer) == {"private"}
+
+
 def test_an_outage_is_no_refusal(browser, token, monkeypatch):
     def fail(*_args):
         raise OperationalError("the server has gone")
