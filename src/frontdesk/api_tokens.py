@@ -21,7 +21,7 @@ from frontdesk.core.keys import Key
 from frontdesk.errors import ApiTokenLimitReached, UndeclaredScope
 from frontdesk.models import ApiToken
 from frontdesk.signals import Reason
-from frontdesk.storages.user_ids import user_id_of
+from frontdesk.storages.rows import user_id_of
 from frontdesk.tokens import rows
 from frontdesk.tokens.authentication import authenticating, bearer_in
 from frontdesk.tokens.info import TokenInfo, info_of, pk_for

@@ -17,15 +17,15 @@ from frontdesk.conf import options
 from frontdesk.core import clock, credentials, keys, policy
 from frontdesk.core.credentials import Credential
 from frontdesk.core.flow import Call, Flow, both
-from frontdesk.core.record import FOREVER, Record
+from frontdesk.core.record import FOREVER, Record, Serializer
 from frontdesk.errors import CarrierRefused
 from frontdesk.http import transport, values
 from frontdesk.http.changes import user_in
 from frontdesk.http.session import SessionStore
-from frontdesk.http.values import Serializer, serializer_in_force
+from frontdesk.http.values import serializer_in_force
 from frontdesk.signals import Reason, ends_of, notify_ends
 from frontdesk.storages import get_storage
-from frontdesk.storages.user_ids import user_id_of
+from frontdesk.storages.rows import user_id_of
 from frontdesk.words import methods
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.places import place_of

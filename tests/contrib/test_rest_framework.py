@@ -239,7 +239,7 @@ def test_an_outage_is_no_refusal(browser, token, monkeypatch):
     def fail(*_args):
         raise OperationalError("the server has gone")
 
-    monkeypatch.setattr("frontdesk.storages.compiled.OneRow.fetch", fail)
+    monkeypatch.setattr("frontdesk.storages.rows.OneRow.fetch", fail)
     assert browser.get("/token/", **bearer(token)).status_code == 503
 
 

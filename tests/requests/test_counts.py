@@ -5,7 +5,10 @@ waits for the garbage collector.
 """
 
 import gc
+import sys
+import threading
 from io import BytesIO
+from pathlib import Path
 from weakref import ref
 
 import pytest
@@ -16,6 +19,7 @@ from django.db import connection
 from django.db.models.sql.compiler import SQLCompiler
 from django.test.utils import CaptureQueriesContext
 
+import frontdesk
 from frontdesk import sessions
 from frontdesk.engine import SessionStore
 from tests.fixtures import DATABASE, MEMORY, sign_in, sign_out, use
@@ -24,6 +28,9 @@ from tests.requests.site import current_user, step
 pytestmark = pytest.mark.django_db
 
 KEY = "a1" * 20
+
+
+SOURCE = str(Path(frontdesk.__file__).parent)
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +86,26 @@ READS = {
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
 def test_reading_takes_one_statement(member, statements, read):
     assert statements(member.do, read) == ["SELECT"]
+
+
+def test_the_user_passes_at_most_twelve_files(member):
+    """So that a newcomer can follow a request."""
+    files = set()
+
+    def note(frame, event, _):
+        if event == "call" and frame.f_code.co_filename.startswith(SOURCE):
+            files.add(frame.f_code.co_filename.removeprefix(SOURCE))
+
+    member.username()
+    sys.setprofile(note)
+    threading.setprofile(note)  # of async views
+    try:
+        member.get("/home/")
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    assert "/storages/database.py" in files
+    assert len(files) <= 12, sorted(files)
 
 
 def test_a_user_of_the_browsers_mode_takes_one_statement(member, user, statements):

@@ -65,6 +65,7 @@ WITHOUT_TWIN = {
     "when_signed_in": "notes what the next save has to do",
     "undo_sign_in": "forgets what was read",
     "as_it_will_be": "computes",
+    "beside": "makes another one, which is not stored yet",
     "aset": "the twin of __setitem__, as in Django",
 }
 
@@ -140,7 +141,7 @@ def test_the_read_with_the_user_has_its_twin():
 
 # --- functions ----------------------------------------------------------------------------------
 
-COMPUTES = {"sessions": {"info_of"}}
+COMPUTES = {"sessions": {"info_of", "use_header"}}
 
 
 @pytest.mark.parametrize("module", [sessions], ids=["sessions"])

@@ -22,7 +22,7 @@ from frontdesk.signals import Reason, sessions_ended
 from frontdesk.signin import limit
 from frontdesk.storages import get_storage
 from frontdesk.storages.memory import MemoryStorage
-from frontdesk.storages.user_ids import user_id_of
+from frontdesk.storages.rows import user_id_of
 from tests import services
 from tests.fixtures import DATABASE, create, sign_in, use
 from tests.requests.site import step

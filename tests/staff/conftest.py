@@ -13,7 +13,7 @@ from django.test import Client
 
 from frontdesk.engine import SessionStore
 from frontdesk.signals import session_ended
-from frontdesk.storages.user_ids import user_id_of
+from frontdesk.storages.rows import user_id_of
 from tests.fixtures import *  # noqa: F403
 from tests.fixtures import DATABASE, MEMORY, use
 

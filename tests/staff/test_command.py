@@ -19,7 +19,7 @@ from frontdesk.signals import Reason
 from frontdesk.staff import operations
 from frontdesk.staff.terminal import Progress, lines_of
 from frontdesk.storages import get_storage
-from frontdesk.storages.user_ids import user_id_of
+from frontdesk.storages.rows import user_id_of
 from tests import services
 from tests.requests.test_users import PROJECTS, run
 from tests.staff.conftest import (

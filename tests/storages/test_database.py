@@ -22,7 +22,7 @@ from frontdesk.core.record import UNCHANGED, Record
 from frontdesk.errors import Contention, StorageUnavailable
 from frontdesk.models import Session
 from frontdesk.storages.database import DatabaseStorage
-from frontdesk.storages.faults import RETRIES
+from frontdesk.storages.rows import RETRIES
 from tests import services
 
 

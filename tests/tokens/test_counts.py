@@ -226,7 +226,7 @@ def test_an_outage_is_no_refusal(browser, text, monkeypatch):
     def fail(*_args):
         raise OperationalError("the server has gone")
 
-    monkeypatch.setattr("frontdesk.storages.compiled.OneRow.fetch", fail)
+    monkeypatch.setattr("frontdesk.storages.rows.OneRow.fetch", fail)
     answer = browser.get("/orders/", **bearer(text))
     assert answer.status_code == 503
     with pytest.raises(StorageUnavailable, match="API tokens"):

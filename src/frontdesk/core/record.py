@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from secrets import randbits
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from frontdesk.core.clock import SECOND
 
@@ -17,6 +17,16 @@ touch the cookie, which may be a newer one by then.
 
 FOREVER: Final = 2**62
 """The deadline of a session without one: far away, but small enough to add an idle timeout to."""
+
+
+class Serializer(Protocol):
+    """What ``SESSION_SERIALIZER`` names (Django: "Session serialization")."""
+
+    def dumps(self, obj: Any) -> bytes:
+        """Return ``obj`` as bytes."""
+
+    def loads(self, data: bytes) -> Any:
+        """Undo :meth:`dumps`."""
 
 
 class Former(NamedTuple):
@@ -75,6 +85,10 @@ class Record:
     def is_live(self, now: int) -> bool:
         """Return whether the session may still be used."""
         return self.ended is None and now < self.expires
+
+    def decoded(self, serializer: Serializer) -> dict[str, Any]:
+        """Return the session's dictionary. Raises whatever ``serializer`` does with what it cannot read."""
+        return {key: serializer.loads(value) for key, value in self.values.items()}
 
 
 def next_version() -> int:

@@ -44,7 +44,7 @@ from frontdesk.signin import throttle
 from frontdesk.signin.deleted import Deleted, users_deleted
 from frontdesk.signin.names import name_in
 from frontdesk.storages.outage import Outage
-from frontdesk.storages.user_ids import pk_of_id, user_id_of
+from frontdesk.storages.rows import pk_of_id, user_id_of
 from frontdesk.tokens.info import TokenInfo
 from frontdesk.words.methods import methods_of
 

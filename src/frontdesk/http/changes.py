@@ -10,10 +10,9 @@ from django.utils import timezone
 from frontdesk.core import clock, policy
 from frontdesk.core.keys import Key
 from frontdesk.core.policy import Limits
-from frontdesk.core.record import UNCHANGED, Changes, Record
+from frontdesk.core.record import UNCHANGED, Changes, Record, Serializer
 from frontdesk.http import values
 from frontdesk.http.client import UNKNOWN, Client
-from frontdesk.http.values import Serializer
 
 EXPIRY_KEY: Final = "_session_expiry"
 """Where Django's ``set_expiry()`` keeps its value."""

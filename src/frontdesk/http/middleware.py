@@ -48,7 +48,7 @@ from frontdesk.http import transport
 from frontdesk.http.problems import problem
 from frontdesk.http.session import SessionStore
 from frontdesk.http.unavailable import unavailable
-from frontdesk.storages.compiled import ByPk
+from frontdesk.storages.rows import ByPk
 
 logger: logging.Logger = logging.getLogger("frontdesk")
 

@@ -20,7 +20,7 @@ from frontdesk.core.flow import Call, Flow, arun, both, run
 from frontdesk.core.keys import Key
 from frontdesk.core.policy import State
 from frontdesk.core.record import GRACE, UNCHANGED, Changes, Record
-from frontdesk.errors import StorageUnavailable, UndecodableRecord
+from frontdesk.errors import StorageUnavailable
 from frontdesk.http import changes, values
 from frontdesk.http.changes import EXPIRY_KEY, Use, user_in
 from frontdesk.http.client import client_of
@@ -97,13 +97,16 @@ class SessionStore(SessionBase):
         self.key_came: bool = session_key is not None
         """Whether a key came with the request, well-formed or not."""
         self.storage: Storage = get_storage()
-        self._moving_in: NotMoving = moving_in()
         super().__init__(session_key)
         self._key = self._came = Key.parse(session_key)
         self.state = (
             State.NEW if session_key is None else State.UNREAD if self._key else State.UNKNOWN
         )
         self._mutex = _Mutex()
+
+    @property
+    def _moving_in(self) -> NotMoving:
+        return moving_in()
 
     def _get_session_key(self) -> str | None:
         return None if self._key is None else str(self._key)
@@ -283,9 +286,11 @@ class SessionStore(SessionBase):
 
     def _decode(self, found: Record) -> dict[str, Any] | None:
         try:
-            return values.decode(found.values, self.serializer())
-        except UndecodableRecord as error:
-            logger.error("Session %s is treated as ended. %s", found.id, error)
+            return found.decoded(self.serializer())
+        except Exception as error:  # noqa: BLE001 (a project's serializer may raise anything)
+            logger.error(
+                "Session %s is treated as ended. A value cannot be decoded: %r", found.id, error
+            )
             return None
 
     def _noting(self, flow: Flow[Any]) -> Flow[Any]:

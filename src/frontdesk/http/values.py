@@ -3,22 +3,12 @@
 import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from frontdesk.errors import UndecodableRecord
-
-
-class Serializer(Protocol):
-    """What ``SESSION_SERIALIZER`` names (Django: "Session serialization")."""
-
-    def dumps(self, obj: Any) -> bytes:
-        """Return ``obj`` as bytes."""
-
-    def loads(self, data: bytes) -> Any:
-        """Undo :meth:`dumps`."""
+from frontdesk.core.record import Serializer
 
 
 def serializer_in_force() -> Serializer:
@@ -31,22 +21,14 @@ def encode(values: Mapping[Any, Any], serializer: Serializer) -> dict[str, bytes
     return {_text(key): serializer.dumps(value) for key, value in values.items()}
 
 
-def decode(values: Mapping[str, bytes], serializer: Serializer) -> dict[str, Any]:
-    """Undo :func:`encode`. Raises :exc:`~frontdesk.errors.UndecodableRecord`."""
-    try:
-        return {key: serializer.loads(value) for key, value in values.items()}
-    except Exception as error:  # a project's serializer may raise anything
-        raise UndecodableRecord(f"A session value cannot be decoded: {error!r}") from error
-
-
 def decode_some(
     values: Mapping[str, bytes], keys: Collection[str], serializer: Serializer
 ) -> dict[str, Any]:
     """Return the values of ``keys``, without those that are missing or cannot be decoded."""
     found: dict[str, Any] = {}
     for key in values.keys() & set(keys):
-        with suppress(UndecodableRecord):
-            found |= decode({key: values[key]}, serializer)
+        with suppress(Exception):  # a project's serializer may raise anything
+            found[key] = serializer.loads(values[key])
     return found
 
 

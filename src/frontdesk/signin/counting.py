@@ -16,7 +16,7 @@ from frontdesk.core import clock
 from frontdesk.core.throttle import QUIET, SKEW, Limit, Window, next_window
 from frontdesk.errors import Contention
 from frontdesk.models import Throttle
-from frontdesk.storages.faults import execute
+from frontdesk.storages.rows import execute
 
 Result = TypeVar("Result")
 

@@ -17,7 +17,7 @@ from django.dispatch import Signal
 from frontdesk.core.flow import Flow, run
 from frontdesk.signals import Reason, ends_of, notify_ends
 from frontdesk.storages import get_storage
-from frontdesk.storages.user_ids import user_id_of
+from frontdesk.storages.rows import user_id_of
 from frontdesk.tokens import rows
 
 logger: logging.Logger = logging.getLogger("frontdesk")

@@ -32,7 +32,7 @@ from frontdesk.http.values import serializer_in_force
 from frontdesk.sessions import info_of
 from frontdesk.signals import Reason, ends_of, notify_ends
 from frontdesk.storages.base import Storage
-from frontdesk.storages.user_ids import user_id_of
+from frontdesk.storages.rows import user_id_of
 from frontdesk.words.methods import IMPERSONATION_KEYS, is_impersonated
 
 

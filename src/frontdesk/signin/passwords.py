@@ -21,14 +21,14 @@ from frontdesk import api_tokens, sessions
 from frontdesk.conf import options
 from frontdesk.core import clock, policy, record
 from frontdesk.core.flow import Flow, run
-from frontdesk.core.record import Changes, Record
+from frontdesk.core.record import Changes, Record, Serializer
 from frontdesk.http import values
 from frontdesk.http.changes import EXPIRY_KEY, timeouts
 from frontdesk.http.session import SessionStore
-from frontdesk.http.values import Serializer, serializer_in_force
+from frontdesk.http.values import serializer_in_force
 from frontdesk.signals import Reason
 from frontdesk.storages import get_storage
-from frontdesk.storages.user_ids import user_id_of
+from frontdesk.storages.rows import user_id_of
 
 MOST: Final = 1000
 """How many sessions of a user are kept, the most recently used ones. Each takes a write."""

@@ -35,7 +35,7 @@ from frontdesk.signals import user_reauthenticated
 from frontdesk.signin import interrupted_post
 from frontdesk.signin.interrupted_post import InterruptedPost, interrupted_post_of
 from frontdesk.signin.passwords import keep_after_upgrade
-from frontdesk.storages.user_ids import user_id_of
+from frontdesk.storages.rows import user_id_of
 from frontdesk.tokens.info import TokenInfo
 
 TEMPLATE: Final = "frontdesk/reauthenticate.html"

@@ -18,7 +18,7 @@ from frontdesk.models import HistoryEntry, Session, What
 from frontdesk.signals import Reason
 from frontdesk.staff import operations
 from frontdesk.staff.rows import STYLES, has_places, linked, user_in_words, user_urls
-from frontdesk.storages.user_ids import id_of_pk
+from frontdesk.storages.rows import id_of_pk
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.methods import methods_in_words
 from frontdesk.words.places import place_of

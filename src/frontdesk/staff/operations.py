@@ -28,7 +28,7 @@ from frontdesk.storages import get_storage
 from frontdesk.storages.base import Scans, Storage
 from frontdesk.storages.database import DatabaseStorage
 from frontdesk.storages.moving import MovingStorage
-from frontdesk.storages.user_ids import id_of_pk, pk_of_id
+from frontdesk.storages.rows import id_of_pk, pk_of_id
 
 BATCH: Final = 500
 """How many sessions or users are in memory, or are ended, at once."""

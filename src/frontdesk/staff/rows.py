@@ -18,12 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.debug import SafeExceptionReporterFilter
 
 from frontdesk.core.record import Record
-from frontdesk.errors import UndecodableRecord
-from frontdesk.http import values
+from frontdesk.http.values import serializer_in_force
 from frontdesk.models import Session
 from frontdesk.sessions import info_of
 from frontdesk.staff import operations
-from frontdesk.storages.user_ids import pk_of_id
+from frontdesk.storages.rows import pk_of_id
 from frontdesk.words.methods import methods_in_words
 from frontdesk.words.times import ago_in_words, exact_time, short_time
 
@@ -44,7 +43,7 @@ def rows_of(records: Iterable[Record], request: HttpRequest, site: admin.AdminSi
     records = list(records)
     names = operations.names_of(record.user_id for record in records)
     url_of = user_urls(request, site)
-    serializer = values.serializer_in_force()
+    serializer = serializer_in_force()
     rows = []
     for record in records:
         row: Any = Session(pk=record.id, ip=record.ip, user_agent=record.user_agent)
@@ -80,8 +79,8 @@ def values_shown(record: Record) -> str:
     Hides :data:`SECRETS`, and what Django hides in error reports: keys that contain "token" and the like.
     """
     try:
-        decoded = values.decode(record.values, values.serializer_in_force())
-    except UndecodableRecord:
+        decoded = record.decoded(serializer_in_force())
+    except Exception:  # noqa: BLE001 (a project's serializer may raise anything)
         return gettext("The values cannot be decoded.")
     guard = SafeExceptionReporterFilter()
     shown = {

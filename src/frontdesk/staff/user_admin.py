@@ -21,7 +21,7 @@ from frontdesk.models import Session
 from frontdesk.staff import operations
 from frontdesk.staff.ending import NAMED, confirmation, is_confirmed, may_end, say_ended
 from frontdesk.staff.filters import OfUser
-from frontdesk.storages.user_ids import user_id_of
+from frontdesk.storages.rows import user_id_of
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[AbstractBaseUser]

@@ -17,9 +17,7 @@ from frontdesk.core.record import GRACE, UNCHANGED, Former, Record
 from frontdesk.errors import UndecodableRecord
 from frontdesk.models import Session
 from frontdesk.storages.base import BATCH, Storage, Swap
-from frontdesk.storages.compiled import OneRow
-from frontdesk.storages.faults import execute
-from frontdesk.storages.user_ids import id_of_pk, pk_of_id
+from frontdesk.storages.rows import OneRow, execute, id_of_pk, pk_of_id
 
 logger: logging.Logger = logging.getLogger("frontdesk")
 

@@ -8,7 +8,7 @@ from typing import Any
 from frontdesk.conf import options
 from frontdesk.core import clock
 from frontdesk.models import ApiToken
-from frontdesk.storages.user_ids import id_of_pk, pk_of_id
+from frontdesk.storages.rows import id_of_pk, pk_of_id
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.places import place_of
 
@@ -75,7 +75,7 @@ def declared(scopes: Iterable[str]) -> tuple[str, ...]:
 
 
 def user_id_in(row: ApiToken) -> str:
-    """Return the id of the user of ``row``, as :mod:`frontdesk.storages.user_ids` writes it."""
+    """Return the id of the user of ``row``, as :mod:`frontdesk.storages.rows` writes it."""
     return id_of_pk(row.user_id, owner().target_field)
 
 

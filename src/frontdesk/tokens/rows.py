@@ -22,8 +22,7 @@ from frontdesk.signals import (
     api_token_ended,
     api_token_used_from_new_network,
 )
-from frontdesk.storages.compiled import OneRow
-from frontdesk.storages.faults import execute
+from frontdesk.storages.rows import OneRow, execute
 from frontdesk.tokens.info import info_of, owner, pk_for
 
 P = ParamSpec("P")

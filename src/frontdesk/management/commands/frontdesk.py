@@ -39,8 +39,7 @@ from frontdesk.staff.rows import user_in_words
 from frontdesk.staff.terminal import Progress, lines_of
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import Scans
-from frontdesk.storages.faults import is_table_missing
-from frontdesk.storages.user_ids import pk_of_id, user_id_of
+from frontdesk.storages.rows import is_table_missing, pk_of_id, user_id_of
 from frontdesk.tokens import rows as token_rows
 from frontdesk.tokens.info import TokenInfo, pk_for
 from frontdesk.tokens.info import info_of as token_info
