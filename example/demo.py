@@ -21,7 +21,7 @@ import django
 from django.conf import settings
 from django.contrib.staticfiles.management.commands.runserver import Command
 from django.core.management import call_command
-from lobby import own_redis, place
+from lobby import own_redis, place, terminal
 from lobby.accounts import ACCOUNTS, ensure
 
 from frontdesk.core import keys
@@ -117,6 +117,8 @@ def announcement(address: str) -> Iterator[str]:
         yield f"\n  {ACCOUNTS[0].name} is signed in on {count} made-up devices: see Sessions."
     else:
         yield ""
+    yield "\n  From a terminal: sign in, list the sessions, and call a view with an API token.\n"
+    yield terminal.commands(address)
     yield "  Sign in from a second browser, or a private window, and end one session from the other."
     yield f"\n  Sessions are kept in the {settings.SESSION_STORAGE} storage, all data in {settings.VAR}."
     stays = "the sessions end" if settings.SESSION_STORAGE == "cache" else "the data stays"

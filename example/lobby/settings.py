@@ -5,6 +5,7 @@ from typing import Any
 
 import django
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
 
 from . import place
 
@@ -69,7 +70,12 @@ AUTHENTICATION_BACKENDS = [
 ]
 
 SESSION_ENGINE = "frontdesk.engine"  # <--
-FRONTDESK = {"STORAGE": SESSION_STORAGES[SESSION_STORAGE], "REMEMBER_ME": True}  # <--
+FRONTDESK = {  # <--
+    "STORAGE": SESSION_STORAGES[SESSION_STORAGE],
+    "REMEMBER_ME": True,
+    "HEADER_CARRIER": "apps",
+    "API_SCOPES": {"badges:read": _("See your badges")},
+}
 
 # This cache is the memory of the process, so its sessions end with the demo.
 CACHES = {

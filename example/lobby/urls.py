@@ -14,6 +14,7 @@ urlpatterns = [
     path("notebook/remove/", views.remove_note, name="remove_note"),
     path("api/", views.api, name="api"),
     path("api/auth/", include("frontdesk.api.urls")),
+    path("api/badges/", views.badges, name="badges"),
     path("accounts/", include("frontdesk.urls")),
     path("admin/", admin.site.urls),
     # The admin's pages name no icon, so browsers ask for this one.

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import (
@@ -12,6 +12,7 @@ from django.views.decorators.http import (
 )
 
 from frontdesk import sessions
+from frontdesk.decorators import scope_required
 
 from . import notes
 from .barcode import barcode
@@ -70,3 +71,11 @@ def api(request: HttpRequest) -> HttpResponse:
     response = render(request, "lobby/api.html")
     response.headers["Content-Security-Policy"] = policy
     return response
+
+
+@scope_required("badges:read")
+@require_safe
+def badges(request: HttpRequest) -> HttpResponse:
+    """Tell a script, which sends an API token, on which devices its user is signed in."""
+    found = [session.device for session in sessions.for_user(request.user)]  # type: ignore[arg-type]
+    return JsonResponse({"user": request.user.get_username(), "badges": found})

@@ -1,5 +1,6 @@
 """`make demo` after its installation: the program as a person starts, repeats and stops it."""
 
+import json
 import os
 import re
 import shutil
@@ -86,6 +87,30 @@ def test_it_serves_says_how_to_sign_in_and_stops(demo, storage):
     assert "guest is signed in on 3 made-up devices" in printed
     assert "Traceback" not in printed
     assert "The lobby is closed." in printed
+
+
+def test_the_commands_for_a_terminal_work(demo):
+    port = services.free_port()
+    process = demo.start("--port", str(port))
+    try:
+        fetch(process, f"http://127.0.0.1:{port}/")
+        printed = []
+        while "Ctrl-C" not in (line := process.stdout.readline()):
+            printed.append(line)
+        start = next(at for at, line in enumerate(printed) if line.startswith("  KEY="))
+        lines = printed[start:]
+        script = "".join(lines[: lines.index("\n")])
+        done = subprocess.run(
+            ["bash", "-e", "-c", script], capture_output=True, text=True, check=False
+        )
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert done.returncode == 0, done.stderr
+    listed, end = json.JSONDecoder().raw_decode(done.stdout)
+    called = json.loads(done.stdout[end:])
+    assert listed["count"] == 4  # three that are made up, and this one
+    assert (called["user"], len(called["badges"])) == ("guest", 4)
 
 
 def test_a_second_run_keeps_the_data_which_is_private(demo):
