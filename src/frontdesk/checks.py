@@ -4,6 +4,7 @@ Django's own checks look for the dotted paths of Django's classes, so they say n
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
@@ -12,8 +13,12 @@ from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessio
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
+from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
+import frontdesk
 from frontdesk import conf
 from frontdesk.backends import ThrottleBackend
 from frontdesk.engine import SessionStore
@@ -21,6 +26,7 @@ from frontdesk.errors import InvalidSetting
 from frontdesk.middleware import AuthenticationMiddleware, SessionMiddleware
 from frontdesk.migrate.from_django import origin
 from frontdesk.migrate.to_django import WayBack
+from frontdesk.pages.auth import PasswordResetView
 from frontdesk.storages import get_storage
 from frontdesk.words import places
 
@@ -187,6 +193,37 @@ def check_api_user(**_: Any) -> list[CheckMessage]:
             id="frontdesk.E034",
         )
     ]
+
+
+@register()
+def check_reset_mail(**_: Any) -> list[CheckMessage]:
+    """W036: the mail of the JSON API for a new password links to a page that is not there."""
+    if not _has_url("frontdesk_api:password_reset") or _has_url("password_reset_confirm", "u", "t"):
+        return []
+    try:
+        mail: Any = get_template(PasswordResetView.email_template_name)
+    except TemplateDoesNotExist:
+        return []
+    if Path(frontdesk.__file__).parent not in Path(mail.origin.name).parents:
+        return []  # the project has its own
+    return [
+        checks.Warning(
+            "The mail of the JSON API for a new password links to the page named "
+            "password_reset_confirm, which is not in the URLs. So asking for a mail fails, and only for "
+            "addresses with an account.",
+            hint="Include frontdesk.urls, or write a template of your own at "
+            f"{PasswordResetView.email_template_name!r}.",
+            id="frontdesk.W036",
+        )
+    ]
+
+
+def _has_url(name: str, *args: str) -> bool:
+    try:
+        reverse(name, args=args)
+    except NoReverseMatch:
+        return False
+    return True
 
 
 @register()

@@ -160,6 +160,7 @@ CASES = [
     ("E009", storage("frontdesk.storages.memory.MemoryStorage", SIZE=1), "does not fit"),
     ("E009", storage("django.contrib.sessions.backends.db"), "not a storage"),
     ("E009", storage("frontdesk.storages.file.FileStorage", FOLDER="/tmp"), "DIRECTORY"),
+    ("W036", setting("ROOT_URLCONF", "tests.api.urls_without_pages"), "Include frontdesk.urls"),
     ("E034", frontdesk_setting(API_USER="no.such.function"), "dotted path of a function"),
     ("E034", frontdesk_setting(API_USER="tests.settings.MIDDLEWARE"), "dotted path of a function"),
     ("E021", storage("frontdesk.storages.file.FileStorage", DIRECTORY="/proc"), "/proc"),
