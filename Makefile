@@ -28,7 +28,7 @@ PIP_INSTALL = -m pip install --quiet --quiet --disable-pip-version-check --no-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow docs coverage bench hammer outages moving suites orders lint types format lock clean
+.PHONY: help demo test slow docs coverage bench hammer outages moving throttle suites orders lint types format lock clean
 
 help:  ## list these commands
 	@echo "django-frontdesk: make COMMAND [PYTHON=python3.13]"
@@ -67,6 +67,9 @@ outages: $(TEST_READY)  ## take servers away under load and write docs/outages.m
 
 moving: $(TEST_READY)  ## move a site from Django's engines and back under traffic
 	@$(VENV)/bin/python -m benchmarks.moving $(ARGS)
+
+throttle: $(TEST_READY)  ## guess passwords and write docs/throttle.md
+	@$(VENV)/bin/python -m benchmarks.throttle $(ARGS)
 
 suites: $(TEST_READY)  ## run Django's own tests with frontdesk: make suites [ARGS="--storage memory"]
 	@$(VENV)/bin/python -m benchmarks.django_suites $(ARGS)
