@@ -30,6 +30,9 @@ def switched_directory(stock_directory: Path, tmp_path_factory: pytest.TempPathF
     directory = tmp_path_factory.mktemp("switched") / "project"
     project = Project(Path(shutil.copytree(stock_directory, directory)))
     switch_over(project)
+    for block in blocks(ROOT / "README.md"):
+        if "ThrottleBackend" in block.text:
+            project.play(block)
     return directory
 
 
