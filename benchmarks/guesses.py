@@ -172,7 +172,21 @@ def timing(samples: int) -> list[list[object]]:
         Random(1).shuffle(order)
         for case in order:
             found[case].append(attempt(CASES[case]))
-    return [[case, *quartiles(times)] for case, times in found.items()]
+    first, *_ = found.values()
+    return [[case, *quartiles(times), *comparison(first, times)] for case, times in found.items()]
+
+
+def comparison(some: list[float], others: list[float]) -> list[str]:
+    """Return how often one of ``others`` took longer than one of ``some``, and the p-value of that.
+
+    50 % says that an attacker who measures one answer of each learns nothing. The p-value is that of the
+    test of Mann and Whitney, in its normal approximation: how likely such a share is if there is no difference.
+    """
+    pairs = len(some) * len(others)
+    longer = sum((b > a) + (b == a) / 2 for a in some for b in others)
+    spread = (pairs * (len(some) + len(others) + 1) / 12) ** 0.5
+    p = 2 * statistics.NormalDist().cdf(-abs(longer - pairs / 2) / spread)
+    return [f"{longer / pairs:.0%}", f"{p:.2f}"]
 
 
 def quartiles(times: list[float]) -> list[str]:

@@ -8,6 +8,8 @@
 - ``new networks``: the same, each from another network as well
 - ``timing``: wrong and refused passwords, of an account that exists and of one that does not, in turn
 
+The times are compared by the test of Mann and Whitney. 50 % says that the answers cannot be told apart.
+
 *checked* are passwords that were compared with the user's. *rows* and *KB* are those of the tables of the
 throttle and of the history afterwards. The exit code is 1 if a burst passes the limit. A run with the
 defaults writes its tables into docs/throttle.md.
@@ -73,7 +75,9 @@ def main() -> int:
         "",
         *report.table(head, rows),
         "",
-        *report.table(["answer, in ms", "25 %", "median", "75 %"], times),
+        *report.table(
+            ["answer, in ms", "25 %", "median", "75 %", "longer than the first", "p"], times
+        ),
     ]
     print("\n".join(lines))
     if (options.database, options.seconds, options.samples) == ("postgresql", SECONDS, SAMPLES):
