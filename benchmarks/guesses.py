@@ -180,7 +180,7 @@ def comparison(some: list[float], others: list[float]) -> list[str]:
     """Return how often one of ``others`` took longer than one of ``some``, and the p-value of that.
 
     50 % says that an attacker who measures one answer of each learns nothing. The p-value is that of the
-    test of Mann and Whitney, in its normal approximation: how likely such a share is if there is no difference.
+    test of Mann and Whitney, in its normal approximation: how likely such a share is without any difference.
     """
     pairs = len(some) * len(others)
     longer = sum((b > a) + (b == a) / 2 for a in some for b in others)
