@@ -1,10 +1,11 @@
 """Flows: one generator for sync and async callers."""
 
 import asyncio
+import threading
 
 import pytest
 
-from frontdesk.core.flow import Call, arun, both, run
+from frontdesk.core.flow import Call, arun, blocking, both, run
 
 
 class Shelf:
@@ -99,3 +100,11 @@ def test_a_cancelled_task_lets_its_flow_clean_up():
 
     asyncio.run(main())
     assert cleaned == [True]
+
+
+def test_a_function_that_blocks_leaves_the_thread_of_the_event_loop(drive):
+    def flow():
+        return (yield blocking(threading.get_ident))
+
+    in_async = drive is not run
+    assert (drive(flow()) != threading.get_ident()) == in_async

@@ -1,1 +1,1 @@
-"""Pure rules: what a session is, and what may become of it. Imports nothing but the standard library."""
+"""Pure rules: what a session is, and what may become of it. Nothing here imports Django."""

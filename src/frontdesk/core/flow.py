@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine, Generator
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+from asgiref.sync import sync_to_async
+
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
@@ -22,6 +24,21 @@ class Call(NamedTuple):
 
 
 Flow = Generator[Call, Any, Result]
+
+
+def blocking(function: Callable[..., Any], *args: Any) -> Call:
+    """Return the call of a function that blocks. Async callers make it by one hop to a thread."""
+    return Call(_Blocking, "call", (function, *args))
+
+
+class _Blocking:
+    @staticmethod
+    def call(function: Callable[..., Any], *args: Any) -> Any:
+        return function(*args)
+
+    @staticmethod
+    async def acall(function: Callable[..., Any], *args: Any) -> Any:
+        return await sync_to_async(function)(*args)
 
 
 def run(flow: Flow[Result]) -> Result:

@@ -40,7 +40,7 @@ from django.utils.module_loading import import_string
 
 from frontdesk.conf import options
 from frontdesk.core import clock, policy
-from frontdesk.core.flow import Call, Flow, arun, run
+from frontdesk.core.flow import Call, Flow, arun, blocking, run
 from frontdesk.core.policy import Closing, Outcome
 from frontdesk.core.record import UNCHANGED
 from frontdesk.errors import StorageUnavailable
@@ -283,7 +283,7 @@ def user_from(backend: Any, user_id: Any, read_along: Any = UNCHANGED) -> Flow[A
         pk = model._meta.pk.to_python(user_id)
         if not plain or (isinstance(pk, int) and abs(pk) > MAX_INTEGER):
             return (yield Call(backend, "get_user", (pk,)))
-        user = yield Call(_users, "get", (model, pk))
+        user = yield blocking(_users.get, model, pk)
     return user if user is None or backend.user_can_authenticate(user) else None
 
 

@@ -10,13 +10,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 
 from frontdesk.conf import options
 from frontdesk.core import clock, keys, policy, record
-from frontdesk.core.flow import Call, Flow, arun, both, run
+from frontdesk.core.flow import Call, Flow, arun, blocking, both, run
 from frontdesk.core.keys import Key
 from frontdesk.core.policy import State
 from frontdesk.core.record import GRACE, UNCHANGED, Changes, Record
@@ -352,7 +351,7 @@ class SessionStore(SessionBase):
             raise UpdateError
         waiting, self._after_sign_in = self._after_sign_in, ()
         if waiting:
-            yield Call(_functions, "call", (waiting,))
+            yield blocking(_call_each, waiting)
 
     def _create(self) -> Flow[None]:
         """Store the dictionary as a new session under a new key."""
@@ -680,15 +679,6 @@ class _Mutex:
         return self._tasks.release
 
 
-class _Functions:
-    """Calls plain functions, which may use the database, from sync and async code."""
-
-    def call(self, functions: Iterable[Callable[[], None]]) -> None:
-        for function in functions:
-            function()
-
-    async def acall(self, functions: Iterable[Callable[[], None]]) -> None:
-        await sync_to_async(self.call)(functions)
-
-
-_functions = _Functions()
+def _call_each(functions: Iterable[Callable[[], None]]) -> None:
+    for function in functions:
+        function()

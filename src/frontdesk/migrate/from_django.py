@@ -10,7 +10,6 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.sessions.backends.cache import SessionStore as CacheEngine
 from django.contrib.sessions.backends.cached_db import SessionStore as CachedDatabaseEngine
@@ -77,18 +76,6 @@ class Origin:
     def delete_moved(self, storage: Storage, key: Key) -> None:
         """Delete a session that was inserted into ``storage``, once no transaction can undo that."""
         storage.after_commit(partial(self.delete, key))
-
-    async def aload(self, key: Key) -> Mapping[str, Any] | None:
-        """See :meth:`load`."""
-        return await sync_to_async(self.load)(key)
-
-    async def adelete(self, key: Key) -> None:
-        """See :meth:`delete`."""
-        await sync_to_async(self.delete)(key)
-
-    async def adelete_moved(self, storage: Storage, key: Key) -> None:
-        """See :meth:`delete_moved`. No transaction spans an await."""
-        await self.adelete(key)
 
     # For the import of all sessions.
 

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from frontdesk.core.flow import Call, Flow
+from frontdesk.core.flow import Call, Flow, blocking
 from frontdesk.core.keys import DJANGO_KEY_LENGTH, Key
 from frontdesk.core.record import Record
 from frontdesk.errors import Contention
@@ -54,11 +54,11 @@ class MovingIn(NotMoving):
         self._old = old
 
     def move(self, storage: Storage, key: Key, new_record: NewRecord) -> Flow[Record | None]:
-        dictionary = yield Call(self._old, "load", (key,))
+        dictionary = yield blocking(self._old.load, key)
         if dictionary is not None:
             new = _made(key, dictionary, new_record)
             if (yield from storage.insert(new)):
-                yield Call(self._old, "delete_moved", (storage, key))
+                yield blocking(self._old.delete_moved, storage, key)
                 return new
         # Another request may have moved it between the two reads.
         found = yield from storage.read(key.id, latest=True)
@@ -70,12 +70,12 @@ class MovingIn(NotMoving):
         return found
 
     def peek(self, key: Key, new_record: NewRecord) -> Flow[Record | None]:
-        dictionary = yield Call(self._old, "load", (key,))
+        dictionary = yield blocking(self._old.load, key)
         return new_record(dictionary) if dictionary else None
 
     def forget(self, key: Key | None) -> Flow[None]:
         if key is not None and len(key) == DJANGO_KEY_LENGTH:
-            yield Call(self._old, "delete", (key,))
+            yield blocking(self._old.delete, key)
 
 
 def moving_in() -> NotMoving:

@@ -6,9 +6,8 @@ attempts at the same moment, no more pass than the limit says. A refused attempt
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, Final, TypeVar
+from typing import Final
 
-from asgiref.sync import sync_to_async
 from django.db import IntegrityError, connections, router, transaction
 from django.db.models import F, QuerySet
 
@@ -18,27 +17,12 @@ from frontdesk.errors import Contention
 from frontdesk.models import Throttle
 from frontdesk.storages.rows import execute
 
-Result = TypeVar("Result")
-
 NAME: Final = "the database of the sign-in throttle"
 
 TRIES: Final = 100
 """How often a bucket is tried while other requests open its windows."""
 
 BATCH: Final = 1000
-
-
-class _Database:
-    """Calls functions that use the database, from sync and async flows."""
-
-    def call(self, function: Callable[..., Result], *args: Any) -> Result:
-        return function(*args)
-
-    async def acall(self, function: Callable[..., Result], *args: Any) -> Result:
-        return await sync_to_async(self.call)(function, *args)
-
-
-database: Final = _Database()
 
 
 def take(bucket: str, limit: Limit, *, over: bool = False) -> Window | None:

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from asgiref.sync import sync_to_async
 from django import forms
 from django.conf import settings
 from django.contrib import messages
@@ -28,7 +27,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from frontdesk.conf import options
 from frontdesk.core import clock, policy
-from frontdesk.core.flow import Call, Flow, run
+from frontdesk.core.flow import Flow, blocking, run
 from frontdesk.http.changes import user_in
 from frontdesk.http.session import SessionStore
 from frontdesk.signals import user_reauthenticated
@@ -129,7 +128,7 @@ def checked(request: HttpRequest, user: Any, terms: Terms) -> Flow[HttpResponse 
     if not user.is_authenticated:
         return _to_sign_in(request, terms)
     if not (yield from _is_recent(request, user, terms)):
-        response: HttpResponse | None = yield Call(_asking, "ask", (request, user, terms))
+        response: HttpResponse | None = yield blocking(_ask_for_password, request, user, terms)
         if response is not None:
             return response
     interrupted_post.drop_own_fields(request)
@@ -210,33 +209,24 @@ def _is_recent(request: HttpRequest, user: AbstractBaseUser, terms: Terms) -> Fl
     )
 
 
-class _Asking:
-    """Asks for the password. Plain code, which async callers reach by one hop to a thread."""
-
-    @sensitive_variables()
-    def ask(
-        self, request: HttpRequest, user: AbstractBaseUser, terms: Terms
-    ) -> HttpResponse | None:
-        if not is_own(request, user):
-            return _to_sign_in_again(request, terms, not_own())
-        if not user.has_usable_password():
-            return _to_sign_in_again(request, terms)
-        if request.method in SAFE_METHODS:
-            here, page = request.get_full_path(), resolve_url(URL_NAME)
-            return never_cached(redirect_to_login(here, page, REDIRECT_FIELD_NAME))
-        post = interrupted_post_of(request)
-        entered = post is not None and interrupted_post.PASSWORD_FIELD in request.POST
-        form = ReauthenticationForm(request, user, request.POST if entered else None)
-        if entered and form.is_valid():
-            renew(request, user)
-            return None
-        return _form_in_place(request, form, post, terms)
-
-    async def aask(self, *args: Any) -> HttpResponse | None:
-        return await sync_to_async(self.ask)(*args)
-
-
-_asking = _Asking()
+@sensitive_variables()
+def _ask_for_password(
+    request: HttpRequest, user: AbstractBaseUser, terms: Terms
+) -> HttpResponse | None:
+    if not is_own(request, user):
+        return _to_sign_in_again(request, terms, not_own())
+    if not user.has_usable_password():
+        return _to_sign_in_again(request, terms)
+    if request.method in SAFE_METHODS:
+        here, page = request.get_full_path(), resolve_url(URL_NAME)
+        return never_cached(redirect_to_login(here, page, REDIRECT_FIELD_NAME))
+    post = interrupted_post_of(request)
+    entered = post is not None and interrupted_post.PASSWORD_FIELD in request.POST
+    form = ReauthenticationForm(request, user, request.POST if entered else None)
+    if entered and form.is_valid():
+        renew(request, user)
+        return None
+    return _form_in_place(request, form, post, terms)
 
 
 @sensitive_variables()

@@ -27,7 +27,7 @@ from django.utils.crypto import get_random_string
 
 from frontdesk.conf import options
 from frontdesk.core import clock
-from frontdesk.core.flow import Call, Flow, both
+from frontdesk.core.flow import Call, Flow, blocking, both
 from frontdesk.core.throttle import Limit, Window
 from frontdesk.errors import StorageUnavailable
 from frontdesk.http.client import address_of
@@ -35,7 +35,6 @@ from frontdesk.http.middleware import at_end, current_request
 from frontdesk.models import Throttle
 from frontdesk.signals import expired_purged, sign_in_throttled, user_reauthenticated
 from frontdesk.signin import counting, device
-from frontdesk.signin.counting import database
 from frontdesk.signin.deleted import names_of
 from frontdesk.signin.device import Device
 from frontdesk.signin.names import folded, hashes_of, name_in
@@ -267,7 +266,7 @@ def _count_in(request: HttpRequest, attempts: _Attempts, attempt: _Attempt) -> F
     attempts.found.append(attempt)
     if not attempt.buckets:
         return True
-    refusal = yield from outage.watch(Call(database, "call", (_count, attempt, request)))
+    refusal = yield from outage.watch(blocking(_count, attempt, request))
     if refusal is None:
         return True
     if refusal.bucket.kind is Kind.NETWORK:
@@ -314,7 +313,7 @@ def short(name: str) -> str:
 def _end(attempts: _Attempts, response: HttpResponseBase) -> Flow[None]:
     if not all(each.is_settled for each in attempts.found):
         try:
-            yield from outage.watch(Call(database, "call", (_settle, attempts.found)))
+            yield from outage.watch(blocking(_settle, attempts.found))
         except StorageUnavailable as error:
             logger.error("Sign-in attempts that succeeded stay counted as failed. %s", error)
     accounts, proved = attempts.owned, attempts.proved

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
@@ -132,9 +131,6 @@ class ByPk:
             row = self._rows[model, alias] = OneRow(found)
         columns = row.fetch(model._meta.pk.get_db_prep_value(pk, connections[alias]))
         return None if columns is None else row.instance(model, columns, row.columns)
-
-    async def aget(self, model: type[Model], pk: Any) -> Any:
-        return await sync_to_async(self.get)(model, pk)
 
 
 def _columns(compiler: Any, klass_info: Any) -> dict[str, int]:

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import patch_vary_headers
 
-from frontdesk.core.flow import Call, Flow
+from frontdesk.core.flow import Flow, blocking
 from frontdesk.http.middleware import at_end
 from frontdesk.http.session import SessionStore
 from frontdesk.tokens.authentication import authenticating, bearer_in
@@ -89,19 +88,8 @@ def acting_with(request: HttpRequest, token: TokenInfo) -> Iterator[None]:
 def finished(response: Any) -> Flow[Any]:
     """Return the response of a view, rendered while the token's user is still there, and kept apart."""
     if callable(getattr(response, "render", None)):
-        yield Call(_renderer, "render", (response,))
+        yield blocking(response.render)
     return kept_apart(response)
-
-
-class _Renderer:
-    def render(self, response: Any) -> None:
-        response.render()
-
-    async def arender(self, response: Any) -> None:
-        await sync_to_async(response.render)()
-
-
-_renderer = _Renderer()
 
 
 def kept_apart(response: Any) -> Any:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
-from asgiref.sync import sync_to_async
 from django.db import router, transaction
 from django.db.models import QuerySet
 
 from frontdesk.core import clock
-from frontdesk.core.flow import Call, Flow
+from frontdesk.core.flow import Flow, blocking
 from frontdesk.core.record import UNCHANGED
 from frontdesk.http.client import Client, network_of
 from frontdesk.models import ApiToken
@@ -40,19 +39,13 @@ def in_database(function: Callable[..., Result], *args: Any) -> Flow[Result]:
 
     Raises :exc:`~frontdesk.errors.StorageUnavailable` if the database cannot answer.
     """
-    result: Result = yield Call(_database, "call", (function, *args))
+
+    result: Result = yield blocking(_execute, function, *args)
     return result
 
 
-class _Database:
-    def call(self, function: Callable[..., Result], *args: Any) -> Result:
-        return execute(lambda _: function(*args), alias(), "the database of the API tokens")
-
-    async def acall(self, function: Callable[..., Result], *args: Any) -> Result:
-        return await sync_to_async(self.call)(function, *args)
-
-
-_database = _Database()
+def _execute(function: Callable[..., Result], *args: Any) -> Result:
+    return execute(lambda _: function(*args), alias(), "the database of the API tokens")
 
 
 def alias() -> str:
