@@ -106,7 +106,7 @@ def test_a_token_that_could_not_be_deleted_is_logged(user, text, monkeypatch, ca
 
     monkeypatch.setattr(rows, "end", fail)
     user.delete()
-    assert "API tokens of 1 deleted users" in caplog.text
+    assert "deleted users were not deleted" in caplog.text
 
 
 # --- time ---------------------------------------------------------------------------------------
