@@ -1,4 +1,4 @@
-"""API tokens: make, list and end them, and find out whose one is.
+"""API tokens: create, list and end them, and find out whose one is.
 
 An API token lets a program act for a user, within scopes that ``FRONTDESK["API_SCOPES"]`` declares and until
 it expires. Only views that ask for one accept it, see :func:`frontdesk.decorators.scope_required`.
@@ -19,11 +19,12 @@ from frontdesk.core.credentials import Credential
 from frontdesk.core.flow import Flow, both
 from frontdesk.core.keys import Key
 from frontdesk.errors import ApiTokenLimitReached, UndeclaredScope
+from frontdesk.http.transport import bearer_in
 from frontdesk.models import ApiToken
 from frontdesk.signals import Reason
 from frontdesk.storages.rows import user_id_of
 from frontdesk.tokens import rows
-from frontdesk.tokens.authentication import authenticating, bearer_in
+from frontdesk.tokens.authentication import authenticating
 from frontdesk.tokens.info import TokenInfo, info_of, pk_for
 from frontdesk.words.devices import printable
 
@@ -56,7 +57,7 @@ def _create(
     scopes: Collection[str] = (),
     age: timedelta | None = None,
 ) -> Flow[tuple[TokenInfo, Credential]]:
-    """Make an API token of ``user``, and return what may be seen of it, and its text.
+    """Create an API token of ``user``, and return what may be seen of it, and its text.
 
     The text is returned this once; only its SHA-256 is stored. ``age`` is how long the token lasts, by
     default ``FRONTDESK["API_TOKEN_AGE"]``. Raises :exc:`~frontdesk.errors.UndeclaredScope`,
@@ -75,7 +76,7 @@ def _create(
     )
     if not (yield from rows.in_database(rows.insert, row, user, MOST)):
         raise ApiTokenLimitReached(
-            f"{user.get_username()} has {MOST} API tokens. End one to make another."
+            f"{user.get_username()} has {MOST} API tokens. End one to create another."
         )
     return info_of(row, user), credentials.credential_of(credentials.API_TOKEN, key)
 

@@ -19,11 +19,11 @@ from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
 from frontdesk.core import credentials
-from frontdesk.core.credentials import Credential
+from frontdesk.core.credentials import Credential, bearer_of
 from frontdesk.core.flow import Call, Flow, both
 from frontdesk.http.middleware import at_end
 from frontdesk.tokens import guard
-from frontdesk.tokens.authentication import authenticating, bearer_of
+from frontdesk.tokens.authentication import authenticating
 from frontdesk.tokens.info import TokenInfo
 
 __all__ = ["SessionAuth", "TokenAuth"]

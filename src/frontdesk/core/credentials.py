@@ -45,5 +45,11 @@ def key_in(prefix: str, text: str) -> Key | None:
     return key if key is not None and checksum == _checksum(body) else None
 
 
+def bearer_of(authorization: str) -> Credential | None:
+    """Return what an ``Authorization`` header holds, unchecked; ``None`` unless its scheme is Bearer."""
+    scheme, _, text = authorization.partition(" ")
+    return Credential(text.strip(" ")) if scheme.lower() == "bearer" else None
+
+
 def _checksum(text: str) -> str:
     return in_base_36(crc32(text.encode("ascii")), CHECKSUM_LENGTH)[::-1]

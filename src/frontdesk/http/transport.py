@@ -110,7 +110,7 @@ class HeaderCarrier(Carrier):
     name = "header"
 
     def key_in(self, request: HttpRequest) -> str | None:
-        return credentials.key_in(credentials.SESSION, _bearer(request)) or ""
+        return credentials.key_in(credentials.SESSION, bearer_in(request) or "") or ""
 
     def send_key(self, response: HttpResponseBase, key: Key, max_age: int | None) -> None:
         pass
@@ -129,9 +129,9 @@ HEADER: Final = HeaderCarrier()
 
 def carrier_of(request: HttpRequest) -> Carrier:
     """Return the carrier of a request. If a session key is in the header, cookies are not looked at."""
-    if options().header_carrier == "off" or not _bearer(request).startswith(credentials.SESSION):
+    if options().header_carrier == "off":
         return COOKIE
-    return HEADER
+    return HEADER if (bearer_in(request) or "").startswith(credentials.SESSION) else COOKIE
 
 
 def may_use_header(request: HttpRequest) -> bool:
@@ -161,10 +161,9 @@ def vary(response: HttpResponseBase, *, personal: bool) -> None:
         response.headers.setdefault("Cache-Control", "private")
 
 
-def _bearer(request: HttpRequest) -> credentials.Credential:
-    """Return the credentials in the header; empty if there are none, or of another kind."""
-    scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    return credentials.Credential(text.strip() if scheme.lower() == "bearer" else "")
+def bearer_in(request: HttpRequest) -> credentials.Credential | None:
+    """Return what ``Authorization: Bearer`` holds, unchecked; ``None`` without it (RFC 6750 section 2.1)."""
+    return credentials.bearer_of(request.META.get("HTTP_AUTHORIZATION", ""))
 
 
 def _keep_out_of_caches(response: HttpResponseBase) -> None:

@@ -7,24 +7,13 @@ from django.contrib.auth.backends import BaseBackend
 from django.http import HttpRequest
 
 from frontdesk.core import clock, credentials, keys
-from frontdesk.core.credentials import Credential
 from frontdesk.core.flow import Flow
 from frontdesk.http.client import client_of
 from frontdesk.http.middleware import user_from
+from frontdesk.http.transport import bearer_in
 from frontdesk.models import ApiToken
 from frontdesk.tokens import rows
 from frontdesk.tokens.info import TokenInfo, info_of, user_id_in
-
-
-def bearer_in(request: HttpRequest) -> Credential | None:
-    """Return what ``Authorization: Bearer`` holds, unchecked; ``None`` without it (RFC 6750 section 2.1)."""
-    return bearer_of(request.META.get("HTTP_AUTHORIZATION", ""))
-
-
-def bearer_of(authorization: str) -> Credential | None:
-    """Return the same of the value of an ``Authorization`` header."""
-    scheme, _, text = authorization.partition(" ")
-    return Credential(text.strip(" ")) if scheme.lower() == "bearer" else None
 
 
 def authenticating(request: HttpRequest, text: str | None = None) -> Flow[TokenInfo | None]:

@@ -4,13 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
 from frontdesk.core.flow import Flow, blocking
 from frontdesk.http.middleware import at_end
+from frontdesk.http.problems import problem
 from frontdesk.http.session import SessionStore
-from frontdesk.tokens.authentication import authenticating, bearer_in
+from frontdesk.http.transport import bearer_in
+from frontdesk.tokens.authentication import authenticating
 from frontdesk.tokens.info import TokenInfo
 
 CHALLENGE: Final = 'Bearer realm="api"'
@@ -50,13 +52,7 @@ def needing(scopes: Iterable[str]) -> dict[str, str]:
 
 
 def _refusal(status: int, code: str, detail: str, **parameters: str) -> HttpResponse:
-    title = {401: "Unauthorized", 403: "Forbidden"}[status]
-    return JsonResponse(
-        {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail},
-        status=status,
-        content_type="application/problem+json",
-        headers={"WWW-Authenticate": challenge(**parameters)},
-    )
+    return problem(status, code, detail, {"WWW-Authenticate": challenge(**parameters)})
 
 
 @contextmanager
