@@ -351,6 +351,22 @@ def test_a_device_is_known_for_its_accounts_only(known, user, other_user):
 
 
 @sync_only
+@pytest.mark.parametrize("similar", ["Ada", "\u00e4da", "\u00e1da"])
+def test_a_user_with_a_similar_name_gets_no_known_device_for_the_account(
+    new_browser, user, checked, similar
+):
+    """Each sign-in of that user would make a new device known, with ten more attempts."""
+    create(similar)
+    strangers = [new_browser() for _ in range(3)]
+    for stranger in strangers:
+        assert is_in(attempt(stranger, similar, PASSWORD))
+        sign_out(stranger)
+    for stranger in strangers:
+        fill(stranger)
+    assert checked.count("ada") == 10
+
+
+@sync_only
 def test_a_device_is_known_for_its_last_five_accounts(known, db):
     for number in range(5):
         create(f"user{number}")

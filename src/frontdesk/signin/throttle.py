@@ -37,7 +37,7 @@ from frontdesk.signals import expired_purged, sign_in_throttled, user_reauthenti
 from frontdesk.signin import counting, device
 from frontdesk.signin.deleted import names_of
 from frontdesk.signin.device import Device
-from frontdesk.signin.names import folded, hashes_of, name_in
+from frontdesk.signin.names import LONGEST, folded, hashes_of, name_in
 from frontdesk.storages.outage import Outage
 
 logger: logging.Logger = logging.getLogger("frontdesk")
@@ -79,6 +79,8 @@ class _Attempt:
     buckets: Sequence[Bucket]
     hashes: Sequence[str] = ()
     """Of the name of the account: with the current secret, and with former ones."""
+    typed: Sequence[str] = ()
+    """The same of the name as it was typed, for the cookie of the device."""
     failed: bool = False
     taken: list[Bucket] = field(default_factory=list)
     """The buckets that have counted it."""
@@ -105,7 +107,7 @@ class _Attempts:
     proved: _Attempt | None = None
     """The attempt with which the user has signed in."""
     owned: list[Sequence[str]] = field(default_factory=list)
-    """The hashes of names of a user who has proved in another way whose account it is."""
+    """The hashes of names, as typed, of a user who has proved in another way whose account it is."""
     retry_at: int | None = None
     """When the network may try again, if it was refused."""
 
@@ -142,9 +144,12 @@ def _admit(name: Any) -> Flow[bool]:
     if request is None:
         return True
     attempts = _attempts_of(request)
-    hashes = _hashes(name)
-    buckets = _buckets(request.META, hashes, attempts.device)
-    return (yield from _count_in(request, attempts, _Attempt(buckets, hashes)))
+    hashes, typed = _hashes(name), _typed_hashes(name)
+    known = (
+        attempts.device if attempts.device is not None and attempts.device.knows(typed) else None
+    )
+    buckets = _buckets(request.META, hashes, known)
+    return (yield from _count_in(request, attempts, _Attempt(buckets, hashes, typed)))
 
 
 def _refuse(request: Any, name: Any) -> Flow[None]:
@@ -198,7 +203,7 @@ def know_device(request: HttpRequest, user: AbstractBaseUser) -> None:
     Call it when the user has proved whose account it is: by the link in a mail, for example. So a user with
     a new browser can sign in, even while strangers use up all attempts.
     """
-    _attempts_of(request).owned += [_hashes(name) for name in names_of(user)]
+    _attempts_of(request).owned += [_typed_hashes(name) for name in names_of(user)]
 
 
 # For staff.
@@ -319,7 +324,7 @@ def _end(attempts: _Attempts, response: HttpResponseBase) -> Flow[None]:
     accounts, proved = attempts.owned, attempts.proved
     # Not for a program, which gets no cookie of a session either.
     if proved and not proved.failed and settings.SESSION_COOKIE_NAME in response.cookies:
-        accounts = [*accounts, proved.hashes]
+        accounts = [*accounts, proved.typed]
     if any(accounts) and options().throttle_device is not None:
         known = attempts.device or device.new()
         for hashes in filter(None, accounts):
@@ -343,9 +348,12 @@ def _settle(attempts: Sequence[_Attempt]) -> None:
 
 
 def _buckets(meta: Mapping[str, Any], hashes: Sequence[str], known: Device | None) -> list[Bucket]:
-    """Return the buckets of an attempt, in the order in which all requests lock them."""
+    """Return the buckets of an attempt, in the order in which all requests lock them.
+
+    ``known`` is the device, if it is known for the account.
+    """
     of_device, of_account = options().throttle_device, options().throttle_account
-    if known is not None and of_device is not None and known.knows(hashes):
+    if known is not None and of_device is not None:
         name = f"{Kind.DEVICE}:{hashes[0]}:{known.id}"
         return [Bucket(Kind.DEVICE, name, of_device._replace(grows=True))]
     buckets = _network_buckets(meta)
@@ -371,3 +379,9 @@ def _network_of(address: str) -> str:
 
 def _hashes(name: Any) -> list[str]:
     return hashes_of(SALT, folded(name)) if name else []
+
+
+def _typed_hashes(name: Any) -> list[str]:
+    # Not folded: a database may have another user with a similar name, whose sign-in would make any number
+    # of devices known for this account, each with attempts of its own.
+    return hashes_of(SALT, str(name)[:LONGEST]) if name else []
