@@ -19,7 +19,6 @@ from frontdesk.core.credentials import Credential
 from frontdesk.core.flow import Flow, both
 from frontdesk.core.keys import Key
 from frontdesk.errors import ApiTokenLimitReached, UndeclaredScope
-from frontdesk.http.transport import bearer_in
 from frontdesk.models import ApiToken
 from frontdesk.signals import Reason
 from frontdesk.storages.rows import user_id_of
@@ -38,7 +37,6 @@ __all__ = [
     "aend_all",
     "afor_user",
     "authenticate",
-    "bearer_in",
     "create",
     "end",
     "end_all",

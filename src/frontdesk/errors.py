@@ -6,6 +6,7 @@ FrontdeskError
 ├── SessionLimitReached    the user has as many sessions as are allowed (a PermissionDenied)
 ├── ApiTokenLimitReached   the user has as many API tokens as are allowed (a PermissionDenied)
 ├── UndeclaredScope        an API token was to get a scope that API_SCOPES does not have (a ValueError)
+├── CarrierRefused         a session key in a header is not allowed here (a PermissionDenied)
 ├── UndecodableRecord      a stored session cannot be read; it is treated as ended, and logged
 └── InvalidSetting         a value in settings.FRONTDESK is wrong (an ImproperlyConfigured)
 

@@ -49,7 +49,7 @@ def breaks_ending(settings, monkeypatch):
 
 
 def breaks_token(settings, monkeypatch):
-    monkeypatch.setattr("frontdesk.api.views.token_in_public", breaks)
+    monkeypatch.setattr("frontdesk.api.views.token_as_json", breaks)
 
 
 CREDENTIALS = {"username": "ada", "password": PASSWORD}

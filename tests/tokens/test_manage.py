@@ -156,7 +156,7 @@ def test_all_tokens_of_a_user_are_ended(browser, user, other_user, text):
 def test_every_function_has_its_twin_with_the_same_signature():
     functions = {
         name for name in api_tokens.__all__ if inspect.isroutine(getattr(api_tokens, name))
-    } - {"bearer_in"}  # it only looks at the request
+    }
     twins = {name for name in functions if inspect.iscoroutinefunction(getattr(api_tokens, name))}
     assert twins == {f"a{name}" for name in functions - twins}
     for name in functions - twins:

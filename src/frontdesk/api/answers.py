@@ -20,8 +20,8 @@ def who(request: HttpRequest) -> dict[str, Any]:
     signed_in = request.user.is_authenticated
     session = sessions.current(request) if signed_in else None
     return {
-        "user": user_in_public(request.user) if signed_in else None,
-        "session": None if session is None else session_in_public(session, current=True),
+        "user": user_as_json(request.user) if signed_in else None,
+        "session": None if session is None else session_as_json(session, current=True),
         "csrf": csrf_token(request),
     }
 
@@ -41,7 +41,7 @@ def is_program(request: HttpRequest) -> bool:
     return getattr(request.session, "carrier", None) is HEADER
 
 
-def user_in_public(user: Any) -> Any:
+def user_as_json(user: Any) -> Any:
     """Return what the API tells of a user, see ``FRONTDESK["API_USER"]``."""
     function = options().api_user
     if function is None:
@@ -49,7 +49,7 @@ def user_in_public(user: Any) -> Any:
     return import_string(function)(user) if isinstance(function, str) else function(user)
 
 
-def session_in_public(session: SessionInfo, *, current: bool) -> dict[str, Any]:
+def session_as_json(session: SessionInfo, *, current: bool) -> dict[str, Any]:
     """Return what the API tells of a session: no key, no values."""
     return {
         "id": session.id,
@@ -68,12 +68,12 @@ def session_in_public(session: SessionInfo, *, current: bool) -> dict[str, Any]:
     }
 
 
-def sessions_in_public(found: Iterable[SessionInfo], request: HttpRequest) -> list[dict[str, Any]]:
+def sessions_as_json(found: Iterable[SessionInfo], request: HttpRequest) -> list[dict[str, Any]]:
     """Return what the API tells of several sessions."""
-    return [session_in_public(each, current=each.is_current(request)) for each in found]
+    return [session_as_json(each, current=each.is_current(request)) for each in found]
 
 
-def entry_in_public(entry: Entry) -> dict[str, Any]:
+def entry_as_json(entry: Entry) -> dict[str, Any]:
     """Return what the API tells of an entry of the history."""
     return {
         "what": entry.what,
@@ -93,7 +93,7 @@ def entry_in_public(entry: Entry) -> dict[str, Any]:
     }
 
 
-def token_in_public(token: TokenInfo) -> dict[str, Any]:
+def token_as_json(token: TokenInfo) -> dict[str, Any]:
     """Return what the API tells of an API token: not its text."""
     return {
         "id": token.id,

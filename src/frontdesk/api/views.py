@@ -13,10 +13,10 @@ from django.http import HttpRequest
 from frontdesk import api_tokens, sessions
 from frontdesk.api.answers import (
     csrf_token,
-    entry_in_public,
+    entry_as_json,
     new_key,
-    sessions_in_public,
-    token_in_public,
+    sessions_as_json,
+    token_as_json,
     who,
 )
 from frontdesk.api.problems import Problem
@@ -54,7 +54,7 @@ def start_session(request: HttpRequest, form: Any) -> Answer:
         raise Problem(
             "session_limit_reached",
             str(refusal),
-            would_end=sessions_in_public(refusal.would_end, request),
+            would_end=sessions_as_json(refusal.would_end, request),
             csrf=csrf_token(request),  # a new one, as login() has replaced it before it was refused
         ) from None
     return {**new_key(request), **who(request)}
@@ -79,7 +79,7 @@ def list_sessions(request: HttpRequest, page: int | None) -> Answer:
     except EmptyPage:
         raise Problem("not_found") from None
     return {
-        "sessions": sessions_in_public(found, request),
+        "sessions": sessions_as_json(found, request),
         "count": paginator.count,
         "pages": paginator.num_pages,
     }
@@ -103,7 +103,7 @@ def list_history(request: HttpRequest, limit: int | None) -> Answer:
     if options().history_retention is None:
         raise Problem("not_found")
     entries = recent(request.user, limit or ENTRIES)  # type: ignore[arg-type]
-    return {"history": [entry_in_public(entry) for entry in with_failures_joined(entries)]}
+    return {"history": [entry_as_json(entry) for entry in with_failures_joined(entries)]}
 
 
 def change_password(request: HttpRequest, form: Any) -> Answer | None:
@@ -145,7 +145,7 @@ def list_tokens(request: HttpRequest) -> Answer:
     """Return the user's API tokens, and the scopes that one may have."""
     found = api_tokens.for_user(request.user)  # type: ignore[arg-type]
     scopes = {scope: str(words) for scope, words in options().api_scopes.items()}
-    return {"tokens": [token_in_public(each) for each in found], "scopes": scopes}
+    return {"tokens": [token_as_json(each) for each in found], "scopes": scopes}
 
 
 def create_token(_request: HttpRequest, form: Any) -> Answer:
@@ -154,7 +154,7 @@ def create_token(_request: HttpRequest, form: Any) -> Answer:
     if created is None:
         raise Problem("token_limit_reached", errors=form.errors.get_json_data())
     info, text = created
-    return {**token_in_public(info), "token": text}
+    return {**token_as_json(info), "token": text}
 
 
 def end_token(request: HttpRequest, token_id: str) -> None:

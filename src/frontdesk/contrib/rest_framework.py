@@ -14,8 +14,9 @@ from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 
-from frontdesk.api_tokens import TokenInfo, authenticate, bearer_in
+from frontdesk.api_tokens import TokenInfo, authenticate
 from frontdesk.core import credentials
+from frontdesk.http.transport import bearer_in
 from frontdesk.tokens import guard
 
 if find_spec("drf_spectacular"):

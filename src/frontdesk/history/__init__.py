@@ -22,8 +22,7 @@ from frontdesk.core import clock
 from frontdesk.models import HistoryEntry, What
 from frontdesk.signals import Reason
 from frontdesk.signin.deleted import names_of
-from frontdesk.signin.names import LONGEST
-from frontdesk.signin.names import hashes_of as names_hashed
+from frontdesk.signin.names import LONGEST, keyed_hashes
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.methods import methods_in_words
 from frontdesk.words.places import place_of
@@ -213,9 +212,7 @@ def hashes_of(*names: object) -> list[str]:
 
     Each name with the project's secret, and with each of ``SECRET_KEY_FALLBACKS``.
     """
-    return [
-        found for name in names for found in names_hashed("frontdesk.history", _normalized(name))
-    ]
+    return [each for name in names for each in keyed_hashes("frontdesk.history", _normalized(name))]
 
 
 def _normalized(name: object) -> str:

@@ -19,7 +19,7 @@ def name_in(credentials: Mapping[str, Any]) -> Any:
     return next((credentials[field] for field in fields if credentials.get(field)), None)
 
 
-def hashes_of(salt: str, text: str) -> list[str]:
+def keyed_hashes(salt: str, text: str) -> list[str]:
     """Return the HMAC-SHA-256 of ``text``, as hexadecimal text.
 
     With the project's secret, and with each of ``SECRET_KEY_FALLBACKS``.

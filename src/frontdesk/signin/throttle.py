@@ -37,7 +37,7 @@ from frontdesk.signals import expired_purged, sign_in_throttled, user_reauthenti
 from frontdesk.signin import counting, device
 from frontdesk.signin.deleted import names_of
 from frontdesk.signin.device import Device
-from frontdesk.signin.names import LONGEST, folded, hashes_of, name_in
+from frontdesk.signin.names import LONGEST, folded, keyed_hashes, name_in
 from frontdesk.storages.outage import Outage
 
 logger: logging.Logger = logging.getLogger("frontdesk")
@@ -143,7 +143,7 @@ def _admit(name: Any) -> Flow[bool]:
     request = current_request()
     if request is None:
         return True
-    attempts = _attempts_of(request)
+    attempts = _get_or_create_attempts(request)
     hashes, typed = _hashes(name), _typed_hashes(name)
     known = (
         attempts.device if attempts.device is not None and attempts.device.knows(typed) else None
@@ -174,7 +174,7 @@ def retry_after(request: HttpRequest | None) -> int | None:
     ``None`` if nothing in this request was refused because of its network. A view then answers as for a
     wrong password, because more would tell whether there is an account.
     """
-    attempts = _attempts_there(request)
+    attempts = _attempts_of(request)
     if attempts is None or attempts.retry_at is None:
         return None
     return max(1, -(-(attempts.retry_at - clock.now()) // clock.SECOND))
@@ -191,7 +191,7 @@ def _may_send_reset(request: HttpRequest, address: str) -> Flow[bool]:
     if limit is not None and hashes:
         buckets.append(Bucket(Kind.RESET, f"{Kind.RESET}:{hashes[0]}", limit))
     attempt = _Attempt(buckets, failed=True)  # so it is never taken back
-    return (yield from _count_in(request, _attempts_of(request), attempt))
+    return (yield from _count_in(request, _get_or_create_attempts(request), attempt))
 
 
 may_send_reset, amay_send_reset = both(_may_send_reset)
@@ -203,7 +203,7 @@ def know_device(request: HttpRequest, user: AbstractBaseUser) -> None:
     Call it when the user has proved whose account it is: by the link in a mail, for example. So a user with
     a new browser can sign in, even while strangers use up all attempts.
     """
-    _attempts_of(request).owned += [_typed_hashes(name) for name in names_of(user)]
+    _get_or_create_attempts(request).owned += [_typed_hashes(name) for name in names_of(user)]
 
 
 # For staff.
@@ -224,7 +224,7 @@ def names_of_network(address: str) -> list[str]:
     ``address`` may also be the network itself: ``198.51.100.0/24``. Raises ``ValueError`` for other text.
     """
     network = _network_of(address.partition("/")[0])
-    return [f"{Kind.NETWORK}:{each}" for each in (network, *hashes_of(SALT, network))]
+    return [f"{Kind.NETWORK}:{each}" for each in (network, *keyed_hashes(SALT, network))]
 
 
 # Receivers.
@@ -232,14 +232,14 @@ def names_of_network(address: str) -> list[str]:
 
 def password_failed(credentials: Mapping[str, Any], **_kwargs: Any) -> None:
     """Receive ``user_login_failed``."""
-    attempts = _attempts_there(current_request())
+    attempts = _attempts_of(current_request())
     if attempts is not None:
         attempts.failed(_hashes(name_in(credentials)))
 
 
 def password_proved(**_kwargs: Any) -> None:
     """Receive ``user_logged_in`` and :data:`frontdesk.signals.user_reauthenticated`."""
-    attempts = _attempts_there(current_request())
+    attempts = _attempts_of(current_request())
     if attempts is not None and attempts.found:
         attempts.proved = attempts.found[-1]
 
@@ -253,12 +253,12 @@ def purge(**_kwargs: Any) -> None:
 # The attempts of a request.
 
 
-def _attempts_there(request: Any) -> _Attempts | None:
+def _attempts_of(request: Any) -> _Attempts | None:
     return getattr(request, ATTEMPTS, None)
 
 
-def _attempts_of(request: HttpRequest) -> _Attempts:
-    attempts = _attempts_there(request)
+def _get_or_create_attempts(request: HttpRequest) -> _Attempts:
+    attempts = _attempts_of(request)
     if attempts is None:
         known = None if options().throttle_device is None else device.device_of(request)
         attempts = _Attempts(known)
@@ -368,7 +368,7 @@ def _network_buckets(meta: Mapping[str, Any]) -> list[Bucket]:
     if limit is None or not address:
         return []
     network = _network_of(address)
-    kept = network if options().client_info == "full" else hashes_of(SALT, network)[0]
+    kept = network if options().client_info == "full" else keyed_hashes(SALT, network)[0]
     return [Bucket(Kind.NETWORK, f"{Kind.NETWORK}:{kept}", limit)]
 
 
@@ -378,10 +378,10 @@ def _network_of(address: str) -> str:
 
 
 def _hashes(name: Any) -> list[str]:
-    return hashes_of(SALT, folded(name)) if name else []
+    return keyed_hashes(SALT, folded(name)) if name else []
 
 
 def _typed_hashes(name: Any) -> list[str]:
     # Not folded: a database may have another user with a similar name, whose sign-in would make any number
     # of devices known for this account, each with attempts of its own.
-    return hashes_of(SALT, str(name)[:LONGEST]) if name else []
+    return keyed_hashes(SALT, str(name)[:LONGEST]) if name else []

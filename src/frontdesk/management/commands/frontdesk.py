@@ -63,7 +63,7 @@ INTERRUPTED: Final = 130
 class Command(BaseCommand):
     """Each subcommand is a method. Results go to stdout, and all else to stderr."""
 
-    help = "List, end, count, purge and import sessions."
+    help = "List, end, count, purge and import sessions; the sign-in throttle; API tokens."
 
     # Some of Django's checks ask the database. If that is down, they end in a traceback.
     requires_system_checks = []
@@ -80,84 +80,53 @@ class Command(BaseCommand):
             _add_options_of_django(added)
             return added
 
-        listing = add("list", self.list_sessions, "List live sessions, most recently used first.")
-        _add_user(listing.add_mutually_exclusive_group())
-        listing.add_argument(
+        def add_group(name: str, text: str) -> Any:
+            group = subcommands.add_parser(name, help=text, description=text)
+            return group.add_subparsers(metavar="ACTION", required=True)
+
+        added = add("list", self.list_sessions, "List live sessions, most recently used first.")
+        _add_user(added.add_mutually_exclusive_group())
+        added.add_argument(
             "--limit",
             type=_number,
             help=f"At most so many; {SHOWN} if not given, or all with --json.",
         )
 
-        ending = add("end", self.end_sessions, "End sessions. Their users are signed out at once.")
-        whose = ending.add_mutually_exclusive_group(required=True)
-        _add_user(whose)
-        whose.add_argument(
-            "--session", metavar="ID", nargs="+", help="The sessions with these ids."
-        )
-        whose.add_argument("--all", action="store_true", help="All sessions, yours included.")
-        ending.add_argument(
-            "--unused-for",
-            type=_duration,
-            metavar="TIME",
-            help="Only those that were not used for so long: 15m, 12h, 30d or 2w.",
-        )
-        ending.add_argument("--dry-run", action="store_true", help="Only show which would end.")
-        ending.add_argument("--yes", "--noinput", action="store_true", help="Do not ask.")
+        added = add("end", self.end_sessions, "End sessions. Their users are signed out at once.")
+        _add_choice_of_ends(added, "--session", "sessions")
 
         add("stats", self.count_sessions, "Count live sessions.")
 
-        purging = add("purge", self.purge, "Delete expired sessions, in batches.")
-        purging.add_argument("--batch", type=_number, default=BATCH, help="How many at once.")
-        purging.add_argument("--limit", type=_number, help="Stop after so many.")
-        purging.add_argument(
+        added = add("purge", self.purge, "Delete expired sessions, in batches.")
+        added.add_argument("--batch", type=_number, default=BATCH, help="How many at once.")
+        added.add_argument("--limit", type=_number, help="Stop after so many.")
+        added.add_argument(
             "--pause", type=float, default=0.0, metavar="SECONDS", help="Wait after each batch."
         )
-        purging.add_argument("--dry-run", action="store_true", help="Only count.")
+        added.add_argument("--dry-run", action="store_true", help="Only count.")
 
-        throttling = subcommands.add_parser(
-            "throttle",
-            help="List and clear what the sign-in throttle counts.",
-            description="List and clear what the sign-in throttle counts.",
-        )
-        throttles = throttling.add_subparsers(metavar="ACTION", required=True)
-        counted = add("list", self.list_throttle, "List failed attempts that count.", throttles)
-        _add_bucket(counted.add_mutually_exclusive_group())
-        counted.add_argument("--limit", type=_number, default=SHOWN, help="At most so many.")
-        clearing = add("clear", self.clear_throttle, "Forget attempts that count.", throttles)
-        which = clearing.add_mutually_exclusive_group(required=True)
+        group = add_group("throttle", "List and clear what the sign-in throttle counts.")
+        added = add("list", self.list_throttle, "List failed attempts that count.", group)
+        _add_bucket(added.add_mutually_exclusive_group())
+        added.add_argument("--limit", type=_number, default=SHOWN, help="At most so many.")
+        added = add("clear", self.clear_throttle, "Forget attempts that count.", group)
+        which = added.add_mutually_exclusive_group(required=True)
         _add_bucket(which)
         which.add_argument("--all", action="store_true", help="All accounts and networks.")
 
-        tokens = subcommands.add_parser(
-            "tokens",
-            help="List, end and create API tokens.",
-            description="List, end and create API tokens.",
-        ).add_subparsers(metavar="ACTION", required=True)
-        made = add("list", self.list_tokens, "List live API tokens, newest first.", tokens)
-        _add_user(made.add_mutually_exclusive_group())
-        made.add_argument("--limit", type=_number, default=SHOWN, help="At most so many.")
-        revoking = add(
-            "end", self.end_tokens, "End API tokens. Programs are refused at once.", tokens
+        group = add_group("tokens", "List, end and create API tokens.")
+        added = add("list", self.list_tokens, "List live API tokens, newest first.", group)
+        _add_user(added.add_mutually_exclusive_group())
+        added.add_argument("--limit", type=_number, default=SHOWN, help="At most so many.")
+        added = add("end", self.end_tokens, "End API tokens. Programs are refused at once.", group)
+        _add_choice_of_ends(added, "--token", "API tokens")
+        added = add(
+            "create", self.create_token, "Create an API token, and write its text once.", group
         )
-        owned = revoking.add_mutually_exclusive_group(required=True)
-        _add_user(owned)
-        owned.add_argument("--token", metavar="ID", nargs="+", help="The tokens with these ids.")
-        owned.add_argument("--all", action="store_true", help="All API tokens.")
-        revoking.add_argument(
-            "--unused-for",
-            type=_duration,
-            metavar="TIME",
-            help="Only those that were not used for so long: 15m, 12h, 30d or 2w.",
-        )
-        revoking.add_argument("--dry-run", action="store_true", help="Only show which would end.")
-        revoking.add_argument("--yes", "--noinput", action="store_true", help="Do not ask.")
-        creating = add(
-            "create", self.create_token, "Create an API token, and write its text once.", tokens
-        )
-        _add_user(creating.add_mutually_exclusive_group(required=True))
-        creating.add_argument("--name", required=True, help="What will use it.")
-        creating.add_argument("--scope", nargs="+", default=[], help="What it may do.")
-        creating.add_argument(
+        _add_user(added.add_mutually_exclusive_group(required=True))
+        added.add_argument("--name", required=True, help="What will use it.")
+        added.add_argument("--scope", nargs="+", default=[], help="What it may do.")
+        added.add_argument(
             "--age", type=_duration, metavar="TIME", help="How long it lasts: 12h, 30d or 2w."
         )
 
@@ -471,6 +440,21 @@ def _add_user(group: Any) -> None:
     group.add_argument("--user-id", metavar="ID", help="The user with exactly this id.")
 
 
+def _add_choice_of_ends(parser: CommandParser, ids: str, what: str) -> None:
+    whose = parser.add_mutually_exclusive_group(required=True)
+    _add_user(whose)
+    whose.add_argument(ids, metavar="ID", nargs="+", help=f"The {what} with these ids.")
+    whose.add_argument("--all", action="store_true", help=f"All {what}, yours included.")
+    parser.add_argument(
+        "--unused-for",
+        type=_duration,
+        metavar="TIME",
+        help="Only those that were not used for so long: 15m, 12h, 30d or 2w.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="Only show which would end.")
+    parser.add_argument("--yes", "--noinput", action="store_true", help="Do not ask.")
+
+
 def _add_bucket(group: Any) -> None:
     group.add_argument("--username", help="Those of this user name or e-mail address.")
     group.add_argument("--network", help="Those of this network, or of that of this address.")
@@ -580,10 +564,6 @@ def _as_row(info: SessionInfo, user: str) -> tuple[str, ...]:
 
 
 def _as_json(info: SessionInfo, user: str) -> dict[str, Any]:
-    times = {
-        name: None if (time := getattr(info, name)) is None else time.isoformat(timespec="seconds")
-        for name in ("created", "authenticated", "last_seen", "idle_until", "ends_at")
-    }
     return {
         "id": info.id,
         "user_id": info.user_id,
@@ -591,7 +571,7 @@ def _as_json(info: SessionInfo, user: str) -> dict[str, Any]:
         "device": info.device,
         "ip": info.ip,
         "user_agent": info.user_agent,
-        **times,
+        **_times(info, "created", "authenticated", "last_seen", "idle_until", "ends_at"),
     }
 
 
@@ -629,10 +609,6 @@ def _tokens_described(found: Iterable[ApiToken]) -> Iterator[tuple[TokenInfo, st
 
 
 def _token_as_json(info: TokenInfo, user: str) -> dict[str, Any]:
-    times = {
-        name: None if (time := getattr(info, name)) is None else time.isoformat(timespec="seconds")
-        for name in ("created", "expires", "last_used")
-    }
     return {
         "id": info.id,
         "user_id": info.user_id,
@@ -641,8 +617,17 @@ def _token_as_json(info: TokenInfo, user: str) -> dict[str, Any]:
         "scopes": info.scopes,
         "ip": info.ip,
         "user_agent": info.user_agent,
-        **times,
+        **_times(info, "created", "expires", "last_used"),
     }
+
+
+def _times(info: SessionInfo | TokenInfo, *names: str) -> dict[str, str | None]:
+    times = {name: getattr(info, name) for name in names}
+    return {name: time and time.isoformat(timespec="seconds") for name, time in times.items()}
+
+
+def _counts_in_words(count: int) -> str:
+    return ngettext("%(count)d count", "%(count)d counts", count) % {"count": count}
 
 
 def _tokens_in_words(count: int) -> str:
@@ -670,10 +655,6 @@ def _outage_said_once() -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-
-
-def _counts_in_words(count: int) -> str:
-    return ngettext("%(count)d count", "%(count)d counts", count) % {"count": count}
 
 
 def _unavailable(error: StorageUnavailable | DatabaseError) -> str:
