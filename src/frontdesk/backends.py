@@ -1,4 +1,4 @@
-"""The authentication backend of the throttle.
+"""The authentication backend of the throttle, and what it says to views.
 
 AUTHENTICATION_BACKENDS = [
     "frontdesk.backends.ThrottleBackend",
@@ -15,8 +15,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from frontdesk.signin import throttle
 from frontdesk.signin.names import name_in
+from frontdesk.signin.throttle import retry_after
 
-__all__ = ["ThrottleBackend"]
+__all__ = ["ThrottleBackend", "retry_after"]
 
 
 class ThrottleBackend:

@@ -258,6 +258,11 @@ class Options:
         _boolean,
         "Whether a sign-in from a new device sends the user a mail.",
     )
+    api_user: Callable[[Any], Any] | str | None = _setting(
+        lambda: None,
+        _function,
+        "What the JSON API tells of a user: a function of the user. None for id and username.",
+    )
     api_scopes: Mapping[str, Any] = _setting(
         dict,
         _scopes,
@@ -285,12 +290,6 @@ class Options:
         lambda: False,
         _boolean,
         "Whether the admin shows the values of a session. Keys are never shown.",
-    )
-
-    api_user: Callable[[Any], Any] | str | None = _setting(
-        lambda: None,
-        _function,
-        "What the JSON API tells of a user: a function of the user. None for id and username.",
     )
 
     @cached_property

@@ -129,7 +129,7 @@ def scope_required(*scopes: str) -> Callable[[ViewFunction], ViewFunction]:
 
     Inside the view, ``request.auth`` is the :class:`frontdesk.api_tokens.TokenInfo`, ``request.user`` is its
     user, and ``request.session`` is empty. Cookies are not looked at: a user who is signed in, and sends no
-    token, gets the same 401 as anybody. So there is no CSRF to protect the view from, and it is exempt, and
+    token, gets the same 401 as others. So there is no CSRF to protect the view from, and it is exempt, and
     Django's ``LoginRequiredMiddleware`` lets requests pass to here.
 
     - No token: 401.

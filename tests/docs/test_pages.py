@@ -64,13 +64,15 @@ def test_a_picture_is_self_contained_and_described(picture):
 # --- settings -----------------------------------------------------------------------------------
 
 
-def described(default: Any) -> str:
-    if isinstance(default, timedelta):
+def as_code(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(as_code, value))})"
+    if isinstance(value, timedelta):
         for unit in ("days", "hours", "minutes", "seconds"):
-            count, rest = divmod(default, timedelta(**{unit: 1}))
+            count, rest = divmod(value, timedelta(**{unit: 1}))
             if not rest and count:
-                return f"`timedelta({unit}={count})`"
-    return f"`{default!r}`"
+                return f"timedelta({unit}={count})"
+    return repr(value)
 
 
 @pytest.mark.parametrize("name", conf.settings())
@@ -78,7 +80,7 @@ def test_each_setting_is_described_as_it_is(name):
     setting = conf.settings()[name]
     text = section(DOCS / "settings.md", name)
     assert f"Type: {setting['problem'](object())}" in text
-    assert described(setting["default"]()) in text
+    assert f"`{as_code(setting['default']())}`" in text
     assert setting["help"] in text
 
 
