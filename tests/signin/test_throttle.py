@@ -1,5 +1,6 @@
 """The throttle: what is counted, what is refused, and who still gets in."""
 
+import asyncio
 import logging
 import re
 import sys
@@ -7,6 +8,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib import auth
 from django.contrib.auth.backends import ModelBackend
 from django.core.management import call_command
@@ -19,6 +21,7 @@ from django.views.debug import ExceptionReporter
 from frontdesk.core import clock as time
 from frontdesk.errors import StorageUnavailable
 from frontdesk.history import recording
+from frontdesk.middleware import SessionMiddleware
 from frontdesk.models import HistoryEntry, Throttle
 from frontdesk.signals import sign_in_throttled
 from frontdesk.signin import counting, throttle
@@ -480,6 +483,66 @@ def test_in_a_transaction_a_failure_counts_once(database, browser, user):
 
     browser.do(task)
     assert counts() == {"account": 1, "network": 1}
+
+
+@services.each_database(transaction=True)
+@pytest.mark.parametrize("early", [True, False])
+def test_a_failure_that_is_rolled_back_counts_even_if_the_client_has_gone(
+    database, rf, user, early
+):
+    """An ASGI server then cancels the request, while the thread of a sync view runs on."""
+
+    def view(request, cancel):
+        if early:
+            cancel()
+        with transaction.atomic(using=database):
+            auth.authenticate(request, username="ada", password="wrong")
+            transaction.set_rollback(True, using=database)
+        if not early:
+            cancel()
+
+    send_and_go(rf, sync_to_async(view))
+    assert counts() == {"account": 1, "network": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("password", "left"), [("wrong", 1), (PASSWORD, 0)])
+def test_only_a_sign_in_is_taken_back_if_the_client_has_gone(rf, user, password, left):
+    """An async view that is cancelled may not have come to say that the password was wrong."""
+
+    async def view(request, cancel):
+        # By name, because a cancelled aauthenticate() sends no signal.
+        assert await throttle.aadmit("ada")
+        if password == PASSWORD:
+            await auth.alogin(request, user, backend=MODEL)
+        cancel()
+        await asyncio.sleep(60)
+
+    send_and_go(rf, view)
+    assert counts() == {"account": left, "network": left}
+
+
+def send_and_go(rf, view):
+    """Make a request to ``await view(request, cancel)``, which the function ``cancel`` cancels."""
+
+    async def respond(request):
+        task, loop, done = asyncio.current_task(), asyncio.get_running_loop(), threading.Event()
+
+        def cancel():
+            loop.call_soon_threadsafe(task.cancel)
+            loop.call_soon_threadsafe(loop.call_soon, done.set)
+            if threading.current_thread() is not thread:
+                assert done.wait(timeout=60)
+
+        thread = threading.current_thread()
+        await view(request, cancel)
+
+    async def send():
+        request = rf.post("/", REMOTE_ADDR="203.0.113.7")
+        with pytest.raises(asyncio.CancelledError):
+            await SessionMiddleware(respond)(request)
+
+    async_to_sync(send)()
 
 
 def test_a_database_that_cannot_count_checks_no_password(browser, user, monkeypatch, checked):

@@ -160,9 +160,10 @@ def _explain(request: HttpRequest, sent: Credential | None) -> None:
 
 
 def _add_challenge(
-    request: HttpRequest, status: int, challenge: str, response: HttpResponseBase
+    request: HttpRequest, status: int, challenge: str, response: HttpResponseBase | None
 ) -> Flow[None]:
     # Not to a view's own refusal, of which the credentials are not the cause.
-    if response.status_code == status and not getattr(request, "auth", None):
+    refused = not getattr(request, "auth", None)
+    if refused and response is not None and response.status_code == status:
         response.headers.setdefault("WWW-Authenticate", challenge)
     yield from ()

@@ -4,6 +4,7 @@ Both classes inherit from Django's, because other code looks for those. Neither 
 ASGI, and neither reads anything for a request that touches neither attribute.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -57,7 +58,7 @@ MAX_INTEGER: Final = 2**31 - 1
 
 _users: Final = ByPk()
 
-AtEnd = Callable[[HttpResponseBase], Flow[None]]
+AtEnd = Callable[[HttpResponseBase | None], Flow[None]]
 
 AT_END: Final = "_frontdesk_at_end"
 """The attribute of a request that :func:`at_end` uses."""
@@ -100,6 +101,10 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
                 response = await sync_to_async(self.process_response)(request, response)
         except StorageUnavailable as error:
             response = unavailable(error, request)
+        except asyncio.CancelledError:
+            # The client has gone. A sync view still runs, in the thread that this waits for.
+            await sync_to_async(_end_unanswered)(request)
+            raise
         finally:
             _serving.reset(token)
         await arun(_end(request, response))
@@ -195,14 +200,18 @@ def current_request() -> HttpRequest | None:
 def at_end(request: HttpRequest, function: AtEnd) -> None:
     """Run ``function(response)`` when ``request`` is answered, outside of the transaction of its view.
 
-    It should not raise.
+    The response is ``None`` if the client has gone before that. The function should not raise.
     """
     vars(request).setdefault(AT_END, []).append(function)
 
 
-def _end(request: HttpRequest, response: HttpResponseBase) -> Flow[None]:
+def _end(request: HttpRequest, response: HttpResponseBase | None) -> Flow[None]:
     for function in vars(request).pop(AT_END, ()):
         yield from function(response)
+
+
+def _end_unanswered(request: HttpRequest) -> None:
+    run(_end(request, None))
 
 
 def _user(session: SessionStore, weak: "ref[HttpRequest]") -> Any:

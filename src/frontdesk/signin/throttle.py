@@ -315,12 +315,18 @@ def short(name: str) -> str:
     return ":".join([kind, *(each[:8] for each in rest.split(":"))])
 
 
-def _end(attempts: _Attempts, response: HttpResponseBase) -> Flow[None]:
+def _end(attempts: _Attempts, response: HttpResponseBase | None) -> Flow[None]:
+    if response is None:
+        # An async view may have been cancelled before user_login_failed was sent.
+        for each in attempts.found:
+            each.failed |= each is not attempts.proved
     if not all(each.is_settled for each in attempts.found):
         try:
             yield from outage.watch(blocking(_settle, attempts.found))
         except StorageUnavailable as error:
             logger.error("Sign-in attempts that succeeded stay counted as failed. %s", error)
+    if response is None:
+        return
     accounts, proved = attempts.owned, attempts.proved
     # Not for a program, which gets no cookie of a session either.
     if proved and not proved.failed and settings.SESSION_COOKIE_NAME in response.cookies:

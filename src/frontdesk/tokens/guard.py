@@ -101,5 +101,6 @@ def keep_apart_at_end(request: HttpRequest) -> None:
 
 
 def _keep_apart(response: Any) -> Flow[None]:
-    kept_apart(response)
+    if response is not None:
+        kept_apart(response)
     yield from ()
