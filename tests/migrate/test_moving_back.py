@@ -14,6 +14,7 @@ from frontdesk.core.flow import run
 from frontdesk.core.keys import Key
 from frontdesk.engine import SessionStore
 from frontdesk.errors import StorageUnavailable
+from frontdesk.http.transport import HEADER
 from frontdesk.migrate import to_django
 from tests import services
 from tests.fixtures import DATABASE, PASSWORD, create, is_anonymous, sign_out, use
@@ -69,6 +70,15 @@ def test_user_stays_signed_in_with_all_values(switch, storage, new_browser, user
     assert browser.key == key
     assert engine().exists(key)
     assert record_of(key).ended is not None
+
+
+def test_the_key_of_a_program_is_no_cookie(switch, storage, new_browser, user, monkeypatch):
+    monkeypatch.setattr(SessionStore, "carrier", HEADER)
+    key = enter(user).session_key
+    engine = switch()
+    assert is_anonymous(new_browser, key)
+    assert not engine().exists(key)
+    assert record_of(key).ended is None
 
 
 @in_memory

@@ -90,9 +90,14 @@ class WayBack(SessionBase):
 
 
 def _live(key: Key) -> Record | None:
-    """Return the live session of ``key`` from frontdesk's storage."""
+    """Return the live session of ``key`` from frontdesk's storage, but not that of a program.
+
+    Django's engines know cookies only, and the key of a program is no cookie.
+    """
     found = run(get_storage().read(key.id))
     if found is None or not keys.same(found.secret, key.digest):
+        return None
+    if found.carrier.partition(":")[0] != "cookie":
         return None
     return found if policy.is_alive(found, options().limits, clock.now()) else None
 
