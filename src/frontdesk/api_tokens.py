@@ -28,7 +28,7 @@ from frontdesk.tokens.info import TokenInfo, info_of, pk_for
 from frontdesk.words.devices import printable
 
 __all__ = [
-    "MOST",
+    "MAX_PER_USER",
     "NAME_LENGTH",
     "TokenInfo",
     "aauthenticate",
@@ -43,7 +43,7 @@ __all__ = [
     "for_user",
 ]
 
-MOST: Final = 50
+MAX_PER_USER: Final = 50
 """How many live tokens a user may have."""
 
 NAME_LENGTH: Final = 100
@@ -72,9 +72,9 @@ def _create(
         created=now,
         expires=now + _checked_age(age),
     )
-    if not (yield from rows.in_database(rows.insert, row, user, MOST)):
+    if not (yield from rows.in_database(rows.insert, row, user, MAX_PER_USER)):
         raise ApiTokenLimitReached(
-            f"{user.get_username()} has {MOST} API tokens. End one to create another."
+            f"{user.get_username()} has {MAX_PER_USER} API tokens. End one to create another."
         )
     return info_of(row, user), credentials.credential_of(credentials.API_TOKEN, key)
 

@@ -12,7 +12,7 @@ from django.views.generic.base import View
 
 from frontdesk.core.flow import arun, run
 from frontdesk.signin.reauth import Action, Terms, checked
-from frontdesk.tokens.guard import acting_with, admitted, finished, kept_apart
+from frontdesk.tokens.guard import check_token, finish, keep_apart, use_token
 from frontdesk.tokens.info import TokenInfo
 
 __all__ = ["RecentLoginRequiredMixin", "recent_login_required", "scope_required"]
@@ -150,20 +150,20 @@ def scope_required(*scopes: str) -> Callable[[ViewFunction], ViewFunction]:
         if iscoroutinefunction(view):
 
             async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-                found = await arun(admitted(request, scopes))
+                found = await arun(check_token(request, scopes))
                 if not isinstance(found, TokenInfo):
-                    return kept_apart(found)
-                with acting_with(request, found):
-                    return await arun(finished(await view(request, *args, **kwargs)))
+                    return keep_apart(found)
+                with use_token(request, found):
+                    return await arun(finish(await view(request, *args, **kwargs)))
 
         else:
 
             def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-                found = run(admitted(request, scopes))
+                found = run(check_token(request, scopes))
                 if not isinstance(found, TokenInfo):
-                    return kept_apart(found)
-                with acting_with(request, found):
-                    return run(finished(view(request, *args, **kwargs)))
+                    return keep_apart(found)
+                with use_token(request, found):
+                    return run(finish(view(request, *args, **kwargs)))
 
         guarded = wraps(view)(guarded)
         guarded.csrf_exempt = True

@@ -68,7 +68,7 @@ class SessionLimitReached(FrontdeskError, PermissionDenied):
 
 
 class ApiTokenLimitReached(FrontdeskError, PermissionDenied):
-    """The user has :data:`frontdesk.api_tokens.MOST` live API tokens. Django answers it with a 403."""
+    """The user has :data:`frontdesk.api_tokens.MAX_PER_USER` live API tokens. Django answers with a 403."""
 
 
 class UndeclaredScope(FrontdeskError, ValueError):

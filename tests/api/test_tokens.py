@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from frontdesk import api_tokens, conf
-from frontdesk.api_tokens import MOST
+from frontdesk.api_tokens import MAX_PER_USER
 from tests.api.conftest import code
 
 pytestmark = pytest.mark.django_db
@@ -76,7 +76,7 @@ def test_making_and_ending_need_a_recent_sign_in(member, user, clock):
 
 
 def test_there_are_at_most_so_many(member, user):
-    for number in range(MOST):
+    for number in range(MAX_PER_USER):
         api_tokens.create(user, f"number {number}", ["orders:read"])
     answer = member.post("tokens", **NEW)
     assert answer.status_code == 409

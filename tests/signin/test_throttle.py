@@ -26,7 +26,7 @@ from frontdesk.models import HistoryEntry, Throttle
 from frontdesk.signals import sign_in_throttled
 from frontdesk.signin import counting, throttle
 from frontdesk.signin.names import folded
-from frontdesk.staff import throttled
+from frontdesk.staff import buckets
 from frontdesk.storages.outage import Outage
 from tests import services
 from tests.fixtures import DATABASE, PASSWORD, create, sign_out, use
@@ -766,7 +766,7 @@ def test_staff_can_clear_an_account_and_a_network(new_browser, user, other_user,
     fill(known, 3)
     fill(new_browser(), 3)
     fill(new_browser(), 3, name="bob")
-    counting.rows().filter(throttled.of_account("Ada")).delete()
+    counting.rows().filter(buckets.of_account("Ada")).delete()
     assert counts() == {"account": 3, "network": 6}
-    counting.rows().filter(throttled.of_network("203.0.113.200")).delete()
+    counting.rows().filter(buckets.of_network("203.0.113.200")).delete()
     assert counts() == {"account": 3}

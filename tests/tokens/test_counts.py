@@ -163,7 +163,7 @@ def test_of_a_hundred_concurrent_uses_one_writes(database, user):
 
 @services.each_database(transaction=True)
 def test_a_user_who_makes_tokens_at_once_does_not_exceed_the_limit(database, user, monkeypatch):
-    monkeypatch.setattr(api_tokens, "MOST", 3)
+    monkeypatch.setattr(api_tokens, "MAX_PER_USER", 3)
 
     def make(_):
         try:

@@ -74,7 +74,7 @@ class SessionAuth(_Auth):
         if the CSRF token is missing or wrong.
         """
         sent = _sent(request)
-        kind = (sent or "")[:4]
+        kind = credentials.kind_of(sent)
         _explain(request, sent)
         if kind == credentials.API_TOKEN:
             return None
@@ -115,15 +115,14 @@ class TokenAuth(_Auth):
         """
         guard.keep_apart_at_end(request)
         sent = _sent(request)
-        kind = (sent or "")[:4]
         _explain(request, sent)
-        if kind != credentials.API_TOKEN:
+        if credentials.kind_of(sent) != credentials.API_TOKEN:
             return None
         token = yield from authenticating(request, sent)
         if token is None:
             raise AuthenticationError(message=guard.INVALID)
         if not token.allows(*self.scopes):
-            challenge = guard.challenge(**guard.needing(self.scopes))
+            challenge = guard.challenge(**guard.insufficient_scope(self.scopes))
             at_end(request, partial(_add_challenge, request, 403, challenge))
             raise AuthorizationError(message=guard.INSUFFICIENT)
         user = token.user

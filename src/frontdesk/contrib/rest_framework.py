@@ -42,11 +42,11 @@ class SessionAuth(_Bearer, SessionAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, None] | None:
         """Return the user of the session, and ``None``; nothing if no user is signed in."""
-        sent = bearer_in(request) or ""
-        if sent.startswith(credentials.API_TOKEN):
+        kind = credentials.kind_of(bearer_in(request))
+        if kind == credentials.API_TOKEN:
             return None
         found: tuple[Any, None] | None = super().authenticate(request)
-        if found is None and sent.startswith(credentials.SESSION):
+        if found is None and kind == credentials.SESSION:
             raise exceptions.AuthenticationFailed("The session key is wrong, or it has ended.")
         return found
 
@@ -68,7 +68,7 @@ class TokenAuth(_Bearer):
     def authenticate(self, request: Request) -> tuple[Any, TokenInfo] | None:
         """Return the user of the token, and the token; nothing if none was sent."""
         guard.keep_apart_at_end(request._request)
-        if not (bearer_in(request) or "").startswith(credentials.API_TOKEN):
+        if credentials.kind_of(bearer_in(request)) != credentials.API_TOKEN:
             return None
         token = authenticate(request)
         if token is None:
@@ -87,4 +87,4 @@ class InsufficientScope(exceptions.PermissionDenied):
     def __init__(self, scopes: tuple[str, ...]) -> None:
         super().__init__()
         # REST framework's exception handler sends it as WWW-Authenticate.
-        self.auth_header = guard.challenge(**guard.needing(scopes))
+        self.auth_header = guard.challenge(**guard.insufficient_scope(scopes))

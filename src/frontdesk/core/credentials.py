@@ -27,8 +27,13 @@ class Credential(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        known = self[:4] in {API_TOKEN, SESSION}
-        return f"<credential {self[:4]}...>" if known else "<malformed credential>"
+        kind = kind_of(self)
+        return f"<credential {kind}...>" if kind else "<malformed credential>"
+
+
+def kind_of(sent: str | None) -> str:
+    """Return the prefix of what a program sent; empty for ``None`` and for any other text."""
+    return next((each for each in (API_TOKEN, SESSION) if (sent or "").startswith(each)), "")
 
 
 def credential_of(prefix: str, key: Key) -> Credential:

@@ -35,7 +35,7 @@ class Limit(NamedTuple):
     def length_after(self, before: int) -> int:
         """Return the length of a window that opens after ``before`` failures in earlier windows.
 
-        It doubles with every ``most`` failures that began.
+        It doubles for each ``most`` of them, and once more for the rest.
         """
         if not self.grows or self.window >= LONGEST:
             return self.window

@@ -23,6 +23,7 @@ from frontdesk.models import HistoryEntry, What
 from frontdesk.signals import Reason
 from frontdesk.signin.deleted import names_of
 from frontdesk.signin.names import LONGEST, keyed_hashes
+from frontdesk.storages.rows import delete_some
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.methods import methods_in_words
 from frontdesk.words.places import place_of
@@ -149,11 +150,7 @@ def purge(limit: int = BATCH) -> int:
 
     With ``HISTORY_RETENTION = None``, all entries go. Several processes may do this at once.
     """
-    # First the keys, because MariaDB cannot limit a subquery, and other databases cannot limit a DELETE.
-    rows = rows_to_write()
-    old = rows.filter(at__lt=oldest()).order_by("at")
-    pks = list(old.values_list("pk", flat=True)[:limit])
-    return rows.filter(pk__in=pks).delete()[0] if pks else 0
+    return delete_some(rows_to_write().filter(at__lt=oldest()).order_by("at"), limit)
 
 
 async def apurge(limit: int = BATCH) -> int:

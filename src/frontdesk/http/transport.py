@@ -131,7 +131,8 @@ def carrier_of(request: HttpRequest) -> Carrier:
     """Return the carrier of a request. If a session key is in the header, cookies are not looked at."""
     if options().header_carrier == "off":
         return COOKIE
-    return HEADER if (bearer_in(request) or "").startswith(credentials.SESSION) else COOKIE
+    is_key = credentials.kind_of(bearer_in(request)) == credentials.SESSION
+    return HEADER if is_key else COOKIE
 
 
 def may_use_header(request: HttpRequest) -> bool:

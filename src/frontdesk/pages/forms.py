@@ -150,7 +150,7 @@ class ApiTokenForm(forms.Form):
         try:
             return api_tokens.create(self.user, fields["name"], fields["scopes"], age)
         except ApiTokenLimitReached:
-            said = self.error_messages["limit"] % {"count": api_tokens.MOST}
+            said = self.error_messages["limit"] % {"count": api_tokens.MAX_PER_USER}
             self.add_error(None, forms.ValidationError(said, "limit"))
             return None
 

@@ -15,7 +15,7 @@ from frontdesk.core import clock
 from frontdesk.core.throttle import QUIET, SKEW, Limit, Window, next_window
 from frontdesk.errors import Contention
 from frontdesk.models import Throttle
-from frontdesk.storages.rows import execute
+from frontdesk.storages.rows import delete_some, execute
 
 NAME: Final = "the database of the sign-in throttle"
 
@@ -93,12 +93,8 @@ def rows() -> QuerySet[Throttle]:
 
 def purge(limit: int = BATCH) -> int:
     """Delete up to ``limit`` buckets that no longer matter, and return how many went."""
-    over = rows().filter(until__lt=clock.now() - QUIET - SKEW).order_by("until")
-    # First the keys, because MariaDB cannot limit a subquery, and other databases cannot limit a DELETE.
-    pks = list(over.values_list("pk", flat=True)[:limit])
-    # The times once more, because such a bucket may just have got another window.
-    again = rows().filter(pk__in=pks, until__lt=clock.now() - QUIET - SKEW)
-    return again.delete()[0] if pks else 0
+    over = rows().filter(until__lt=clock.now() - QUIET - SKEW)
+    return delete_some(over.order_by("until"), limit)
 
 
 def in_transaction() -> bool:

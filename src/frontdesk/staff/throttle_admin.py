@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from frontdesk.core import clock
 from frontdesk.models import Throttle
-from frontdesk.staff import throttled
+from frontdesk.staff import buckets
 from frontdesk.words.times import exact_time
 
 if TYPE_CHECKING:
@@ -60,25 +60,25 @@ class ThrottleAdmin(ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Throttle], search_term: str
     ) -> tuple[QuerySet[Throttle], bool]:
         term = search_term.strip()
-        return (queryset.filter(throttled.matching(term)) if term else queryset), False
+        return (queryset.filter(buckets.matching(term)) if term else queryset), False
 
     # Columns and fields. None has the name of a field of the model.
 
     @admin.display(description=_("counted for"))
     def counted_for(self, row: Throttle) -> str:
-        return throttled.shown(row).in_words
+        return buckets.shown(row).in_words
 
     @admin.display(description=_("network, or start of the hash"))
     def which(self, row: Throttle) -> str:
-        return throttled.shown(row).label
+        return buckets.shown(row).label
 
     @admin.display(description=_("attempts"), ordering="attempts")
     def failures(self, row: Throttle) -> str:
-        return throttled.shown(row).share
+        return buckets.shown(row).share
 
     @admin.display(description=_("state"))
     def state(self, row: Throttle) -> str:
-        found = throttled.shown(row)
+        found = buckets.shown(row)
         if found.refuses:
             return gettext("refused")
         return gettext("counting") if found.is_open else gettext("over")

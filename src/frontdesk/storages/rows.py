@@ -140,6 +140,13 @@ def _columns(compiler: Any, klass_info: Any) -> dict[str, int]:
     }
 
 
+def delete_some(rows: QuerySet[Any], limit: int) -> int:
+    """Delete the first ``limit`` of ``rows``, if they are still there, and return how many went."""
+    # First the keys, because MariaDB cannot limit a subquery, and other databases cannot limit a DELETE.
+    pks = list(rows.values_list("pk", flat=True)[:limit])
+    return rows.filter(pk__in=pks).delete()[0] if pks else 0
+
+
 # Faults of a database: a conflict, a delay, an outage, and what is the project's own.
 
 

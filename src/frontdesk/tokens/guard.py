@@ -24,7 +24,7 @@ REPLACED: Final = ("user", "auser", "_cached_user", "_acached_user", "session")
 """What of a request belongs to the cookie: Django's names."""
 
 
-def admitted(request: HttpRequest, scopes: Sequence[str]) -> Flow[TokenInfo | HttpResponse]:
+def check_token(request: HttpRequest, scopes: Sequence[str]) -> Flow[TokenInfo | HttpResponse]:
     """Return the token of ``request`` if it has ``scopes``, and otherwise the response to send.
 
     A cookie is not looked at.
@@ -37,7 +37,7 @@ def admitted(request: HttpRequest, scopes: Sequence[str]) -> Flow[TokenInfo | Ht
     if token is None:
         return _refusal(401, "invalid_token", INVALID, error="invalid_token")
     if not token.allows(*scopes):
-        return _refusal(403, "insufficient_scope", INSUFFICIENT, **needing(scopes))
+        return _refusal(403, "insufficient_scope", INSUFFICIENT, **insufficient_scope(scopes))
     return token
 
 
@@ -46,7 +46,7 @@ def challenge(**parameters: str) -> str:
     return ", ".join([CHALLENGE, *(f'{name}="{value}"' for name, value in parameters.items())])
 
 
-def needing(scopes: Iterable[str]) -> dict[str, str]:
+def insufficient_scope(scopes: Iterable[str]) -> dict[str, str]:
     """Return the parameters of a challenge for a token that lacks one of ``scopes``."""
     return {"error": "insufficient_scope", "scope": " ".join(scopes)}
 
@@ -56,7 +56,7 @@ def _refusal(status: int, code: str, detail: str, **parameters: str) -> HttpResp
 
 
 @contextmanager
-def acting_with(request: HttpRequest, token: TokenInfo) -> Iterator[None]:
+def use_token(request: HttpRequest, token: TokenInfo) -> Iterator[None]:
     """Inside the block, ``request`` is that of the token's user, with an empty session that is never stored.
 
     Outside of the view, nothing may take a token for a sign-in: a middleware could make a cookie of it.
@@ -81,14 +81,14 @@ def acting_with(request: HttpRequest, token: TokenInfo) -> Iterator[None]:
         attributes.update(before)
 
 
-def finished(response: Any) -> Flow[Any]:
+def finish(response: Any) -> Flow[Any]:
     """Return the response of a view, rendered while the token's user is still there, and kept apart."""
     if callable(getattr(response, "render", None)):
         yield blocking(response.render)
-    return kept_apart(response)
+    return keep_apart(response)
 
 
-def kept_apart(response: Any) -> Any:
+def keep_apart(response: Any) -> Any:
     """Return ``response``, which no cache may give to others. A view may decide about storing it itself."""
     patch_vary_headers(response, ["Authorization"])
     response.headers.setdefault("Cache-Control", "no-store")
@@ -97,10 +97,10 @@ def kept_apart(response: Any) -> Any:
 
 def keep_apart_at_end(request: HttpRequest) -> None:
     """Let the middleware do the same with the response to ``request``, for views of other frameworks."""
-    at_end(request, _keep_apart)
+    at_end(request, _keep_apart_later)
 
 
-def _keep_apart(response: Any) -> Flow[None]:
+def _keep_apart_later(response: Any) -> Flow[None]:
     if response is not None:
-        kept_apart(response)
+        keep_apart(response)
     yield from ()

@@ -34,7 +34,7 @@ from frontdesk.models import ApiToken
 from frontdesk.sessions import SessionInfo, info_of
 from frontdesk.signals import Reason
 from frontdesk.signin import counting
-from frontdesk.staff import importing, operations, throttled
+from frontdesk.staff import buckets, importing, operations
 from frontdesk.staff.rows import user_in_words
 from frontdesk.staff.terminal import Progress, lines_of
 from frontdesk.storages import get_storage
@@ -275,8 +275,8 @@ class Command(BaseCommand):
     # throttle
 
     def list_throttle(self, options: dict[str, Any]) -> None:
-        rows = throttled.open_rows().filter(_chosen_buckets(options))
-        found = [throttled.shown(row) for row in rows[: options["limit"]]]
+        rows = buckets.open_rows().filter(_chosen_buckets(options))
+        found = [buckets.shown(row) for row in rows[: options["limit"]]]
         if options["json"]:
             self._write_json(_bucket_as_json(each) for each in found)
             return
@@ -464,18 +464,18 @@ def _chosen_buckets(options: dict[str, Any]) -> Q:
     """Return what selects the rows that the arguments name; all if they name none."""
     name, network = options["username"], options["network"]
     if name is not None:
-        return throttled.of_account(name)
+        return buckets.of_account(name)
     if network is None:
         return Q()
     try:
-        return throttled.of_network(network)
+        return buckets.of_network(network)
     except ValueError:
         raise CommandError(
             _("%(text)r is not an address, such as 198.51.100.7.") % {"text": network}
         ) from None
 
 
-def _bucket_as_json(each: throttled.Shown) -> dict[str, Any]:
+def _bucket_as_json(each: buckets.Shown) -> dict[str, Any]:
     return {
         "kind": each.kind,
         "which": each.label,
