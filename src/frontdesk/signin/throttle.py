@@ -82,11 +82,9 @@ class _Attempt:
     typed: Sequence[str] = ()
     """The same of the name as it was typed, for the cookie of the device."""
     failed: bool = False
-    taken: list[Bucket] = field(default_factory=list)
-    """The buckets that have counted it."""
-    at: int = 0
-    """When the last one did."""
-    inside: bool = False
+    counted_in: list[Bucket] = field(default_factory=list)
+    counted_at: int = 0
+    in_transaction: bool = False
     """Whether it was counted in a transaction of the project, which may undo that."""
     committed: bool = False
 
@@ -95,7 +93,7 @@ class _Attempt:
 
     @property
     def is_settled(self) -> bool:
-        return not self.taken or (self.failed and not self.inside)
+        return not self.counted_in or (self.failed and not self.in_transaction)
 
 
 @dataclass(eq=False, slots=True)
@@ -103,17 +101,17 @@ class _Attempts:
     """The attempts of a request."""
 
     device: Device | None
-    found: list[_Attempt] = field(default_factory=list)
+    all: list[_Attempt] = field(default_factory=list)
     proved: _Attempt | None = None
     """The attempt with which the user has signed in."""
-    owned: list[Sequence[str]] = field(default_factory=list)
-    """The hashes of names, as typed, of a user who has proved in another way whose account it is."""
+    accounts: list[Sequence[str]] = field(default_factory=list)
+    """Of a user who has proved in another way whose account it is: the hashes of each name, as typed."""
     retry_at: int | None = None
     """When the network may try again, if it was refused."""
 
     def failed(self, hashes: Sequence[str]) -> None:
         """Note that a password for the account of ``hashes`` was wrong."""
-        for each in reversed(self.found):
+        for each in reversed(self.all):
             if not each.failed and each.hashes == hashes:
                 each.failed = True
                 return
@@ -145,17 +143,16 @@ def _admit(name: Any) -> Flow[bool]:
         return True
     attempts = _get_or_create_attempts(request)
     hashes, typed = _hashes(name), _typed_hashes(name)
-    known = (
-        attempts.device if attempts.device is not None and attempts.device.knows(typed) else None
-    )
+    sent = attempts.device
+    known = sent if sent is not None and sent.knows(typed) else None
     buckets = _buckets(request.META, hashes, known)
     return (yield from _count_in(request, attempts, _Attempt(buckets, hashes, typed)))
 
 
 def _refuse(request: Any, name: Any) -> Flow[None]:
-    """Take as long as to check a wrong password, so that a refusal cannot be told from one.
+    """Take as long as for a wrong password, so that a refusal cannot be told from one.
 
-    Django's own backend does what it does then, for known and for unknown users. The password is random.
+    Django's own backend checks a random password, which takes the same for known and for unknown users.
     """
     if any(isinstance(each, ModelBackend) for each in get_backends()):
         yield Call(ModelBackend(), "authenticate", (request, name, get_random_string(32)))
@@ -203,7 +200,7 @@ def know_device(request: HttpRequest, user: AbstractBaseUser) -> None:
     Call it when the user has proved whose account it is: by the link in a mail, for example. So a user with
     a new browser can sign in, even while strangers use up all attempts.
     """
-    _get_or_create_attempts(request).owned += [_typed_hashes(name) for name in names_of(user)]
+    _get_or_create_attempts(request).accounts += [_typed_hashes(name) for name in names_of(user)]
 
 
 # For staff.
@@ -240,8 +237,8 @@ def password_failed(credentials: Mapping[str, Any], **_kwargs: Any) -> None:
 def password_proved(**_kwargs: Any) -> None:
     """Receive ``user_logged_in`` and :data:`frontdesk.signals.user_reauthenticated`."""
     attempts = _attempts_of(current_request())
-    if attempts is not None and attempts.found:
-        attempts.proved = attempts.found[-1]
+    if attempts is not None and attempts.all:
+        attempts.proved = attempts.all[-1]
 
 
 def purge(**_kwargs: Any) -> None:
@@ -268,7 +265,7 @@ def _get_or_create_attempts(request: HttpRequest) -> _Attempts:
 
 
 def _count_in(request: HttpRequest, attempts: _Attempts, attempt: _Attempt) -> Flow[bool]:
-    attempts.found.append(attempt)
+    attempts.all.append(attempt)
     if not attempt.buckets:
         return True
     refusal = yield from outage.watch(blocking(_count, attempt, request))
@@ -281,8 +278,8 @@ def _count_in(request: HttpRequest, attempts: _Attempts, attempt: _Attempt) -> F
 
 def _count(attempt: _Attempt, request: HttpRequest) -> _Refusal | None:
     """Count ``attempt`` in its buckets, and return the first one that is full. The rest is left alone."""
-    attempt.inside = counting.in_transaction()
-    if attempt.inside:
+    attempt.in_transaction = counting.in_transaction()
+    if attempt.in_transaction:
         counting.on_commit(attempt.commit)
     for bucket in attempt.buckets:
         full = counting.take(bucket.name, bucket.limit)
@@ -291,8 +288,8 @@ def _count(attempt: _Attempt, request: HttpRequest) -> _Refusal | None:
             if not full.reported and counting.report(bucket.name, full):
                 _report(bucket, full, request)
             return _Refusal(bucket, full)
-        attempt.taken.append(bucket)
-        attempt.at = clock.now()
+        attempt.counted_in.append(bucket)
+        attempt.counted_at = clock.now()
     return None
 
 
@@ -318,16 +315,16 @@ def short(name: str) -> str:
 def _end(attempts: _Attempts, response: HttpResponseBase | None) -> Flow[None]:
     if response is None:
         # An async view may have been cancelled before user_login_failed was sent.
-        for each in attempts.found:
+        for each in attempts.all:
             each.failed |= each is not attempts.proved
-    if not all(each.is_settled for each in attempts.found):
+    if not all(each.is_settled for each in attempts.all):
         try:
-            yield from outage.watch(blocking(_settle, attempts.found))
+            yield from outage.watch(blocking(_settle, attempts.all))
         except StorageUnavailable as error:
             logger.error("Sign-in attempts that succeeded stay counted as failed. %s", error)
     if response is None:
         return
-    accounts, proved = attempts.owned, attempts.proved
+    accounts, proved = attempts.accounts, attempts.proved
     # Not for a program, which gets no cookie of a session either.
     if proved and not proved.failed and settings.SESSION_COOKIE_NAME in response.cookies:
         accounts = [*accounts, proved.typed]
@@ -342,12 +339,12 @@ def _settle(attempts: Sequence[_Attempt]) -> None:
     """Take back what did not fail, and count again what failed and was rolled back with the view."""
     still_inside = counting.in_transaction()  # of a test case
     for attempt in attempts:
-        undone = attempt.inside and not attempt.committed and not still_inside
-        for bucket in attempt.taken:
+        undone = attempt.in_transaction and not attempt.committed and not still_inside
+        for bucket in attempt.counted_in:
             if attempt.failed and undone:
                 counting.take(bucket.name, bucket.limit, over=True)
             elif not attempt.failed and not undone:
-                counting.give_back(bucket.name, attempt.at)
+                counting.give_back(bucket.name, attempt.counted_at)
 
 
 # Buckets.
