@@ -150,7 +150,7 @@ def _admit(name: Any) -> Flow[bool]:
 
 
 def _refuse(request: Any, name: Any) -> Flow[None]:
-    """Take as long as for a wrong password, so that a refusal cannot be told from one.
+    """Hash a password, as for a wrong one, so that the time does not tell whether there is an account.
 
     Django's own backend checks a random password, which takes the same for known and for unknown users.
     """
