@@ -10,9 +10,7 @@ from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sites.shortcuts import get_current_site
-from django.core.mail import EmailMessage
 from django.http import HttpRequest
-from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import formats, timezone, translation
 
@@ -21,6 +19,7 @@ from frontdesk.core import clock
 from frontdesk.history import oldest
 from frontdesk.models import HistoryEntry, What
 from frontdesk.words.devices import device_in_words
+from frontdesk.words.mail import send
 from frontdesk.words.places import place_of
 
 logger: logging.Logger = logging.getLogger("frontdesk")
@@ -49,7 +48,7 @@ def tell(
             return
         with translation.override(language):
             if _is_new(entry):
-                _send(address, _facts(entry, request, user))
+                send("new_device", address, _facts(entry, request, user))
     except Exception as error:  # the user has signed in, whatever becomes of the mail
         logger.error(
             "The mail about a new device of user %s was not sent.", user.pk, exc_info=error
@@ -99,9 +98,3 @@ def _link(root: str, request: HttpRequest, *names: str) -> str:
         except NoReverseMatch:
             pass
     return ""
-
-
-def _send(address: str, facts: dict[str, Any]) -> None:
-    subject = render_to_string("frontdesk/new_device_subject.txt", facts)
-    body = render_to_string("frontdesk/new_device_email.txt", facts)
-    EmailMessage("".join(subject.splitlines()), body, None, [address]).send()

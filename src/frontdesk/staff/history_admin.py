@@ -17,7 +17,7 @@ from frontdesk.history import entry_of, hashes_of
 from frontdesk.models import HistoryEntry, Session, What
 from frontdesk.signals import Reason
 from frontdesk.staff import operations
-from frontdesk.staff.rows import STYLES, has_places, linked, user_in_words, user_urls
+from frontdesk.staff.rows import STYLES, ReadOnlyMixin, has_places, linked, user_in_words, user_urls
 from frontdesk.storages.rows import id_of_pk
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.methods import methods_in_words
@@ -103,7 +103,7 @@ def _live_sessions(ids: set[str], request: HttpRequest, site: admin.AdminSite) -
     return {record.id for record in operations.find(ids)}
 
 
-class HistoryAdmin(ModelAdmin):
+class HistoryAdmin(ReadOnlyMixin, ModelAdmin):
     """A list, which can be searched for the exact user name or the id of a session."""
 
     list_display = ("when", "event", "user_link", "device", "place", "ip", "session")
@@ -111,7 +111,6 @@ class HistoryAdmin(ModelAdmin):
     list_per_page = 50
     ordering = ("-at", "-pk")
     show_facets = admin.ShowFacets.NEVER  # each would be a query
-    show_full_result_count = False  # to count all rows takes longer than to show some
     search_fields = ("session_id",)  # get_search_results() decides what is searched
     search_help_text = _(
         "Search for an exact user name, which also finds failed sign-in attempts, or for a session id."
@@ -126,12 +125,6 @@ class HistoryAdmin(ModelAdmin):
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return options().history_retention is not None and super().has_module_permission(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: HistoryEntry | None = None) -> bool:
-        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: HistoryEntry | None = None) -> bool:
         return False

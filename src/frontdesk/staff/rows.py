@@ -90,6 +90,18 @@ def values_shown(record: Record) -> str:
     return "\n".join(f"{key}: {pformat(value, width=100)}" for key, value in sorted(shown.items()))
 
 
+class ReadOnlyMixin:
+    """An admin of rows that staff neither add nor change."""
+
+    show_full_result_count = False  # to count all rows takes longer than to show some
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 class Columns:
     """Columns and fields of a row that :func:`rows_of` made.
 

@@ -28,7 +28,7 @@ from frontdesk.models import Session
 from frontdesk.staff import operations
 from frontdesk.staff.ending import NAMED, confirmation, is_confirmed, may_end, say_ended
 from frontdesk.staff.filters import Activity, OfUser, SignedIn
-from frontdesk.staff.rows import STYLES, Columns, has_places, rows_of
+from frontdesk.staff.rows import STYLES, Columns, ReadOnlyMixin, has_places, rows_of
 from frontdesk.storages import get_storage
 
 if TYPE_CHECKING:
@@ -88,14 +88,13 @@ class SessionChangeList(ChangeList):
             )
 
 
-class SessionAdmin(Columns, ModelAdmin):
+class SessionAdmin(Columns, ReadOnlyMixin, ModelAdmin):
     """The list of live sessions, a page for each, and the ways to end them."""
 
     list_display = ("user_link", "device", "ip", "used", "ends")
     list_display_links = ("device",)
     list_filter = (OfUser, SignedIn, Activity)
     list_per_page = list_max_show_all = PAGE
-    show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each would be a query
     ordering = ("-last_seen",)
     search_fields = ("user",)  # get_search_results() decides what is searched
@@ -111,12 +110,6 @@ class SessionAdmin(Columns, ModelAdmin):
         css = STYLES
 
     # Permissions.
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

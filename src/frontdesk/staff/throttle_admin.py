@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from frontdesk.core import clock
 from frontdesk.models import Throttle
 from frontdesk.staff import buckets
+from frontdesk.staff.rows import ReadOnlyMixin
 from frontdesk.words.times import exact_time
 
 if TYPE_CHECKING:
@@ -22,26 +23,19 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 
-class ThrottleAdmin(ModelAdmin):
+class ThrottleAdmin(ReadOnlyMixin, ModelAdmin):
     """A list, which can be searched for an exact user name, e-mail address or network."""
 
     list_display = ("counted_for", "which", "failures", "state", "window_end")
     actions = ("delete_selected",)
     list_per_page = 50
     ordering = ("-until", "-attempts")
-    show_full_result_count = False  # to count all rows takes longer than to show some
     search_fields = ("bucket",)  # get_search_results() decides what is searched
     search_help_text = _(
         "Search for an exact user name, e-mail address or network. Names are stored as hashes."
     )
     fields = list_display
     readonly_fields = list_display
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Throttle | None = None) -> bool:
-        return False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -14,7 +14,7 @@ from frontdesk.core import keys
 from frontdesk.models import ApiToken
 from frontdesk.signals import Reason
 from frontdesk.staff import operations
-from frontdesk.staff.rows import STYLES, has_places, linked, user_in_words, user_urls
+from frontdesk.staff.rows import STYLES, ReadOnlyMixin, has_places, linked, user_in_words, user_urls
 from frontdesk.tokens import rows
 from frontdesk.tokens.info import info_of, pk_for
 from frontdesk.words.times import ago_in_words, exact_time, short_time
@@ -50,12 +50,11 @@ def with_users(found: Iterable[Any], request: HttpRequest, site: admin.AdminSite
     return found
 
 
-class TokenAdmin(ModelAdmin):
+class TokenAdmin(ReadOnlyMixin, ModelAdmin):
     """The list of live tokens, a page for each, and their end."""
 
     list_display = ("name", "user_link", "allows", "used", "address", "ends")
     list_per_page = 100
-    show_full_result_count = False
     ordering = ("-created", "-pk")
     search_fields = ("user",)  # get_search_results() decides what is searched
     search_help_text = _("Search for a user name, a user id or a token id.")
@@ -72,12 +71,6 @@ class TokenAdmin(ModelAdmin):
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return bool(options().api_scopes) and super().has_module_permission(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
-        return False
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Allow none, because one could find out a digest."""

@@ -76,14 +76,14 @@ def declared(scopes: Iterable[str]) -> tuple[str, ...]:
 
 def user_id_in(row: ApiToken) -> str:
     """Return the id of the user of ``row``, as :mod:`frontdesk.storages.rows` writes it."""
-    return id_of_pk(row.user_id, owner().target_field)
+    return id_of_pk(row.user_id, user_field().target_field)
 
 
 def pk_for(user_id: str) -> Any:
     """Return what the column of the user holds for the user with this id; ``None`` if no user can have it."""
-    return pk_of_id(user_id, owner().target_field)
+    return pk_of_id(user_id, user_field().target_field)
 
 
-def owner() -> Any:
+def user_field() -> Any:
     """Return the field of a token's user."""
     return ApiToken._meta.get_field("user")

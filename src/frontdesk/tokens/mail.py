@@ -7,15 +7,14 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.sites.shortcuts import get_current_site
-from django.core.mail import EmailMessage
 from django.db.models import F, QuerySet
-from django.template.loader import render_to_string
 from django.utils import formats, translation
 
 from frontdesk.core import clock
 from frontdesk.models import ApiToken
 from frontdesk.tokens import rows
 from frontdesk.tokens.info import TokenInfo, info_of, user_id_in
+from frontdesk.words.mail import send
 
 logger: logging.Logger = logging.getLogger("frontdesk")
 
@@ -55,7 +54,7 @@ def _tell(row: ApiToken) -> bool:
         address = user and getattr(user, user.get_email_field_name(), "")
         if not address or not getattr(user, "is_active", True):
             return False
-        _send(address, _facts(info_of(row), user))
+        send("token_ends", address, _facts(info_of(row), user))
     except Exception as error:  # the other mails are sent all the same
         same.update(mailed=None)
         said = "The mail about the end of API token %s of user %s was not sent."
@@ -79,9 +78,3 @@ def _facts(token: TokenInfo, user: Any) -> dict[str, Any]:
         "site_name": get_current_site(None).name if named else "",
         "ends": formats.date_format(token.expires, "DATETIME_FORMAT"),
     }
-
-
-def _send(address: str, facts: dict[str, Any]) -> None:
-    subject = render_to_string("frontdesk/token_ends_subject.txt", facts)
-    body = render_to_string("frontdesk/token_ends_email.txt", facts)
-    EmailMessage("".join(subject.splitlines()), body, None, [address]).send()

@@ -22,7 +22,7 @@ from frontdesk.signals import (
     api_token_used_from_new_network,
 )
 from frontdesk.storages.rows import OneRow, execute
-from frontdesk.tokens.info import info_of, owner, pk_for
+from frontdesk.tokens.info import info_of, pk_for, user_field
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -99,7 +99,7 @@ def find(id: str) -> tuple[ApiToken | None, Any]:
 
     The user is ``None`` if it is gone, and ``UNCHANGED`` if it cannot be joined.
     """
-    where, users = alias(), owner().joinable_users
+    where, users = alias(), user_field().joinable_users
     if users is not None and router.db_for_write(users) != where:
         users = None
     read = _reads.get((where, users))
