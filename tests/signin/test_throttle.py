@@ -135,6 +135,32 @@ def test_a_backend_that_crashes_leaves_no_count(new_browser, user, monkeypatch):
     assert "frontdesk_device" not in browser.cookies
 
 
+class ByOtherNames(ModelBackend):
+    """Finds users by a phone number, or by a name that Django hides in ``user_login_failed``."""
+
+    def authenticate(self, request, password=None, phone=None, api_user=None):
+        return super().authenticate(request, phone or api_user, password)
+
+
+@sync_only
+@pytest.mark.parametrize("field", ["phone", "api_user"])
+def test_an_account_has_its_limit_by_whatever_name_it_is_found(browser, user, settings, field):
+    """django-allauth has phone numbers."""
+    settings.AUTHENTICATION_BACKENDS = [THROTTLE, f"{__name__}.ByOtherNames"]
+
+    def enter(password, ip):
+        def task(request):
+            return bool(auth.authenticate(request, **{field: "ada", "password": password}))
+
+        return browser.do(task, REMOTE_ADDR=ip).answer
+
+    assert enter(PASSWORD, "203.0.113.7")
+    for number in range(10):
+        assert not enter("wrong", f"198.51.{number}.7")
+    assert counts() == {"account": 10, "network": 10}
+    assert not enter(PASSWORD, "203.0.113.7")
+
+
 def test_outside_of_a_request_nothing_is_counted(user):
     assert Client().login(username="ada", password=PASSWORD)
     for _ in range(20):
@@ -181,14 +207,16 @@ def test_after_ten_wrong_passwords_not_even_the_right_one_signs_in(browser, user
 def test_a_refusal_looks_like_a_wrong_password(new_browser, user):
     def words(response):
         text = re.sub(r'csrfmiddlewaretoken" value="\w+"', "", response.content.decode())
-        return response.status_code, text.replace("unknown-name", "ada")
+        headers = {name: value for name, value in response.headers.items() if name != "Expires"}
+        return response.status_code, headers, text.replace("unknown-name", "ada")
 
     browser = new_browser()
     tenth = fill(browser)
     eleventh = attempt(browser)
     unknown = attempt(new_browser(), name="unknown-name")
-    assert words(tenth) == words(eleventh) == words(unknown)
-    assert eleventh.headers == tenth.headers
+    tenth, eleventh, unknown = map(words, (tenth, eleventh, unknown))
+    assert eleventh == tenth
+    assert unknown[::2] == tenth[::2]
 
 
 @sync_only

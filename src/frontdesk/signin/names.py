@@ -13,9 +13,15 @@ LONGEST: Final = 1024
 
 
 def name_in(credentials: Mapping[str, Any]) -> Any:
-    """Return what was typed as a name, under the names that Django and django-allauth use, or ``None``."""
+    """Return what was typed as a name, or ``None``.
+
+    Under the names that Django and django-allauth use; otherwise the first text beside the password.
+    """
     users = get_user_model()
-    fields = ("username", users.USERNAME_FIELD, users.get_email_field_name(), "email")
+    fields = ["username", users.USERNAME_FIELD, users.get_email_field_name(), "email"]
+    if "password" in credentials:
+        texts = [field for field, value in credentials.items() if isinstance(value, str)]
+        fields += [field for field in texts if field != "password"]
     return next((credentials[field] for field in fields if credentials.get(field)), None)
 
 

@@ -110,11 +110,15 @@ class _Attempts:
     """When the network may try again, if it was refused."""
 
     def failed(self, hashes: Sequence[str]) -> None:
-        """Note that a password for the account of ``hashes`` was wrong."""
-        for each in reversed(self.all):
-            if not each.failed and each.hashes == hashes:
-                each.failed = True
-                return
+        """Note that a password for the account of ``hashes`` was wrong.
+
+        If none was entered for it, the last one was: the signal hides the name if its field is called
+        "api_user", for example.
+        """
+        open = [each for each in reversed(self.all) if not each.failed]
+        same = [each for each in open if each.hashes == hashes]
+        for each in (same or open)[:1]:
+            each.failed = True
 
 
 class _Refusal(NamedTuple):
