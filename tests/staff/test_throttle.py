@@ -121,6 +121,12 @@ def test_the_admin_lists_what_is_refused(failures, admin):
     assert any("203.0.113.0/24 10/100 counting" in row for row in rows)
 
 
+def test_the_admin_lists_nothing_of_a_user_who_signed_in_at_once(admin):
+    Client().post("/login/", {"username": "eve", "password": "x"})
+    assert Throttle.objects.exists()
+    assert cells(admin.get(LIST)) == []
+
+
 @pytest.mark.parametrize(("term", "attempts"), [("ada", "10/10"), ("198.51.100.1", "2/100")])
 def test_the_admin_finds_a_name_and_a_network(failures, admin, term, attempts):
     (row,) = cells(admin.get(LIST, {"q": term}))

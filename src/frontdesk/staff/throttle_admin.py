@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.actions import delete_selected
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.text import capfirst
@@ -36,6 +36,10 @@ class ThrottleAdmin(ReadOnlyMixin, ModelAdmin):
     )
     fields = list_display
     readonly_fields = list_display
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Throttle]:
+        """Leave out what counts no failures, such as the rows of users who sign in at once."""
+        return super().get_queryset(request).filter(Q(attempts__gt=0) | Q(before__gt=0))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
