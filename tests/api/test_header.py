@@ -125,6 +125,7 @@ def test_no_key_is_given_unless_the_setting_allows_it(program, user, settings):
     settings.FRONTDESK = {**settings.FRONTDESK, "HEADER_CARRIER": "off"}
     response = program.sign_in(user)
     assert (response.status_code, response.json()["code"]) == (403, "carrier_refused")
+    assert "HEADER_CARRIER" in response.json()["detail"]
 
 
 def test_a_browser_that_is_signed_in_stays_so(new_api, user):

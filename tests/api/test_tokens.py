@@ -108,5 +108,7 @@ def test_a_token_signs_nobody_in_here(api, user):
 def test_without_scopes_there_is_none_to_make(member, settings):
     settings.FRONTDESK["API_SCOPES"] = {}
     conf.options.cache_clear()
-    assert code(member.post("tokens", **NEW)) == "not_found"
+    answer = member.post("tokens", **NEW)
+    assert code(answer) == "not_found"
+    assert "API_SCOPES" in answer.json()["detail"]
     assert member.get("tokens").json() == {"tokens": [], "scopes": {}}

@@ -120,7 +120,7 @@ class CreateToken(ApiTokenForm):
 
     def __init__(self, request: HttpRequest, data: Any) -> None:
         if not options().api_scopes:
-            raise Problem("not_found")
+            raise Problem("not_found", "The setting API_SCOPES declares no scopes.")
         super().__init__(request.user, data)  # type: ignore[arg-type]
 
     def clean_age(self) -> int:

@@ -25,7 +25,7 @@ DETAILS: Final = {
     "csrf_failed": (403, MISSING_CSRF),
     "carrier_refused": (
         403,
-        "This site, or a page in a browser, gets no session key for a header.",
+        "The setting HEADER_CARRIER allows this client no session key in a header.",
     ),
     "acting_as_another_user": (403, "The session is that of another user than the one who asks."),
     "no_password": (403, "This account has no password. Sign in again instead."),
