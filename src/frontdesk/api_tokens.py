@@ -102,7 +102,7 @@ def _checked_age(age: timedelta | None) -> int:
     if not 0 < wanted <= longest:
         raise ValueError(
             f"An API token should last up to {longest // clock.DAY} days "
-            f"(FRONTDESK['API_TOKEN_MAX_AGE']), not {age}."
+            "(FRONTDESK['API_TOKEN_MAX_AGE'])."
         )
     return wanted
 

@@ -1,6 +1,7 @@
 """API tokens in the admin and in ``manage.py frontdesk tokens``."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -219,6 +220,7 @@ def test_a_token_is_created_and_its_text_goes_to_stdout_alone(user):
     )
     text = result.out.strip()
     assert text not in result.err
+    assert re.search(r"It ends .*\d.*, and is not shown again\.$", result.err.strip())
     request = RequestFactory().get("/", headers={"Authorization": f"Bearer {text}"})
     token = api_tokens.authenticate(request)
     assert (token.user, token.scopes) == (user, ("orders:read",))

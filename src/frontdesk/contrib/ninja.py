@@ -81,7 +81,9 @@ class SessionAuth(_Auth):
         user = yield Call(_users, "of", (request,))
         if not user.is_authenticated:
             if kind == credentials.SESSION:
-                raise AuthenticationError(message="The session key is wrong, or it has ended.")
+                raise AuthenticationError(
+                    message="The session key is wrong, or its session has ended."
+                )
             return None
         # The session has been read, so this does no I/O if it is where the CSRF token is kept.
         if check_csrf(request) is not None:

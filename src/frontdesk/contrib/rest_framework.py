@@ -47,7 +47,9 @@ class SessionAuth(_Bearer, SessionAuthentication):
             return None
         found: tuple[Any, None] | None = super().authenticate(request)
         if found is None and kind == credentials.SESSION:
-            raise exceptions.AuthenticationFailed("The session key is wrong, or it has ended.")
+            raise exceptions.AuthenticationFailed(
+                "The session key is wrong, or its session has ended."
+            )
         return found
 
 

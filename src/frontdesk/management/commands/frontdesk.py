@@ -344,7 +344,7 @@ class Command(BaseCommand):
             return
         self.stdout.write(text)
         self._say(
-            _("It is not shown again. It ends %(time)s.") % {"time": exact_time(info.expires)}
+            _("It ends %(time)s, and is not shown again.") % {"time": exact_time(info.expires)}
         )
 
     def _write_tokens(self, found: Iterable[ApiToken]) -> None:
