@@ -10,8 +10,8 @@ COMMANDS = Template(
   KEY=$$(curl -s ${address}api/auth/session -H 'Content-Type: application/json' \\
     -d '{"username": "$name", "password": "$password", "carrier": "header"}' \\
     | python3 -c 'import json, sys; print(json.load(sys.stdin)["key"])')
-  curl -s ${address}api/auth/sessions -H "Authorization: Bearer $$KEY"
-  curl -s ${address}api/badges/ -H "Authorization: Bearer $$(curl -s ${address}api/auth/tokens \\
+  curl -sw '\\n' ${address}api/auth/sessions -H "Authorization: Bearer $$KEY"
+  curl -sw '\\n' ${address}api/badges/ -H "Authorization: Bearer $$(curl -s ${address}api/auth/tokens \\
     -H "Authorization: Bearer $$KEY" -H 'Content-Type: application/json' \\
     -d '{"name": "terminal", "scopes": ["badges:read"]}' \\
     | python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])')"
