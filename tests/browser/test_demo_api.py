@@ -53,6 +53,12 @@ def test_axe_finds_nothing(page, clock):
     assert look() == []
 
 
+def test_the_page_leads_back_to_the_others(page):
+    page.goto("/api/")
+    page.get_by_role("link", name="Notebook").click()
+    expect(page.get_by_role("heading", name="Notebook")).to_be_visible()
+
+
 def test_the_page_is_german_in_german(page, new_tab):
     words = [tab.goto("/api/").text() for tab in (page, new_tab(locale="de-DE"))]
     texts = [set(re.findall(r">\s*([^<>]*[a-z]{3}[^<>]*?)\s*<", each)) for each in words]
