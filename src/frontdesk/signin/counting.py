@@ -5,17 +5,16 @@ attempts at the same moment, no more pass than the limit says. A refused attempt
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Final
 
-from django.db import IntegrityError, connections, router, transaction
+from django.db import connections, router, transaction
 from django.db.models import F, QuerySet
 
 from frontdesk.core import clock
 from frontdesk.core.throttle import QUIET, SKEW, Limit, Window, next_window
 from frontdesk.errors import Contention
 from frontdesk.models import Throttle
-from frontdesk.storages.rows import delete_some, execute
+from frontdesk.storages.rows import create_row, delete_some, execute
 
 NAME: Final = "the database of the sign-in throttle"
 
@@ -36,7 +35,8 @@ def take(bucket: str, limit: Limit, *, over: bool = False) -> Window | None:
 
 def _take(alias: str, bucket: str, limit: Limit, over: bool) -> Window | None:
     inside = connections[alias].in_atomic_block
-    row = Throttle.objects.using(alias).filter(pk=bucket)
+    table = Throttle.objects.using(alias)
+    row = table.filter(pk=bucket)
     for _ in range(TRIES):
         now = clock.now()
         room = row.filter(until__gt=now, until__lte=limit.latest_end(now))
@@ -47,15 +47,9 @@ def _take(alias: str, bucket: str, limit: Limit, over: bool) -> Window | None:
         # In a transaction, a locking read sees what others have committed since it began.
         found = (row.select_for_update() if inside else row).values_list(*Window._fields).first()
         if found is None:
-            try:
-                # The savepoint keeps the project's transaction usable if another request was quicker.
-                with transaction.atomic(using=alias) if inside else nullcontext():
-                    Throttle.objects.using(alias).create(
-                        pk=bucket, **next_window(None, limit, now)._asdict()
-                    )
-            except IntegrityError:
-                continue
-            return None
+            if create_row(table, pk=bucket, **next_window(None, limit, now)._asdict()):
+                return None
+            continue  # Another request was quicker.
         last = Window(*found)
         if not last.is_open(limit, now):
             same = row.filter(since=last.since, until=last.until)

@@ -3,12 +3,11 @@
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from functools import cache, cached_property, partial
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
-from django.db import DataError, IntegrityError, connections, router, transaction
+from django.db import DataError, connections, router, transaction
 from django.db.models import F, QuerySet
 
 from frontdesk.core import clock
@@ -17,7 +16,7 @@ from frontdesk.core.record import GRACE, UNCHANGED, Former, Record
 from frontdesk.errors import UndecodableRecord
 from frontdesk.models import Session
 from frontdesk.storages.base import BATCH, Storage, Swap
-from frontdesk.storages.rows import OneRow, execute, id_of_pk, pk_of_id
+from frontdesk.storages.rows import OneRow, create_row, execute, id_of_pk, pk_of_id
 
 logger: logging.Logger = logging.getLogger("frontdesk")
 
@@ -92,14 +91,7 @@ class DatabaseStorage(Storage):
 
         def insert(alias: str) -> bool:
             _refuse_too_large(alias, columns)
-            inside = connections[alias].in_atomic_block
-            try:
-                # The savepoint keeps the project's transaction usable if the id is taken.
-                with transaction.atomic(using=alias) if inside else nullcontext():
-                    _rows(alias).create(pk=after.id, **columns)
-            except IntegrityError:
-                return False
-            return True
+            return create_row(_rows(alias), pk=after.id, **columns)
 
         return self._execute(insert if before is None else update)
 

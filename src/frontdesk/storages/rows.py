@@ -4,13 +4,22 @@ The database storage uses all of this. So does what keeps rows of its own beside
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from django.db import InterfaceError, InternalError, OperationalError, connections, router
+from django.db import (
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connections,
+    router,
+    transaction,
+)
 from django.db.models import Model, QuerySet
 
 from frontdesk.errors import Contention, StorageUnavailable
@@ -138,6 +147,18 @@ def _columns(compiler: Any, klass_info: Any) -> dict[str, int]:
         compiler.select[position][0].target.attname: position
         for position in klass_info["select_fields"]
     }
+
+
+def create_row(rows: QuerySet[Any], **columns: Any) -> bool:
+    """Create a row with these values, and return whether its key was free."""
+    inside = connections[rows.db].in_atomic_block
+    try:
+        # The savepoint keeps the project's transaction usable if the key is taken.
+        with transaction.atomic(using=rows.db) if inside else nullcontext():
+            rows.create(**columns)
+    except IntegrityError:
+        return False
+    return True
 
 
 def delete_some(rows: QuerySet[Any], limit: int) -> int:
