@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib import auth
+from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.core.management import call_command
 from django.core.signals import got_request_exception
@@ -192,6 +193,24 @@ def test_both_modes_count_the_same(browser, user):
 def test_spellings_that_a_database_may_overlook_are_one_account(name):
     """MariaDB finds them all for "ada", so each would be ten more attempts."""
     assert folded(name) == "ada"
+
+
+def test_a_dotless_i_is_an_i():
+    """PostgreSQL finds it by ``iexact``, because their upper case is the same."""
+    assert folded("\u0131da") == folded("IDA") == "ida"
+
+
+@services.each_database(transaction=True)
+def test_all_spellings_by_which_the_database_finds_a_user_are_one_account(database, browser):
+    """Of MySQL's and MariaDB's collations, each finds other ones: this one has "\u00df" for "s"."""
+    create("sasha")
+    spellings = ["sasha", "\u00dfasha", "sa\u00dfha", "\u00dfa\u00dfha"]
+    found = [name for name in spellings if get_user_model().objects.filter(username=name).exists()]
+    assert len(found) == (4 if connections[database].vendor == "mysql" else 1)
+    for name in found:
+        attempt(browser, name)
+    assert counts() == {"account": len(found), "network": len(found)}
+    assert Throttle.objects.count() == 2
 
 
 # --- what is refused ------------------------------------------------------------------------------

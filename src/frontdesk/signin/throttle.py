@@ -37,7 +37,7 @@ from frontdesk.signals import expired_purged, sign_in_throttled, user_reauthenti
 from frontdesk.signin import counting, device
 from frontdesk.signin.deleted import names_of
 from frontdesk.signin.device import Device
-from frontdesk.signin.names import LONGEST, folded, keyed_hashes, name_in
+from frontdesk.signin.names import LONGEST, folded, keyed_hashes, name_in, name_stored_for
 from frontdesk.storages.outage import Outage
 
 logger: logging.Logger = logging.getLogger("frontdesk")
@@ -77,10 +77,8 @@ class _Attempt:
     """A password that was entered, or a mail that was asked for."""
 
     buckets: Sequence[Bucket]
-    hashes: Sequence[str] = ()
-    """Of the name of the account: with the current secret, and with former ones."""
     typed: Sequence[str] = ()
-    """The same of the name as it was typed, for the cookie of the device."""
+    """The hashes of the name as it was typed: with the current secret, and with former ones."""
     failed: bool = False
     counted_in: list[Bucket] = field(default_factory=list)
     counted_at: int = 0
@@ -109,14 +107,14 @@ class _Attempts:
     retry_at: int | None = None
     """When the network may try again, if it was refused."""
 
-    def failed(self, hashes: Sequence[str]) -> None:
-        """Note that a password for the account of ``hashes`` was wrong.
+    def failed(self, typed: Sequence[str]) -> None:
+        """Note that a password for the name with the hashes ``typed`` was wrong.
 
         If none was entered for it, the last one was: the signal hides the name if its field is called
         "api_user", for example.
         """
         open = [each for each in reversed(self.all) if not each.failed]
-        same = [each for each in open if each.hashes == hashes]
+        same = [each for each in open if each.typed == typed]
         for each in (same or open)[:1]:
             each.failed = True
 
@@ -146,11 +144,12 @@ def _admit(name: Any) -> Flow[bool]:
     if request is None:
         return True
     attempts = _get_or_create_attempts(request)
-    hashes, typed = _hashes(name), _typed_hashes(name)
+    hashes = _hashes((yield blocking(name_stored_for, name)))
+    typed = _typed_hashes(name)
     sent = attempts.device
     known = sent if sent is not None and sent.knows(typed) else None
     buckets = _buckets(request.META, hashes, known)
-    return (yield from _count_in(request, attempts, _Attempt(buckets, hashes, typed)))
+    return (yield from _count_in(request, attempts, _Attempt(buckets, typed)))
 
 
 def _refuse(request: Any, name: Any) -> Flow[None]:
@@ -235,7 +234,7 @@ def password_failed(credentials: Mapping[str, Any], **_kwargs: Any) -> None:
     """Receive ``user_login_failed``."""
     attempts = _attempts_of(current_request())
     if attempts is not None:
-        attempts.failed(_hashes(name_in(credentials)))
+        attempts.failed(_typed_hashes(name_in(credentials)))
 
 
 def password_proved(**_kwargs: Any) -> None:
