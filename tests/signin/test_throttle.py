@@ -114,13 +114,13 @@ def test_a_password_that_is_proved_without_a_sign_in_leaves_no_count(browser, us
 
 
 @sync_only
-def test_each_of_many_passwords_in_one_request_counts(browser, user):
+def test_each_of_many_passwords_in_one_request_counts(browser, user, checked):
     def task(request):
         for _ in range(30):
             auth.authenticate(request, username="ada", password="wrong")
 
     browser.do(task)
-    assert counts()["account"] == 10
+    assert len(checked) == 10
 
 
 @sync_only
@@ -265,9 +265,10 @@ def test_another_account_is_not_refused(browser, new_browser, user, other_user):
 
 
 @sync_only
-def test_a_refused_attempt_is_counted_no_further(browser, user):
+def test_a_refused_attempt_is_counted_as_a_wrong_password_is(browser, user):
+    """Otherwise it would be quicker, which tells that the account is throttled."""
     fill(browser, 30)
-    assert counts() == {"account": 10, "network": 30}
+    assert counts() == {"account": 30, "network": 30}
 
 
 @sync_only
@@ -389,7 +390,7 @@ def test_strangers_cannot_keep_the_owner_out(known, new_browser, user):
 def test_a_known_device_has_attempts_of_its_own(known, new_browser, user):
     before = counts()
     fill(known, 12)
-    assert counts() == {**before, "device": 10}
+    assert counts() == {**before, "device": 12}
     assert not is_in(attempt(known, password=PASSWORD))
     assert is_in(attempt(new_browser(), password=PASSWORD))
 
@@ -748,10 +749,18 @@ def test_statements_of_a_sign_in_on_a_known_device(database, known, user, statem
 
 @services.each_database(transaction=True)
 def test_statements_of_a_refusal(database, browser, user, statements):
+    """For an account, as much is written as for a wrong password."""
+    fill(browser, 10)
+    assert statements(attempt, browser) == ["UPDATE", "UPDATE", "SELECT", "UPDATE", "UPDATE"]
+    assert statements(attempt, browser) == ["UPDATE", "UPDATE", "SELECT", "UPDATE"]
+
+
+@services.each_database(transaction=True)
+def test_statements_of_a_refusal_by_network(database, browser, user, statements):
     """Nothing is written, so an attacker makes the database only read."""
     fill(browser, 101)
     assert statements(attempt, browser) == ["UPDATE", "SELECT"]
-    assert counts() == {"account": 10, "network": 100}
+    assert counts() == {"account": 100, "network": 100}
 
 
 @services.each_database(transaction=True)
@@ -790,7 +799,7 @@ def test_of_many_passwords_at_once_no_more_are_checked_than_the_limit_says(
         thread.join()
     assert errors == []
     assert len(checked) <= 10
-    assert counts()["account"] == 10
+    assert counts()["account"] >= 10
 
 
 # --- forgetting -----------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ class Window(NamedTuple):
     since: int
     until: int
     attempts: int
-    """How many attempts it has taken. Those that succeed are taken back."""
+    """How many attempts it has counted, refused ones included. Those that succeed are taken back."""
     before: int
     """How many attempts failed in earlier windows, since the last quiet day."""
     reported: bool = False
@@ -75,5 +75,5 @@ def next_window(last: Window | None, limit: Limit, now: int) -> Window:
     """
     before = 0
     if last is not None and now < last.until + QUIET:
-        before = min(last.before + last.attempts, ENOUGH)
+        before = min(last.before + min(last.attempts, limit.most), ENOUGH)
     return Window(now, now + limit.length_after(before), 1, before)

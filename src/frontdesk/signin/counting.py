@@ -1,7 +1,7 @@
 """The counts of the throttle, in the table ``frontdesk_throttle``: one row for each bucket.
 
 An attempt is counted before its password is checked, by one conditional UPDATE. So of any number of
-attempts at the same moment, no more pass than the limit says. A refused attempt writes nothing.
+attempts at the same moment, no more pass than the limit says.
 """
 
 from collections.abc import Callable

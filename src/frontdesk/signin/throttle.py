@@ -153,7 +153,7 @@ def _admit(name: Any) -> Flow[bool]:
 
 
 def _refuse(request: Any, name: Any) -> Flow[None]:
-    """Hash a password, as for a wrong one, so that the time does not tell whether there is an account.
+    """Take as long as for a wrong password, so that a refusal cannot be told from one.
 
     Django's own backend checks a random password, which takes the same for known and for unknown users.
     """
@@ -288,6 +288,9 @@ def _count(attempt: _Attempt, request: HttpRequest) -> _Refusal | None:
         full = counting.take(bucket.name, bucket.limit)
         if full is not None:
             attempt.failed = True
+            if bucket.kind is not Kind.NETWORK:
+                # A wrong password is counted by one write. A refusal that made none would be quicker.
+                counting.take(bucket.name, bucket.limit, over=True)
             if not full.reported and counting.report(bucket.name, full):
                 _report(bucket, full, request)
             return _Refusal(bucket, full)
