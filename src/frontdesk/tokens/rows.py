@@ -114,7 +114,8 @@ def find(id: str) -> tuple[ApiToken | None, Any]:
 def insert(row: ApiToken, user: Any, most: int) -> bool:
     """Store ``row``, unless its user has ``most`` live tokens.
 
-    It is inserted first and counted then, so that concurrent calls cannot exceed the limit.
+    It is inserted first and counted then, so that concurrent calls cannot exceed the limit. Those in
+    transactions do not see each other, so each of them may exceed it by one token.
     """
     row.save(using=alias(), force_insert=True)
     if live_rows().filter(user_id=row.user_id).count() > most:
