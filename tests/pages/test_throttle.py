@@ -47,6 +47,25 @@ def test_a_throttled_account_is_a_wrong_password(user):
     assert "Retry-After" not in refused.headers
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "the right one is refused for a while"),
+        ("de", "wird eine Zeit lang auch das richtige"),
+    ],
+)
+def test_each_wrong_password_is_told_how_to_go_on_after_many(user, language, words):
+    with translation.override(language):
+        assert words in page(sign_in(user.username)).text
+        assert words in page(sign_in("nobody of that name")).text
+        assert words not in page(Client().get(reverse("login"))).text
+
+
+def test_nothing_is_said_of_refusals_where_nothing_counts(user, settings):
+    settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+    assert "refused for a while" not in page(sign_in(user.username)).text
+
+
 @pytest.fixture
 def full_network(user, configure):
     for number in range(101):
@@ -61,6 +80,7 @@ def test_a_throttled_network_is_told_when_to_try_again(full_network, clock):
     assert 590 <= int(answer.headers["Retry-After"]) <= 600
     assert "Too many sign-ins from your network have failed" in page(answer).text
     assert "Please enter a correct username" not in page(answer).text
+    assert "refused for a while" not in page(answer).text
 
 
 def test_a_throttled_network_is_told_in_german(full_network):

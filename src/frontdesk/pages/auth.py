@@ -28,6 +28,9 @@ class LoginView(auth_views.LoginView):
 
     With ``AT_MAX_SESSIONS = "refuse"``, a user with too many sessions is shown which one would have to end,
     ``would_end`` in the context, and can end it and sign in with one button.
+
+    After a wrong password, ``may_be_refused`` says whether the throttle counts. It never says whether it
+    refused, because that would tell whether a guess was right.
     """
 
     form_class = SignInForm
@@ -47,8 +50,10 @@ class LoginView(auth_views.LoginView):
             return self.render_to_response(context)
 
     def form_invalid(self, form: Any) -> HttpResponse:
-        response = super().form_invalid(form)
         seconds = throttle.retry_after(self.request)
+        may_be_refused = seconds is None and throttle.has_counted(self.request)
+        context = self.get_context_data(form=form, may_be_refused=may_be_refused)
+        response = self.render_to_response(context)
         if seconds is not None:
             response.status_code = 429  # RFC 6585 section 4
             response.headers["Retry-After"] = str(seconds)

@@ -168,6 +168,11 @@ refuse, arefuse = both(_refuse)
 # For views.
 
 
+def has_counted(request: HttpRequest) -> bool:
+    """Return whether a password was given in this request, be it refused, wrong or right."""
+    return _attempts_of(request) is not None
+
+
 def retry_after(request: HttpRequest | None) -> int | None:
     """Return the seconds after which the network of ``request`` may try again.
 
