@@ -14,9 +14,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from frontdesk.errors import StorageUnavailable
-from frontdesk.management.commands import frontdesk as command
 from frontdesk.signals import Reason
 from frontdesk.staff import operations
+from frontdesk.staff.commands import sessions as command
 from frontdesk.staff.terminal import Progress, lines_of
 from frontdesk.storages import get_storage
 from frontdesk.storages.rows import user_id_of

@@ -1,0 +1,1 @@
+"""The subcommands of ``manage.py frontdesk``: one module for each subject."""
