@@ -1,18 +1,17 @@
 """The throttle: passwords cannot be guessed, and a stranger cannot lock a user out (OWASP ASVS 6.3.1).
 
-:mod:`frontdesk.core.throttle` has the rules, :mod:`frontdesk.signin.counting` the counts, and
-:mod:`frontdesk.signin.device` the cookie of known devices. This module connects them with a request.
+:mod:`frontdesk.core.throttle` has the rules, :mod:`frontdesk.signin.bucket_names` says what an attempt
+counts in, :mod:`frontdesk.signin.counting` has the counts, and :mod:`frontdesk.signin.device` the cookie of
+known devices. This module connects them with a request.
 
 An attempt is counted before the password is checked, as if it had failed. It is taken back when the request
 is answered and ``user_login_failed`` was not sent for it: the password was right, or nothing was checked.
 Outside of a request, in scripts and in the test client's ``login()``, nothing is counted.
 """
 
-import ipaddress
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -28,48 +27,26 @@ from django.utils.crypto import get_random_string
 from frontdesk.conf import options
 from frontdesk.core import clock
 from frontdesk.core.flow import Call, Flow, blocking, both
-from frontdesk.core.throttle import Limit, Window
+from frontdesk.core.throttle import Window
 from frontdesk.errors import StorageUnavailable
-from frontdesk.http.client import address_of
 from frontdesk.http.middleware import at_end, current_request
 from frontdesk.models import Throttle
 from frontdesk.signals import expired_purged, sign_in_throttled, user_reauthenticated
-from frontdesk.signin import counting, device
+from frontdesk.signin import bucket_names, counting, device
+from frontdesk.signin.bucket_names import Bucket, Kind, typed_hashes
 from frontdesk.signin.deleted import names_of
 from frontdesk.signin.device import Device
-from frontdesk.signin.names import LONGEST, folded, keyed_hashes, name_in, name_stored_for
+from frontdesk.signin.names import name_in, name_stored_for
 from frontdesk.storages.outage import Outage
 
 logger: logging.Logger = logging.getLogger("frontdesk")
 
 UID: Final = "frontdesk.throttle"
 
-SALT: Final = "frontdesk.throttle"
-
 ATTEMPTS: Final = "_frontdesk_attempts"
 """The attribute of a request that holds its attempts."""
 
 outage: Outage = Outage("The sign-in throttle", "No password is checked meanwhile.")
-
-
-class Kind(StrEnum):
-    """What a bucket counts for."""
-
-    DEVICE = "device"
-    """An account, on a device that is known for it."""
-    ACCOUNT = "account"
-    """An account, on all other devices together."""
-    NETWORK = "network"
-    RESET = "reset"
-    """Mails to set a new password, with an address."""
-
-
-class Bucket(NamedTuple):
-    """A bucket, and how much it takes."""
-
-    kind: Kind
-    name: str
-    limit: Limit
 
 
 @dataclass(eq=False, slots=True)
@@ -144,11 +121,11 @@ def _admit(name: Any) -> Flow[bool]:
     if request is None:
         return True
     attempts = _get_or_create_attempts(request)
-    hashes = _hashes((yield blocking(name_stored_for, name)))
-    typed = _typed_hashes(name)
+    stored = yield blocking(name_stored_for, name)
+    typed = typed_hashes(name)
     sent = attempts.device
     known = sent if sent is not None and sent.knows(typed) else None
-    buckets = _buckets(request.META, hashes, known)
+    buckets = bucket_names.for_password(request.META, stored, known)
     return (yield from _count_in(request, attempts, _Attempt(buckets, typed)))
 
 
@@ -191,10 +168,7 @@ def _may_send_reset(request: HttpRequest, address: str) -> Flow[bool]:
     It counts for the address that was typed, and for the network. Raises
     :exc:`~frontdesk.errors.StorageUnavailable` if that cannot be counted.
     """
-    buckets = _network_buckets(request.META)
-    limit, hashes = options().throttle_reset, _hashes(address)
-    if limit is not None and hashes:
-        buckets.append(Bucket(Kind.RESET, f"{Kind.RESET}:{hashes[0]}", limit))
+    buckets = bucket_names.for_reset(request.META, address)
     attempt = _Attempt(buckets, failed=True)  # so it is never taken back
     return (yield from _count_in(request, _get_or_create_attempts(request), attempt))
 
@@ -208,28 +182,7 @@ def know_device(request: HttpRequest, user: AbstractBaseUser) -> None:
     Call it when the user has proved whose account it is: by the link in a mail, for example. So a user with
     a new browser can sign in, even while strangers use up all attempts.
     """
-    _get_or_create_attempts(request).accounts += [_typed_hashes(name) for name in names_of(user)]
-
-
-# For staff.
-
-
-def prefixes_of_account(name: str) -> list[str]:
-    """Return with what the names of the buckets begin that count for this user name or e-mail address."""
-    return [
-        prefix
-        for each in _hashes(name)
-        for prefix in (f"{Kind.DEVICE}:{each}", f"{Kind.ACCOUNT}:{each}", f"{Kind.RESET}:{each}")
-    ]
-
-
-def names_of_network(address: str) -> list[str]:
-    """Return the names of the buckets of the network of this address.
-
-    ``address`` may also be the network itself: ``198.51.100.0/24``. Raises ``ValueError`` for other text.
-    """
-    network = _network_of(address.partition("/")[0])
-    return [f"{Kind.NETWORK}:{each}" for each in (network, *keyed_hashes(SALT, network))]
+    _get_or_create_attempts(request).accounts += [typed_hashes(name) for name in names_of(user)]
 
 
 # Receivers.
@@ -239,7 +192,7 @@ def password_failed(credentials: Mapping[str, Any], **_kwargs: Any) -> None:
     """Receive ``user_login_failed``."""
     attempts = _attempts_of(current_request())
     if attempts is not None:
-        attempts.failed(_typed_hashes(name_in(credentials)))
+        attempts.failed(typed_hashes(name_in(credentials)))
 
 
 def password_proved(**_kwargs: Any) -> None:
@@ -308,19 +261,11 @@ def _report(bucket: Bucket, window: Window, request: HttpRequest) -> None:
     until = clock.to_datetime(window.until)
     logger.warning(
         "Sign-in throttle: the bucket %s has counted %d attempts and takes no more until %s.",
-        short(bucket.name),
+        bucket_names.short(bucket.name),
         window.attempts,
         until.isoformat(timespec="seconds"),
     )
     sign_in_throttled.send_robust(Throttle, request=request, kind=str(bucket.kind), until=until)
-
-
-def short(name: str) -> str:
-    """Return the name of a bucket as people see it, with the first characters of its hashes."""
-    kind, _, rest = name.partition(":")
-    if kind == Kind.NETWORK and "/" in rest:
-        return name
-    return ":".join([kind, *(each[:8] for each in rest.split(":"))])
 
 
 def _end(attempts: _Attempts, response: HttpResponseBase | None) -> Flow[None]:
@@ -356,46 +301,3 @@ def _settle(attempts: Sequence[_Attempt]) -> None:
                 counting.take(bucket.name, bucket.limit, over=True)
             elif not attempt.failed and not undone:
                 counting.give_back(bucket.name, attempt.counted_at)
-
-
-# Buckets.
-
-
-def _buckets(meta: Mapping[str, Any], hashes: Sequence[str], known: Device | None) -> list[Bucket]:
-    """Return the buckets of an attempt, in the order in which all requests lock them.
-
-    ``known`` is the device, if it is known for the account.
-    """
-    of_device, of_account = options().throttle_device, options().throttle_account
-    if known is not None and of_device is not None:
-        name = f"{Kind.DEVICE}:{hashes[0]}:{known.id}"
-        return [Bucket(Kind.DEVICE, name, of_device._replace(grows=True))]
-    buckets = _network_buckets(meta)
-    if hashes and of_account is not None:
-        name = f"{Kind.ACCOUNT}:{hashes[0]}"
-        buckets.append(Bucket(Kind.ACCOUNT, name, of_account._replace(grows=True)))
-    return buckets
-
-
-def _network_buckets(meta: Mapping[str, Any]) -> list[Bucket]:
-    limit, address = options().throttle_network, address_of(meta)
-    if limit is None or not address:
-        return []
-    network = _network_of(address)
-    kept = network if options().client_info == "full" else keyed_hashes(SALT, network)[0]
-    return [Bucket(Kind.NETWORK, f"{Kind.NETWORK}:{kept}", limit)]
-
-
-def _network_of(address: str) -> str:
-    bits = 24 if ipaddress.ip_address(address).version == 4 else 64
-    return str(ipaddress.ip_network((address, bits), strict=False))
-
-
-def _hashes(name: Any) -> list[str]:
-    return keyed_hashes(SALT, folded(name)) if name else []
-
-
-def _typed_hashes(name: Any) -> list[str]:
-    # Not folded: a database may have another user with a similar name, whose sign-in would make any number
-    # of devices known for this account, each with attempts of its own.
-    return keyed_hashes(SALT, str(name)[:LONGEST]) if name else []

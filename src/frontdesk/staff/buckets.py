@@ -11,8 +11,8 @@ from frontdesk.conf import options
 from frontdesk.core import clock
 from frontdesk.core.throttle import Limit
 from frontdesk.models import Throttle
-from frontdesk.signin import counting, throttle
-from frontdesk.signin.throttle import Kind
+from frontdesk.signin import bucket_names, counting
+from frontdesk.signin.bucket_names import Kind
 
 KINDS: Final[dict[str, Promise]] = {
     Kind.DEVICE: _("Account, on a known device"),
@@ -50,7 +50,7 @@ class Shown(NamedTuple):
 
 def shown(row: Throttle) -> Shown:
     """Return ``row`` as people see it."""
-    kind, _colon, label = throttle.short(row.bucket).partition(":")
+    kind, _colon, label = bucket_names.short(row.bucket).partition(":")
     return Shown(
         kind=kind,
         in_words=str(KINDS.get(kind, kind)),
@@ -80,11 +80,11 @@ def matching(text: str) -> Q:
 def of_account(name: str) -> Q:
     """Return what selects the rows of a user name or an e-mail address."""
     found = Q(pk__in=[])
-    for prefix in throttle.prefixes_of_account(name):
+    for prefix in bucket_names.prefixes_of_account(name):
         found |= Q(pk__startswith=prefix)
     return found
 
 
 def of_network(address: str) -> Q:
     """Return what selects the rows of the network of an address. Raises ``ValueError`` for other text."""
-    return Q(pk__in=throttle.names_of_network(address))
+    return Q(pk__in=bucket_names.names_of_network(address))
