@@ -41,7 +41,7 @@ FROM: Final = {
     "ip": _about("The address; empty if unknown.", TEXT),
     "place": _about("The approximate place of the address; empty if unknown.", TEXT),
     "user_agent": _about("As the client sent it, which it chooses freely.", TEXT),
-    "device": _about("The browser and its system in words; empty if unknown.", TEXT),
+    "device": _about("The browser or program and its system, in words.", TEXT),
 }
 
 METHODS: Final = _about('How the user signed in, such as "password" and "otp".', _list(TEXT))
