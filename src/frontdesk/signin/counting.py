@@ -24,38 +24,40 @@ TRIES: Final = 100
 BATCH: Final = 1000
 
 
-def take(bucket: str, limit: Limit, *, over: bool = False) -> Window | None:
-    """Count an attempt and return ``None``; or return the window that is full, and count nothing.
+def take(bucket: str, limit: Limit, *, over: bool = False, alike: bool = False) -> Window | None:
+    """Count an attempt and return ``None``; or return the window that is full.
 
-    One statement if there is a window with room, and two or three otherwise. With ``over``, a full window
-    counts it, too. Raises :exc:`~frontdesk.errors.StorageUnavailable`.
+    A SELECT and a write. A full window takes the SELECT alone, and counts nothing. With ``alike``, it counts
+    the refusal by a write as well, so that the time does not tell a refusal. With ``over``, it has always
+    room. Raises :exc:`~frontdesk.errors.StorageUnavailable`.
     """
-    return execute(lambda alias: _take(alias, bucket, limit, over), _alias(), NAME)
+    return execute(lambda alias: _take(alias, bucket, limit, over, alike), _alias(), NAME)
 
 
-def _take(alias: str, bucket: str, limit: Limit, over: bool) -> Window | None:
+def _take(alias: str, bucket: str, limit: Limit, over: bool, alike: bool) -> Window | None:
     inside = connections[alias].in_atomic_block
     table = Throttle.objects.using(alias)
     row = table.filter(pk=bucket)
+    # In a transaction, a locking read sees what others have committed since it began.
+    read = (row.select_for_update() if inside else row).values_list(*Window._fields)
     for _ in range(TRIES):
-        now = clock.now()
-        room = row.filter(until__gt=now, until__lte=limit.latest_end(now))
-        if not over:
-            room = room.filter(attempts__lt=limit.most)
-        if room.update(attempts=F("attempts") + 1):
-            return None
-        # In a transaction, a locking read sees what others have committed since it began.
-        found = (row.select_for_update() if inside else row).values_list(*Window._fields).first()
+        now, found = clock.now(), read.first()
         if found is None:
             if create_row(table, pk=bucket, **next_window(None, limit, now)._asdict()):
                 return None
             continue  # Another request was quicker.
         last = Window(*found)
+        same = row.filter(since=last.since, until=last.until)
         if not last.is_open(limit, now):
-            same = row.filter(since=last.since, until=last.until)
             if same.update(**next_window(last, limit, now)._asdict()):
                 return None
-        elif last.attempts >= limit.most:
+        elif over or last.attempts < limit.most:
+            room = same if over else same.filter(attempts__lt=limit.most)
+            if room.update(attempts=F("attempts") + 1):
+                return None
+        else:
+            if alike:
+                same.update(attempts=F("attempts") + 1)
             return last
     raise Contention(f"{NAME}: too many requests opened a window of the same bucket.")
 

@@ -243,12 +243,11 @@ def _count(attempt: _Attempt, request: HttpRequest) -> _Refusal | None:
     if attempt.in_transaction:
         counting.on_commit(attempt.commit)
     for bucket in attempt.buckets:
-        full = counting.take(bucket.name, bucket.limit)
+        # Only a refusal because of the network may be told from a wrong password.
+        alike = bucket.kind is not Kind.NETWORK
+        full = counting.take(bucket.name, bucket.limit, alike=alike)
         if full is not None:
             attempt.failed = True
-            if bucket.kind is not Kind.NETWORK:
-                # A wrong password is counted by one write. A refusal that made none would be quicker.
-                counting.take(bucket.name, bucket.limit, over=True)
             if not full.reported and counting.report(bucket.name, full):
                 _report(bucket, full, request)
             return _Refusal(bucket, full)
