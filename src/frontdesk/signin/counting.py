@@ -38,6 +38,9 @@ def _take(alias: str, bucket: str, limit: Limit, over: bool, alike: bool) -> Win
     inside = connections[alias].in_atomic_block
     table = Throttle.objects.using(alias)
     row = table.filter(pk=bucket)
+    if inside and not connections[alias].features.has_select_for_update:
+        # SQLite has no row locks. A write, even of no row, locks the database for this transaction.
+        table.filter(pk="").update(attempts=0)
     # In a transaction, a locking read sees what others have committed since it began.
     read = (row.select_for_update() if inside else row).values_list(*Window._fields)
     for _ in range(TRIES):
