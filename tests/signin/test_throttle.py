@@ -780,14 +780,14 @@ def test_of_many_passwords_at_once_no_more_are_checked_than_the_limit_says(
     database, user, new_browser, checked, atomic, monkeypatch
 ):
     monkeypatch.setitem(connections[database].settings_dict, "ATOMIC_REQUESTS", atomic)
-    threads, errors, barrier = [], [], threading.Barrier(20)
+    threads, errors, statuses, barrier = [], [], [], threading.Barrier(20)
 
     def guess():
         try:
             barrier.wait(timeout=60)
             for _ in range(5):
                 answer = attempt(Client(raise_request_exception=False))
-                assert answer.status_code in {200, 503}, answer.status_code
+                statuses.append(answer.status_code)
         except Exception as error:  # noqa: BLE001 (handed to the test)
             errors.append(error)
         finally:
@@ -799,8 +799,10 @@ def test_of_many_passwords_at_once_no_more_are_checked_than_the_limit_says(
     for thread in threads:
         thread.join()
     assert errors == []
+    assert set(statuses) <= {200, 503}
     assert len(checked) <= 10
-    assert counts()["account"] >= 10
+    # Each answer counts once, whether the password was wrong or refused. A 503 may have counted.
+    assert statuses.count(200) <= counts()["account"] <= len(statuses) == 100
 
 
 # --- forgetting -----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """How a session key travels between a client and the server: the carriers.
 
 A session belongs to one carrier for life. Its key means nothing in another one, so a cookie that was stolen
-is no credential for programs, and a key that a program has lost opens no page in a browser.
+is no credential for programs, and the key of a program is no cookie.
 """
 
 import zlib
