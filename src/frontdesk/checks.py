@@ -302,8 +302,11 @@ def check_serializer(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_cookie(**_: Any) -> list[CheckMessage]:
-    """W007, W008: the cookie is sent over plain HTTP, or scripts can read it (ASVS 3.3.1, 3.3.4)."""
-    if not _positions(SessionMiddleware):
+    """W007, W008: the cookie is sent over plain HTTP, or scripts can read it (ASVS 3.3.1, 3.3.4).
+
+    Django reports the same as ``security.W010`` and ``security.W013``, but only with its app for sessions.
+    """
+    if "django.contrib.sessions" in settings.INSTALLED_APPS or not _positions(SessionMiddleware):
         return []
     found: list[CheckMessage] = []
     if not settings.SESSION_COOKIE_SECURE:

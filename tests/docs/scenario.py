@@ -41,6 +41,7 @@ from typing import Any
 from django.core.management import call_command, execute_from_command_line
 from django.test import override_settings
 
+import frontdesk
 from tests.docs.pages import ROOT, Block
 
 BACKENDS = [
@@ -238,12 +239,16 @@ class Project:
         return said
 
     def environment(self) -> dict[str, str]:
-        """Return the variables of the environment without those of this test run."""
+        """Return the variables of the environment without those of this test run.
+
+        The package is the one that is tested here, wherever it is.
+        """
         kept = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("DJANGO_", "FRONTDESK_", "PYTEST_", "PYTHON", "COVERAGE_"))
         }
+        kept["PYTHONPATH"] = str(Path(frontdesk.__file__).parent.parent)
         if list(self.directory.glob("*/settings.py")):
             kept["DJANGO_SETTINGS_MODULE"] = f"{self.package.name}.settings"
         return kept
