@@ -22,13 +22,14 @@ PINS  := requirements/$(if $(filter 311,$(PYTAG)),test-py311-django52.txt,test-p
 TEST_READY  := $(VENV)/.ready-$(PYTAG)
 LINT_READY  := $(VENV_LINT)/.ready-$(PYTAG)
 DEMO_READY  := $(VENV_DEMO)/.ready-$(PYTAG)
+SITE_READY  := $(VENV_SITE)/.ready-$(PYTAG)
 
 # Twice quiet: only errors speak.
 PIP_INSTALL = -m pip install --quiet --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow docs coverage bench hammer outages moving throttle suites orders lint types format lock clean
+.PHONY: help demo test slow site links docs coverage bench hammer outages moving throttle suites orders lint types format lock clean
 
 help:  ## list these commands
 	@echo "django-frontdesk: make COMMAND [PYTHON=python3.13]"
@@ -47,6 +48,13 @@ slow: $(TEST_READY)  ## run the slow tests, which CI runs as well
 orders: $(TEST_READY)  ## try every order of three operations: many minutes
 	@$(VENV)/bin/python -m pytest -q -m exhaustive $(ARGS)
 
+site: $(SITE_READY)  ## build the documentation site in build/site
+	@$(VENV_SITE)/bin/sphinx-build -q -W --keep-going -b html docs build/site
+	@echo "Built: build/site/index.html"
+
+links: $(SITE_READY)  ## ask other hosts whether the links of the documentation still lead somewhere
+	@$(VENV_SITE)/bin/sphinx-build -q -b linkcheck docs build/links
+
 docs: $(TEST_READY)  ## check that every snippet and command in the documentation works
 	@$(VENV)/bin/python -m pytest -q tests/docs $(ARGS)
 
@@ -56,19 +64,19 @@ coverage: $(TEST_READY)  ## run the tests and show the lines they miss
 	@$(VENV)/bin/python -m coverage combine --quiet
 	@$(VENV)/bin/python -m coverage report
 
-bench: $(TEST_READY)  ## measure speed and write docs/benchmarks.md: make bench PYTHON=python3.13
+bench: $(TEST_READY)  ## measure speed and write docs/evidence/benchmarks.md: make bench PYTHON=python3.13
 	@$(VENV)/bin/python -m benchmarks.speed $(ARGS)
 
 hammer: $(TEST_READY)  ## race processes over HTTP on every storage: make hammer [ARGS="--storages file"]
 	@$(VENV)/bin/python -m benchmarks.hammer $(ARGS)
 
-outages: $(TEST_READY)  ## take servers away under load and write docs/outages.md
+outages: $(TEST_READY)  ## take servers away under load and write docs/evidence/outages.md
 	@$(VENV)/bin/python -m benchmarks.outages $(ARGS)
 
 moving: $(TEST_READY)  ## move a site from Django's engines and back under traffic
 	@$(VENV)/bin/python -m benchmarks.moving $(ARGS)
 
-throttle: $(TEST_READY)  ## guess passwords and write docs/throttle.md
+throttle: $(TEST_READY)  ## guess passwords and write docs/evidence/throttle.md
 	@$(VENV)/bin/python -m benchmarks.throttle $(ARGS)
 
 suites: $(TEST_READY)  ## run Django's own tests with frontdesk: make suites [ARGS="--storage memory"]
@@ -119,6 +127,14 @@ $(VENV_LINT)/.ready-$(PYTAG): requirements/lint.txt pyproject.toml
 	@$(VENV_LINT)/bin/python $(PIP_INSTALL) --no-deps -e .
 	@touch $@
 
+$(VENV_SITE)/.ready-$(PYTAG): requirements/site.txt pyproject.toml
+	@$(check_python)
+	@echo "Making $(VENV_SITE) from requirements/site.txt (once) ..."
+	@$(PYTHON) -m venv --clear $(VENV_SITE)
+	@$(VENV_SITE)/bin/python $(PIP_INSTALL) -r requirements/site.txt
+	@$(VENV_SITE)/bin/python $(PIP_INSTALL) --no-deps -e .
+	@touch $@
+
 # The demo needs the package and its one dependency, at the tested versions; and Redis's client, if that
 # is to keep the sessions.
 $(VENV_DEMO)/.ready-$(PYTAG): $(PINS) pyproject.toml
@@ -139,6 +155,7 @@ lock:  ## resolve requirements/*.in anew and write the pins
 	@$(call pin,$(PYTHON_OLD),test.in "Django~=5.2.0",test-py311-django52.txt)
 	@$(call pin,$(PYTHON_NEW),test.in "Django~=6.1.0",test-py313-django61.txt)
 	@$(call pin,$(PYTHON_OLD),lint.in,lint.txt)
+	@$(call pin,$(PYTHON_OLD),site.in,site.txt)
 
 # $(1) Python, $(2) requirements to resolve, $(3) the file to write. It is replaced only on success.
 define pin

@@ -9,7 +9,8 @@ They are copied, and the copies name frontdesk's middlewares where they name Dja
 imports. The app's tables are made without migrations, as Django's suite does for auth and sessions.
 
 ``--storage django`` changes nothing: what fails there fails for a reason of the machine. Each label runs in
-a process of its own, on SQLite. The exit code is 1 if a test fails that docs/django-suites.md does not name.
+a process of its own, on SQLite. The exit code is 1 if a test fails that
+docs/evidence/django-suites.md does not name.
 """
 
 import argparse
@@ -28,7 +29,7 @@ import django
 VERSION = django.get_version()
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".cache" / "django-suites"
-PAGE = ROOT / "docs" / "django-suites.md"
+PAGE = ROOT / "docs" / "evidence" / "django-suites.md"
 
 LABELS = [
     *("sessions_tests", "auth_tests", "csrf_tests", "messages_tests", "middleware"),

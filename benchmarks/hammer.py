@@ -17,7 +17,7 @@ their sign-out. *signed out* are browsers that are signed out after a sign-in. *
 another user. *errors* are all answers but 200.
 
 ``--django`` does the same with Django's own engines. A run of all storages writes its table into
-docs/guarantees.md. The exit code is 1 if a storage of frontdesk loses or revives anything.
+docs/evidence/races.md. The exit code is 1 if a storage of frontdesk loses or revives anything.
 """
 
 import argparse
@@ -332,7 +332,7 @@ def main() -> int:
     print("", *lines, sep="\n")
     everything = [list(known), list(PROBES)] == [list(chosen), list(options.probes)]
     if everything and not absent:
-        report.write("guarantees.md", "engines" if options.django else "hammer", lines)
+        report.write("evidence/races.md", "engines" if options.django else "hammer", lines)
     return int(broken and not options.django)
 
 

@@ -9,7 +9,7 @@ frontdesk import`` beside the traffic where the engine can list its sessions; to
 and to Django's engine. Each new server starts beside the old one, which finishes its requests first. Each
 response is compared with the user of the browser, and with what that browser has stored.
 
-A run of all engines writes its table into docs/moving.md. The exit code is 1 for any fault.
+A run of all engines writes its table into docs/evidence/migration.md. The exit code is 1 for any fault.
 """
 
 import argparse
@@ -212,7 +212,7 @@ def main() -> int:
     lines = [f"{where} {load}.", "", *report.table(COLUMNS, rows)]
     print("", *lines, sep="\n")
     if tuple(options.engines) == ENGINES:
-        report.write("moving.md", "moving", lines)
+        report.write("evidence/migration.md", "moving", lines)
     return int(broken)
 
 

@@ -18,7 +18,7 @@ sessions that answer after the response to their sign-out. *slowest* and *plain*
 and without a session. *back* is the time until the last 503 once the server is back. *log* is the number of
 processes that logged the outage, and how often. A star marks what the server itself has forgotten.
 
-A run of everything writes its tables into docs/outages.md. The exit code is 1 for any fault.
+A run of everything writes its tables into docs/evidence/outages.md. The exit code is 1 for any fault.
 """
 
 import argparse
@@ -456,7 +456,7 @@ def main() -> int:
             lines += ["", f"{server}, {views} views:", "", *report.table(COLUMNS, rows)]
     print("", *lines, sep="\n")
     if everything and not absent:
-        report.write("outages.md", "measured", lines)
+        report.write("evidence/outages.md", "measured", lines)
     return int(broken)
 
 

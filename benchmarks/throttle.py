@@ -12,7 +12,7 @@ The times are compared by the test of Mann and Whitney. 50 % says that the answe
 
 *checked* are passwords that were compared with the user's. *rows* and *KB* are those of the tables of the
 throttle and of the history afterwards. The exit code is 1 if a burst passes the limit. A run with the
-defaults writes its tables into docs/throttle.md.
+defaults writes its tables into docs/evidence/throttle.md.
 """
 
 import logging
@@ -81,7 +81,7 @@ def main() -> int:
     ]
     print("\n".join(lines))
     if (options.database, options.seconds, options.samples) == ("postgresql", SECONDS, SAMPLES):
-        report.write("throttle.md", "measured", ["", *lines, ""])
+        report.write("evidence/throttle.md", "measured", ["", *lines, ""])
     return int(any(row[0] == "burst" and int(str(row[3])) > 10 for row in rows))
 
 

@@ -11,7 +11,7 @@ median of the rounds counts. So it matters little what else the machine does mea
 use processor time of their own, which is not counted.
 
 PostgreSQL and Redis are those of the tests (``tests/services.py``). ``--old`` also measures the frontdesk of
-another checkout, beside this one. A run of everything writes its tables into docs/benchmarks.md.
+another checkout, beside this one. A run of everything writes its tables into docs/evidence/benchmarks.md.
 """
 
 import argparse
@@ -406,7 +406,7 @@ def main() -> int:
     lines = _page(options, targets, added, before, passes, growth)
     print(*lines, sep="\n")
     if list(options.only) == list(GROUPS) and growth and options.rounds >= ROUNDS:
-        report.write("benchmarks.md", "speed", lines)
+        report.write("evidence/benchmarks.md", "speed", lines)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Writes docs/api-reference.md from the OpenAPI document: python -m tests.docs.api_reference"""
+"""Writes docs/reference/json-api.md from the OpenAPI document: python -m tests.docs.api_reference"""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -6,15 +6,15 @@ from typing import Any
 
 from tests.docs.pages import ROOT
 
-PAGE = ROOT / "docs" / "api-reference.md"
+PAGE = ROOT / "docs" / "reference" / "json-api.md"
 
-HEAD = """# API reference
+HEAD = """# JSON API endpoints
 
-All endpoints of the [JSON API](json-api.md), written from its OpenAPI document with default settings by
-`python -m tests.docs.api_reference`. A site serves its own at `openapi.json`.
+All endpoints of the [JSON API](../howto/json-api.md), written from its OpenAPI document with default
+settings by `python -m tests.docs.api_reference`. A site serves its own at `openapi.json`.
 
 Paths are below the one where a project includes `frontdesk.api.urls`. Codes are explained under
-[errors](json-api.md#errors). Times are in UTC, such as `2026-11-28T10:32:01.317Z`.
+[errors](../howto/json-api.md#errors). Times are in UTC, such as `2026-11-28T10:32:01.317Z`.
 """
 
 LET_IN = {

@@ -33,6 +33,11 @@ def name_of(page: Path) -> str:
 
 
 def blocks(page: Path) -> list[Block]:
+    """The code blocks of a page, in order: without directives of the site, such as ``{toctree}``."""
+    return [block for block in fences(page) if not block.language.startswith("{")]
+
+
+def fences(page: Path) -> list[Block]:
     """The fenced blocks of a page, in order. An indented fence is a block too."""
     found: list[Block] = []
     lines = page.read_text(encoding="utf-8").splitlines()
@@ -88,6 +93,17 @@ def anchors(page: Path) -> set[str]:
 
 def links(page: Path) -> list[str]:
     return [target for _, target in _LINK.findall(prose(page))]
+
+
+def below(page: Path) -> list[Path]:
+    """The pages in the page's tables of contents (``{toctree}``), in order."""
+    return [
+        (page.parent / f"{line}.md").resolve()
+        for block in fences(page)
+        if block.language == "{toctree}"
+        for line in block.text.splitlines()
+        if line and not line.startswith(":")
+    ]
 
 
 def section(page: Path, heading: str) -> str:

@@ -13,7 +13,7 @@ def test_the_reference_is_what_the_openapi_document_says():
 
 
 def test_every_code_is_explained_with_its_status():
-    text = section(ROOT / "docs" / "json-api.md", "Errors")
+    text = section(ROOT / "docs" / "howto" / "json-api.md", "Errors")
     rows = [row for row in text.split("| |") if "`" in row]
     for code, (status, _) in DETAILS.items():
         assert any(str(status) in row and f"`{code}`" in row for row in rows), code

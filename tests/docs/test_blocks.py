@@ -9,9 +9,9 @@ from tests.docs.conftest import switch_over
 from tests.docs.pages import PAGES, ROOT, Block, blocks, name_of
 from tests.docs.scenario import Here, Project, applied, needs_a_project
 
-FROM_STOCK = {"README.md", "docs/quickstart.md"}
+FROM_STOCK = {"README.md", "docs/tutorial/index.md"}
 
-DROPS_TABLES = {"docs/moving.md"}
+DROPS_TABLES = {"docs/howto/migrate.md"}
 
 SIGN_IN = """
 from django.test import Client
@@ -21,7 +21,7 @@ browser.post("/admin/login/", {"username": "eve", "password": "open-sesame"})
 
 
 AFTERWARDS = {
-    "docs/quickstart.md": """
+    "docs/tutorial/index.md": """
 import asyncio
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
@@ -46,7 +46,7 @@ async def visit():
 
 asyncio.run(visit())
 """,
-    "docs/drf-and-ninja.md": """
+    "docs/howto/drf-and-ninja.md": """
 from django.contrib.auth.models import User
 from django.test import Client
 from frontdesk import api_tokens
@@ -62,7 +62,7 @@ for path in ("/order/", "/api/orders"):
     assert "orders:write" in program.post(path)["WWW-Authenticate"]
     assert browser.post(path).json() == {"changed_by": "ada"}
 """,
-    "docs/sessions.md": """
+    "docs/howto/sessions.md": """
 from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
 from channels.auth import AuthMiddlewareStack
@@ -174,7 +174,7 @@ assert new[15:] not in str(vars(row))
     )
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/index.md"])
 def test_each_list_of_a_diff_is_closed(page):
     (diff,) = (block.text for block in blocks(ROOT / page) if block.marker.startswith("diff"))
     kept = [line for line in diff.splitlines() if not line.startswith("-")]

@@ -1,4 +1,4 @@
-"""Each heading of docs/differences.md is true: the test that shows it names it."""
+"""Each heading of docs/explanation/differences.md is true: the test that shows it names it."""
 
 import hashlib
 import json
@@ -71,7 +71,7 @@ def sign_in(user: User) -> Callable:
 
 
 def test_each_heading_has_its_test():
-    assert sorted(SHOWN) == sorted(headings(ROOT / "docs" / "differences.md")[1:])
+    assert sorted(SHOWN) == sorted(headings(ROOT / "docs" / "explanation" / "differences.md")[1:])
 
 
 @shows("A session that ends during a request is not a 400")

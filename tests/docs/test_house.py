@@ -63,5 +63,5 @@ def test_no_word_is_used_that_the_library_avoids(path):
 
 def test_the_architecture_describes_each_folder():
     there = {path.name for path in SOURCE.iterdir() if path.is_dir()} - {"__pycache__"}
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "project" / "architecture.md").read_text(encoding="utf-8")
     assert {name for name in there if f"`{name}/`" not in text} == set()

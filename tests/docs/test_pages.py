@@ -16,7 +16,18 @@ from frontdesk import conf
 from frontdesk.checks import SESSION
 from frontdesk.core import clock, keys, policy, record
 from frontdesk.http import client, unavailable
-from tests.docs.pages import ALL, PAGES, ROOT, anchors, headings, links, name_of, prose, section
+from tests.docs.pages import (
+    ALL,
+    PAGES,
+    ROOT,
+    anchors,
+    below,
+    headings,
+    links,
+    name_of,
+    prose,
+    section,
+)
 
 DOCS = ROOT / "docs"
 SOURCE = ROOT / "src" / "frontdesk"
@@ -39,10 +50,17 @@ def test_every_link_leads_somewhere(page):
             assert url.fragment in anchors(target), f"{name_of(page)} links to {link}"
 
 
-def test_every_page_can_be_reached_from_the_index():
-    index = DOCS / "index.md"
-    linked = {(DOCS / urlsplit(link).path).resolve() for link in links(index)}
-    assert set(PAGES) - linked == {ROOT / "README.md", index}
+def test_each_page_stands_once_in_a_table_of_contents():
+    found = [child for page in PAGES for child in below(page)]
+    assert sorted(found) == sorted(set(PAGES) - {ROOT / "README.md", DOCS / "index.md"})
+
+
+READ_THROUGH = [page for page in PAGES if page.parent.name in {"tutorial", "howto", "explanation"}]
+
+
+@pytest.mark.parametrize("page", READ_THROUGH, ids=name_of)
+def test_a_page_to_read_through_has_at_most_1500_words(page):
+    assert len(prose(page).split()) <= 1500
 
 
 @pytest.mark.parametrize("page", ALL, ids=name_of)
@@ -78,19 +96,21 @@ def as_code(value: Any) -> str:
 @pytest.mark.parametrize("name", conf.settings())
 def test_each_setting_is_described_as_it_is(name):
     setting = conf.settings()[name]
-    text = section(DOCS / "settings.md", name)
+    text = section(DOCS / "reference" / "settings.md", name)
     assert f"Type: {setting['problem'](object())}" in text
     assert f"`{as_code(setting['default']())}`" in text
     assert setting["help"] in text
 
 
 def test_no_setting_is_described_that_is_not_there():
-    written = {heading for heading in headings(DOCS / "settings.md") if heading.isupper()}
+    written = {
+        heading for heading in headings(DOCS / "reference" / "settings.md") if heading.isupper()
+    }
     assert written - {"FRONTDESK"} == set(conf.settings())
 
 
 def test_each_of_djangos_session_settings_is_described():
-    table = section(DOCS / "settings.md", "Django's settings")
+    table = section(DOCS / "reference" / "settings.md", "Django's settings")
     known = {name for name in dir(global_settings) if name.startswith("SESSION_")}
     assert {name for name in known if f"`{name}`" in table} == known
 
@@ -103,7 +123,7 @@ def test_exactly_the_checks_that_exist_are_described():
         id for text in SOURCES.values() for id in re.findall(r'"(frontdesk\.[EW]\d{3})"', text)
     }
     assert found
-    assert set(headings(DOCS / "checks.md")) - {"Checks"} == found
+    assert set(headings(DOCS / "reference" / "checks.md")) - {"Checks"} == found
 
 
 def test_each_check_is_quoted_as_it_speaks():
@@ -113,7 +133,7 @@ def test_each_check_is_quoted_as_it_speaks():
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
-    quotes = re.findall(r"\*\*(.+?)\*\*", " ".join(prose(DOCS / "checks.md").split()))
+    quotes = re.findall(r"\*\*(.+?)\*\*", " ".join(prose(DOCS / "reference" / "checks.md").split()))
     assert quotes
     for quote in quotes:
         for part in quote.removeprefix(SESSION).split("[...]"):

@@ -1,0 +1,10 @@
+"""The settings with which the site imports frontdesk, to read its docstrings."""
+
+SECRET_KEY = "not used"
+INSTALLED_APPS = [
+    "frontdesk",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+]
+USE_TZ = True
