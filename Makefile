@@ -7,29 +7,35 @@ PYTHON  ?= python3
 STORAGE ?= database
 PORT    ?= 8000
 WORKERS ?= 2
+DJANGO  ?=
 ARGS    ?=
 
 VENV       ?= .venv
 VENV_LINT  ?= .venv-lint
 VENV_DEMO  ?= .venv-demo
+VENV_DIST  ?= .venv-dist
 
 # "311" for Python 3.11; empty when $(PYTHON) cannot be run, which check-python then explains.
 PYTAG := $(shell $(PYTHON) -c 'import sys; print("%d%d" % sys.version_info[:2])' 2>/dev/null)
 # Python 3.11 is the last one that only Django 5.2 supports.
 PINS  := requirements/$(if $(filter 311,$(PYTAG)),test-py311-django52.txt,test-py313-django61.txt)
+# A pair of Python and Django without pins, such as PYTHON=python3.12 DJANGO=6.0, is resolved anew.
+PAIR  := requirements/test-py$(PYTAG)-django$(subst .,,$(DJANGO)).txt
+TESTS := $(if $(DJANGO),$(or $(addprefix -r ,$(wildcard $(PAIR))),-r requirements/test.in "Django~=$(DJANGO).0"),-r $(PINS))
 
 # The Python's version is part of the stamp's name: another PYTHON makes the environment anew.
-TEST_READY  := $(VENV)/.ready-$(PYTAG)
+TEST_READY  := $(VENV)/.ready-$(PYTAG)$(addprefix -django,$(DJANGO))
 LINT_READY  := $(VENV_LINT)/.ready-$(PYTAG)
 DEMO_READY  := $(VENV_DEMO)/.ready-$(PYTAG)
 SITE_READY  := $(VENV_SITE)/.ready-$(PYTAG)
+DIST_READY  := $(VENV_DIST)/.ready-$(PYTAG)
 
 # Twice quiet: only errors speak.
 PIP_INSTALL = -m pip install --quiet --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow site links docs coverage bench hammer outages moving throttle suites orders lint types format lock clean
+.PHONY: help demo test slow site links docs coverage bench hammer outages moving throttle suites orders lint types format dist lock clean
 
 help:  ## list these commands
 	@echo "django-frontdesk: make COMMAND [PYTHON=python3.13]"
@@ -39,7 +45,7 @@ help:  ## list these commands
 demo: $(DEMO_READY)  ## serve the example site: make demo [STORAGE=database|cache|file|redis] [PORT=8000]
 	@$(VENV_DEMO)/bin/python example/demo.py --storage $(STORAGE) --port $(PORT)
 
-test: $(TEST_READY)  ## run the tests, in two processes: make test [ARGS="-k login"]
+test: $(TEST_READY)  ## run the tests, in two processes: make test [ARGS="-k login"] [DJANGO=6.0]
 	@$(VENV)/bin/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
 slow: $(TEST_READY)  ## run the slow tests, which CI runs as well
@@ -93,6 +99,9 @@ format: $(LINT_READY)  ## format the code and apply safe fixes
 	@$(VENV_LINT)/bin/ruff check --fix .
 	@$(VENV_LINT)/bin/ruff format .
 
+dist: $(DIST_READY)  ## build the last commit into dist/, and try it in clean environments
+	@$(VENV_DIST)/bin/python .ci/dist.py $(PYTHON_OLD) $(PYTHON_NEW)
+
 clean:  ## remove environments, caches and build results (the demo's data stays)
 	rm -rf .venv .venv-* .ci-venv-* build dist htmlcov .coverage .coverage.* \
 		.pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -111,11 +120,11 @@ $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo 'make: $(PYTHON) lac
 endef
 
 # "--clear" also removes the stamp of another Python: there is never more than one per environment.
-$(VENV)/.ready-$(PYTAG): $(PINS) pyproject.toml
+$(TEST_READY): $(PINS) requirements/test.in pyproject.toml
 	@$(check_python)
-	@echo "Making $(VENV) from $(PINS) (once) ..."
+	@echo 'Making $(VENV) from $(TESTS) (once) ...'
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(VENV)/bin/python $(PIP_INSTALL) -r $(PINS)
+	@$(VENV)/bin/python $(PIP_INSTALL) $(TESTS)
 	@$(VENV)/bin/python $(PIP_INSTALL) --no-deps -e .
 	@touch $@
 
@@ -133,6 +142,13 @@ $(VENV_SITE)/.ready-$(PYTAG): requirements/site.txt pyproject.toml
 	@$(PYTHON) -m venv --clear $(VENV_SITE)
 	@$(VENV_SITE)/bin/python $(PIP_INSTALL) -r requirements/site.txt
 	@$(VENV_SITE)/bin/python $(PIP_INSTALL) --no-deps -e .
+	@touch $@
+
+$(DIST_READY): requirements/dist.txt
+	@$(check_python)
+	@echo "Making $(VENV_DIST) from requirements/dist.txt (once) ..."
+	@$(PYTHON) -m venv --clear $(VENV_DIST)
+	@$(VENV_DIST)/bin/python $(PIP_INSTALL) -r requirements/dist.txt
 	@touch $@
 
 # The demo needs the package and its one dependency, at the tested versions; and Redis's client, if that
@@ -156,6 +172,7 @@ lock:  ## resolve requirements/*.in anew and write the pins
 	@$(call pin,$(PYTHON_NEW),test.in "Django~=6.1.0",test-py313-django61.txt)
 	@$(call pin,$(PYTHON_OLD),lint.in,lint.txt)
 	@$(call pin,$(PYTHON_OLD),site.in,site.txt)
+	@$(call pin,$(PYTHON_OLD),dist.in,dist.txt)
 
 # $(1) Python, $(2) requirements to resolve, $(3) the file to write. It is replaced only on success.
 define pin

@@ -46,9 +46,3 @@ def test_the_versions_that_are_named_are_the_pinned_ones(python, django):
     tags = python.replace(".", ""), django.replace(".", "")
     pins = ROOT / "requirements" / "test-py{}-django{}.txt".format(*tags)
     assert f"\nDjango=={django}." in pins.read_text(encoding="utf-8")
-
-
-def test_every_page_is_in_the_source_distribution():
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert '"/docs"' in text
-    assert 'readme = "README.md"' in text
