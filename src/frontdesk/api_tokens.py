@@ -101,7 +101,7 @@ def _checked_age(age: timedelta | None) -> int:
     wanted = clock.from_timedelta(age)
     if not 0 < wanted <= longest:
         raise ValueError(
-            f"An API token should last up to {longest // clock.DAY} days "
+            f"An API token should last up to {timedelta(microseconds=longest)} "
             "(FRONTDESK['API_TOKEN_MAX_AGE'])."
         )
     return wanted

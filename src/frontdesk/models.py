@@ -10,7 +10,6 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage
 from django.db import models
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 
@@ -53,10 +52,10 @@ class Session(models.Model):
     """A session, or for some seconds after its end the record that it has ended."""
 
     id = models.CharField(_("session id"), max_length=15, primary_key=True)
-    secret = models.CharField(_("SHA-256 of the secret"), max_length=64)
+    secret = models.CharField(max_length=64)
     # JSON in ASCII. The database never looks into it.
-    former = models.TextField(_("former secrets"), default="{}")
-    data = models.TextField(_("data"), default="{}")
+    former = models.TextField(default="{}")
+    data = models.TextField(default="{}")
     # Without a constraint, because the users may be in another database. Deleting a user needs no look
     # in here either: a session without its user is anonymous.
     user = UserKey(
@@ -67,18 +66,18 @@ class Session(models.Model):
         db_constraint=False,
         related_name="+",
     )
-    created = models.BigIntegerField(_("created"))
-    authenticated = models.BigIntegerField(_("signed in"), null=True)
-    last_seen = models.BigIntegerField(_("last used"))
-    idle = models.BigIntegerField(_("idle timeout"))
-    deadline = models.BigIntegerField(_("ends at the latest"))
+    created = models.BigIntegerField()
+    authenticated = models.BigIntegerField(null=True)
+    last_seen = models.BigIntegerField()
+    idle = models.BigIntegerField()
+    deadline = models.BigIntegerField()
     # When the row may be deleted, for the index that the purge uses.
-    expires = models.BigIntegerField(_("expires"), db_index=True)
-    ended = models.BigIntegerField(_("ended"), null=True)
+    expires = models.BigIntegerField(db_index=True)
+    ended = models.BigIntegerField(null=True)
     ip = models.CharField(_("address"), max_length=45)
     user_agent = models.CharField(_("browser"), max_length=255)
-    carrier = models.CharField(_("carrier"), max_length=16)
-    version = models.BigIntegerField(_("version"))
+    carrier = models.CharField(max_length=16)
+    version = models.BigIntegerField()
 
     objects: ClassVar[models.Manager["Session"]] = models.Manager()
 
@@ -87,7 +86,7 @@ class Session(models.Model):
         verbose_name_plural = _("sessions")
         # Staff may view sessions and end them. Sessions are not edited.
         default_permissions = ("view",)
-        permissions = [("end_session", _("Can end session"))]
+        permissions = [("end_session", "Can end session")]
 
     def __str__(self) -> str:
         return self.id
@@ -96,13 +95,13 @@ class Session(models.Model):
 class What(models.TextChoices):
     """What an entry of the history is about."""
 
-    SIGNED_IN = "signed_in", _("signed in")
-    FAILED = "failed", _("failed sign-in attempt")
-    REAUTHENTICATED = "reauthenticated", _("entered the password again")
-    PASSWORD = "password", _("password changed")
-    ENDED = "ended", _("session ended")
+    SIGNED_IN = "signed_in", _("Signed in")
+    FAILED = "failed", _("Failed sign-in attempt")
+    REAUTHENTICATED = "reauthenticated", _("Entered the password again")
+    PASSWORD = "password", _("Password changed")
+    ENDED = "ended", _("Session ended")
     TOKEN_CREATED = "token_created", _("API token created")
-    TOKEN_NETWORK = "token_network", _("API token used from a new network")
+    TOKEN_NETWORK = "token_network", _("First use of an API token from a network")
     TOKEN_ENDED = "token_ended", _("API token ended")
 
 
@@ -112,13 +111,13 @@ class HistoryEntry(models.Model):
     It never holds a key, a password, or the user name that was typed in.
     """
 
-    what = models.CharField(_("what"), max_length=16, choices=What)
-    at = models.BigIntegerField(_("when"))
+    what = models.CharField(max_length=16, choices=What)
+    at = models.BigIntegerField()
     # Failed attempts with the same name within a period are one row, so that a stranger cannot fill the
     # table with the name of one user.
-    count = models.PositiveIntegerField(_("count"), default=1)
-    until = models.BigIntegerField(_("last time"), null=True)
-    period = models.BigIntegerField(_("period of failed attempts"), null=True)
+    count = models.PositiveIntegerField(default=1)
+    until = models.BigIntegerField(null=True)
+    period = models.BigIntegerField(null=True)
     # Without a constraint, as in Session. Empty for a failed attempt: looking up the user would take a
     # time that tells whether there is one.
     user = UserKey(
@@ -131,12 +130,12 @@ class HistoryEntry(models.Model):
         related_name="+",
     )
     # Of a failed attempt: the name that was typed in, hashed with the project's secret.
-    name_hash = models.CharField(_("hash of the user name"), max_length=64, blank=True, default="")
-    session_id = models.CharField(_("session id"), max_length=15, blank=True, default="")
-    token_id = models.CharField(_("token id"), max_length=15, blank=True, default="")
-    token_name = models.CharField(_("token name"), max_length=100, blank=True, default="")
-    reason = models.CharField(_("reason"), max_length=32, blank=True, default="")
-    methods = models.CharField(_("method"), max_length=255, blank=True, default="")
+    name_hash = models.CharField(max_length=64, blank=True, default="")
+    session_id = models.CharField(max_length=15, blank=True, default="")
+    token_id = models.CharField(max_length=15, blank=True, default="")
+    token_name = models.CharField(max_length=100, blank=True, default="")
+    reason = models.CharField(max_length=32, blank=True, default="")
+    methods = models.CharField(max_length=255, blank=True, default="")
     ip = models.CharField(_("address"), max_length=45, blank=True, default="")
     user_agent = models.CharField(_("browser"), max_length=255, blank=True, default="")
 
@@ -156,14 +155,14 @@ class HistoryEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return capfirst(self.get_what_display())
+        return self.get_what_display()
 
 
 class ApiToken(models.Model):
     """An API token of a user. It has no row any more when it has ended."""
 
     id = models.CharField(_("token id"), max_length=15, primary_key=True)
-    secret = models.CharField(_("SHA-256 of the secret"), max_length=64)
+    secret = models.CharField(max_length=64)
     # Without a constraint, as in Session. A token without its user opens nothing.
     user = UserKey(
         settings.AUTH_USER_MODEL,
@@ -175,15 +174,15 @@ class ApiToken(models.Model):
     user_id: Any
     name = models.CharField(_("name"), max_length=100)
     # Separated by spaces, which no scope has (RFC 6749 section 3.3).
-    scopes = models.TextField(_("scopes"), blank=True, default="")
-    created = models.BigIntegerField(_("created"))
-    expires = models.BigIntegerField(_("expires"), db_index=True)
-    last_used = models.BigIntegerField(_("last used"), null=True)
+    scopes = models.TextField(blank=True, default="")
+    created = models.BigIntegerField()
+    expires = models.BigIntegerField(db_index=True)
+    last_used = models.BigIntegerField(null=True)
     ip = models.CharField(_("address"), max_length=45, blank=True, default="")
     user_agent = models.CharField(_("browser"), max_length=255, blank=True, default="")
     # Those that it was used from, separated by spaces.
-    networks = models.CharField(_("networks"), max_length=1000, blank=True, default="")
-    mailed = models.BigIntegerField(_("mail about the end sent"), null=True)
+    networks = models.CharField(max_length=1000, blank=True, default="")
+    mailed = models.BigIntegerField(null=True)
 
     objects: ClassVar[models.Manager["ApiToken"]] = models.Manager()
 
@@ -203,18 +202,18 @@ class Throttle(models.Model):
     It never holds a password, or in clear the name of an account.
     """
 
-    bucket = models.CharField(_("bucket"), max_length=120, primary_key=True)
-    since = models.BigIntegerField(_("since"))
-    until = models.BigIntegerField(_("until"), db_index=True)
-    attempts = models.PositiveIntegerField(_("attempts"))
-    before = models.PositiveIntegerField(_("earlier failures"))
-    reported = models.BooleanField(_("reported"), default=False)
+    bucket = models.CharField(max_length=120, primary_key=True)
+    since = models.BigIntegerField()
+    until = models.BigIntegerField(db_index=True)
+    attempts = models.PositiveIntegerField()
+    before = models.PositiveIntegerField()
+    reported = models.BooleanField(default=False)
 
     objects: ClassVar[models.Manager["Throttle"]] = models.Manager()
 
     class Meta:
         verbose_name = _("sign-in throttle")
-        verbose_name_plural = _("sign-in throttle")
+        verbose_name_plural = _("sign-in throttles")
         # Staff may view the counts, and clear them.
         default_permissions = ("view", "delete")
 

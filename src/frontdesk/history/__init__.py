@@ -34,13 +34,13 @@ BATCH: Final = 1000
 
 ENDINGS: Final[dict[str, Promise]] = {
     Reason.LOGOUT: gettext_lazy("Signed out"),
-    Reason.REVOKED: gettext_lazy("Ended by the user"),
-    Reason.REVOKED_BY_STAFF: gettext_lazy("Ended by staff"),
-    Reason.PASSWORD_CHANGE: gettext_lazy("Ended because the password was changed"),
-    Reason.IDLE: gettext_lazy("Ended because it was not used"),
-    Reason.ABSOLUTE: gettext_lazy("Ended because the sign-in was too long ago"),
-    Reason.LIMIT: gettext_lazy("Ended because of too many sessions"),
-    Reason.USER_GONE: gettext_lazy("Ended because the user was deleted"),
+    Reason.REVOKED: gettext_lazy("Session ended by the user"),
+    Reason.REVOKED_BY_STAFF: gettext_lazy("Session ended by staff"),
+    Reason.PASSWORD_CHANGE: gettext_lazy("Session ended because the password was changed"),
+    Reason.IDLE: gettext_lazy("Session ended because it was not used"),
+    Reason.ABSOLUTE: gettext_lazy("Session ended because the sign-in was too long ago"),
+    Reason.LIMIT: gettext_lazy("Session ended because of too many sessions"),
+    Reason.USER_GONE: gettext_lazy("Session ended because the user was deleted"),
 }
 
 TOKEN_ENDINGS: Final[dict[str, Promise]] = {
@@ -54,13 +54,8 @@ TOKEN_ENDINGS: Final[dict[str, Promise]] = {
 
 TOKENS: Final = {
     What.TOKEN_CREATED: gettext_lazy("API token “%(name)s” created"),
-    What.TOKEN_NETWORK: gettext_lazy("API token “%(name)s” first used from a new network"),
+    What.TOKEN_NETWORK: gettext_lazy("First use of the API token “%(name)s” from this network"),
     What.TOKEN_ENDED: gettext_lazy("API token “%(name)s” ended"),
-}
-
-WORDS: Final = {
-    What.REAUTHENTICATED: gettext_lazy("Entered the password again"),
-    What.PASSWORD: gettext_lazy("The password was changed"),
 }
 
 
@@ -98,11 +93,11 @@ class Entry:
         if self.what is What.SIGNED_IN:
             return self._sign_in_in_words()
         if self.what is What.ENDED:
-            return str(ENDINGS.get(self.reason) or gettext("Ended"))
+            return str(ENDINGS.get(self.reason) or self.what.label)
         if self.what in TOKENS:
             said = TOKEN_ENDINGS.get(self.reason) or TOKENS[self.what]
             return str(said) % {"name": self.token_name}
-        return str(WORDS[self.what])
+        return str(self.what.label)
 
     def _sign_in_in_words(self) -> str:
         if not self.methods:

@@ -22,20 +22,20 @@ class Migration(migrations.Migration):
                         max_length=15, primary_key=True, serialize=False, verbose_name="session id"
                     ),
                 ),
-                ("secret", models.CharField(max_length=64, verbose_name="SHA-256 of the secret")),
-                ("former", models.TextField(default="{}", verbose_name="former secrets")),
-                ("data", models.TextField(default="{}", verbose_name="data")),
-                ("created", models.BigIntegerField(verbose_name="created")),
-                ("authenticated", models.BigIntegerField(null=True, verbose_name="signed in")),
-                ("last_seen", models.BigIntegerField(verbose_name="last used")),
-                ("idle", models.BigIntegerField(verbose_name="idle timeout")),
-                ("deadline", models.BigIntegerField(verbose_name="ends at the latest")),
-                ("expires", models.BigIntegerField(db_index=True, verbose_name="expires")),
-                ("ended", models.BigIntegerField(null=True, verbose_name="ended")),
+                ("secret", models.CharField(max_length=64)),
+                ("former", models.TextField(default="{}")),
+                ("data", models.TextField(default="{}")),
+                ("created", models.BigIntegerField()),
+                ("authenticated", models.BigIntegerField(null=True)),
+                ("last_seen", models.BigIntegerField()),
+                ("idle", models.BigIntegerField()),
+                ("deadline", models.BigIntegerField()),
+                ("expires", models.BigIntegerField(db_index=True)),
+                ("ended", models.BigIntegerField(null=True)),
                 ("ip", models.CharField(max_length=45, verbose_name="address")),
                 ("user_agent", models.CharField(max_length=255, verbose_name="browser")),
-                ("carrier", models.CharField(max_length=16, verbose_name="carrier")),
-                ("version", models.BigIntegerField(verbose_name="version")),
+                ("carrier", models.CharField(max_length=16)),
+                ("version", models.BigIntegerField()),
                 (
                     "user",
                     frontdesk.models.UserKey(
@@ -68,57 +68,48 @@ class Migration(migrations.Migration):
                     "what",
                     models.CharField(
                         choices=[
-                            ("signed_in", "signed in"),
-                            ("failed", "failed sign-in attempt"),
-                            ("reauthenticated", "entered the password again"),
-                            ("password", "password changed"),
-                            ("ended", "session ended"),
+                            ("signed_in", "Signed in"),
+                            ("failed", "Failed sign-in attempt"),
+                            ("reauthenticated", "Entered the password again"),
+                            ("password", "Password changed"),
+                            ("ended", "Session ended"),
                             ("token_created", "API token created"),
-                            ("token_network", "API token used from a new network"),
+                            ("token_network", "First use of an API token from a network"),
                             ("token_ended", "API token ended"),
                         ],
                         max_length=16,
-                        verbose_name="what",
                     ),
                 ),
-                ("at", models.BigIntegerField(verbose_name="when")),
-                ("count", models.PositiveIntegerField(default=1, verbose_name="count")),
-                ("until", models.BigIntegerField(null=True, verbose_name="last time")),
+                ("at", models.BigIntegerField()),
+                ("count", models.PositiveIntegerField(default=1)),
+                ("until", models.BigIntegerField(null=True)),
                 (
                     "period",
-                    models.BigIntegerField(null=True, verbose_name="period of failed attempts"),
+                    models.BigIntegerField(null=True),
                 ),
                 (
                     "name_hash",
-                    models.CharField(
-                        blank=True, default="", max_length=64, verbose_name="hash of the user name"
-                    ),
+                    models.CharField(blank=True, default="", max_length=64),
                 ),
                 (
                     "session_id",
-                    models.CharField(
-                        blank=True, default="", max_length=15, verbose_name="session id"
-                    ),
+                    models.CharField(blank=True, default="", max_length=15),
                 ),
                 (
                     "token_id",
-                    models.CharField(
-                        blank=True, default="", max_length=15, verbose_name="token id"
-                    ),
+                    models.CharField(blank=True, default="", max_length=15),
                 ),
                 (
                     "token_name",
-                    models.CharField(
-                        blank=True, default="", max_length=100, verbose_name="token name"
-                    ),
+                    models.CharField(blank=True, default="", max_length=100),
                 ),
                 (
                     "reason",
-                    models.CharField(blank=True, default="", max_length=32, verbose_name="reason"),
+                    models.CharField(blank=True, default="", max_length=32),
                 ),
                 (
                     "methods",
-                    models.CharField(blank=True, default="", max_length=255, verbose_name="method"),
+                    models.CharField(blank=True, default="", max_length=255),
                 ),
                 (
                     "ip",
@@ -167,12 +158,12 @@ class Migration(migrations.Migration):
                         max_length=15, primary_key=True, serialize=False, verbose_name="token id"
                     ),
                 ),
-                ("secret", models.CharField(max_length=64, verbose_name="SHA-256 of the secret")),
+                ("secret", models.CharField(max_length=64)),
                 ("name", models.CharField(max_length=100, verbose_name="name")),
-                ("scopes", models.TextField(blank=True, default="", verbose_name="scopes")),
-                ("created", models.BigIntegerField(verbose_name="created")),
-                ("expires", models.BigIntegerField(db_index=True, verbose_name="expires")),
-                ("last_used", models.BigIntegerField(null=True, verbose_name="last used")),
+                ("scopes", models.TextField(blank=True, default="")),
+                ("created", models.BigIntegerField()),
+                ("expires", models.BigIntegerField(db_index=True)),
+                ("last_used", models.BigIntegerField(null=True)),
                 (
                     "ip",
                     models.CharField(blank=True, default="", max_length=45, verbose_name="address"),
@@ -185,13 +176,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "networks",
-                    models.CharField(
-                        blank=True, default="", max_length=1000, verbose_name="networks"
-                    ),
+                    models.CharField(blank=True, default="", max_length=1000),
                 ),
                 (
                     "mailed",
-                    models.BigIntegerField(null=True, verbose_name="mail about the end sent"),
+                    models.BigIntegerField(null=True),
                 ),
                 (
                     "user",
@@ -215,19 +204,17 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "bucket",
-                    models.CharField(
-                        max_length=120, primary_key=True, serialize=False, verbose_name="bucket"
-                    ),
+                    models.CharField(max_length=120, primary_key=True, serialize=False),
                 ),
-                ("since", models.BigIntegerField(verbose_name="since")),
-                ("until", models.BigIntegerField(db_index=True, verbose_name="until")),
-                ("attempts", models.PositiveIntegerField(verbose_name="attempts")),
-                ("before", models.PositiveIntegerField(verbose_name="earlier failures")),
-                ("reported", models.BooleanField(default=False, verbose_name="reported")),
+                ("since", models.BigIntegerField()),
+                ("until", models.BigIntegerField(db_index=True)),
+                ("attempts", models.PositiveIntegerField()),
+                ("before", models.PositiveIntegerField()),
+                ("reported", models.BooleanField(default=False)),
             ],
             options={
                 "verbose_name": "sign-in throttle",
-                "verbose_name_plural": "sign-in throttle",
+                "verbose_name_plural": "sign-in throttles",
                 "default_permissions": ("view", "delete"),
             },
         ),

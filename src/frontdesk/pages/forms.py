@@ -112,17 +112,17 @@ class ApiTokenForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(
-        label=_("What it may do"),
+        label=_("Permissions"),
         widget=forms.CheckboxSelectMultiple,
     )
     age = forms.TypedChoiceField(
-        label=_("Ends in"),
+        label=_("Lifetime"),
         coerce=int,
-        help_text=_("Programs that use it are refused from then on."),
+        help_text=_("After that, programs that use it are refused."),
     )
 
     error_messages = {
-        "limit": _("You have %(count)d API tokens. Revoke one to create another."),
+        "limit": _("This is the maximum number of API tokens. Revoke one to create another."),
     }
 
     def __init__(self, user: AbstractBaseUser, *args: Any, **kwargs: Any) -> None:
@@ -150,14 +150,17 @@ class ApiTokenForm(forms.Form):
         try:
             return api_tokens.create(self.user, fields["name"], fields["scopes"], age)
         except ApiTokenLimitReached:
-            said = self.error_messages["limit"] % {"count": api_tokens.MAX_PER_USER}
-            self.add_error(None, forms.ValidationError(said, "limit"))
+            self.add_error(None, forms.ValidationError(self.error_messages["limit"], "limit"))
             return None
 
 
 def _age_in_words(age: int) -> str:
+    """Return ``age`` in one unit, in words that Django also has for ``timesince``."""
+    if age < 120 * clock.MINUTE:
+        minutes = max(1, age // clock.MINUTE)
+        return ngettext("%(num)d minute", "%(num)d minutes", minutes) % {"num": minutes}
     if age < 2 * clock.DAY:
-        hours = max(1, age // (60 * clock.MINUTE))
-        return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
+        hours = age // (60 * clock.MINUTE)
+        return ngettext("%(num)d hour", "%(num)d hours", hours) % {"num": hours}
     days = age // clock.DAY
-    return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
+    return ngettext("%(num)d day", "%(num)d days", days) % {"num": days}

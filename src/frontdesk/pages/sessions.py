@@ -155,8 +155,10 @@ class EndSessionView(EndView):
 
     def action(self) -> str:
         found = self._found()
-        name = _("this session") if found is None else short_name(found)
-        return pgettext("Enter your password to", "sign out %(session)s") % {"session": name}
+        if found is None:
+            return ""
+        said = pgettext("Enter your password to", "sign out %(session)s")
+        return said % {"session": short_name(found)}
 
     def end(self) -> str:
         found = self._found()
@@ -184,7 +186,7 @@ class EndOthersView(EndView):
     def end(self) -> str:
         count = sessions.end_others(self.request)
         if not count:
-            return _("You were not signed in anywhere else.")
+            return _("You are not signed in anywhere else.")
         return ngettext(
             "Signed out of %(count)d other session.",
             "Signed out of %(count)d other sessions.",
@@ -198,7 +200,7 @@ class EndAllView(EndView):
     template_name = "frontdesk/end_all.html"
 
     def action(self) -> str:
-        return pgettext("Enter your password to", "sign out everywhere, here too")
+        return pgettext("Enter your password to", "sign out everywhere")
 
     def end(self) -> str:
         end_everywhere(self.request)

@@ -112,8 +112,9 @@ class EndTokenView(OwnPage):
 
     def _action(self) -> str:
         token = self._found()
-        name = _("this API token") if token is None else token.name
-        return pgettext("Enter your password to", "revoke %(name)s") % {"name": name}
+        if token is None:
+            return ""
+        return pgettext("Enter your password to", "revoke %(name)s") % {"name": token.name}
 
     def _found(self) -> TokenInfo | None:
         own = api_tokens.for_user(self.request.user)  # type: ignore[arg-type]

@@ -162,7 +162,7 @@ def _refusal(
     serializer = serializer_in_force()
     return SessionLimitReached(
         gettext(
-            "You are signed in on as many devices as is allowed. Sign out on one of them, and try again."
+            "You are signed in on as many devices as are allowed. Sign out on one of them, and try again."
         ),
         [info_of(each, serializer) for each in surplus],
         *both(room),

@@ -5,6 +5,7 @@ from typing import Any, Final
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -42,7 +43,7 @@ class SignedIn(admin.SimpleListFilter):
     parameter_name = "signed_in"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Signed in")), ("no", _("Anonymous"))]
+        return [("yes", gettext("Signed in")), ("no", capfirst(gettext("anonymous")))]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         anonymous = {"yes": False, "no": True}.get(self.value() or "")
@@ -52,7 +53,7 @@ class SignedIn(admin.SimpleListFilter):
 class Activity(admin.SimpleListFilter):
     """How long ago a session was used."""
 
-    title = _("last use")
+    title = _("last used")
     parameter_name = "used"
     PERIODS: Final = {"hour": 60 * clock.MINUTE, "day": clock.DAY, "week": 7 * clock.DAY}
 

@@ -1,21 +1,19 @@
 """The sign-in history in the admin, which staff can only read."""
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.functional import Promise
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from frontdesk.conf import options
 from frontdesk.core import clock
 from frontdesk.history import entry_of, hashes_of
 from frontdesk.models import HistoryEntry, Session, What
-from frontdesk.signals import Reason
 from frontdesk.staff import operations
 from frontdesk.staff.rows import STYLES, ReadOnlyMixin, has_places, linked, user_in_words, user_urls
 from frontdesk.storages.rows import id_of_pk
@@ -29,28 +27,6 @@ if TYPE_CHECKING:
 else:
     ModelAdmin = admin.ModelAdmin
 
-EVENTS: Final[dict[str, Promise]] = {
-    What.SIGNED_IN: _("Signed in"),
-    What.FAILED: _("Failed sign-in attempt"),
-    What.REAUTHENTICATED: _("Entered the password again"),
-    What.PASSWORD: _("Password changed"),
-    What.ENDED: _("Session ended"),
-    What.TOKEN_CREATED: _("API token created"),
-    What.TOKEN_NETWORK: _("API token used from a new network"),
-    What.TOKEN_ENDED: _("API token ended"),
-}
-
-ENDS: Final[dict[str, Promise]] = {
-    Reason.LOGOUT: _("Signed out"),
-    Reason.REVOKED: _("Session ended by the user"),
-    Reason.REVOKED_BY_STAFF: _("Session ended by staff"),
-    Reason.PASSWORD_CHANGE: _("Session ended because the password changed"),
-    Reason.IDLE: _("Session ended by the idle timeout"),
-    Reason.ABSOLUTE: _("Session ended by the absolute timeout"),
-    Reason.LIMIT: _("Session ended because the user had too many"),
-    Reason.USER_GONE: _("Session ended with the user's account"),
-}
-
 
 class Event(admin.SimpleListFilter):
     """What an entry is about."""
@@ -59,7 +35,7 @@ class Event(admin.SimpleListFilter):
     parameter_name = "event"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(EVENTS.items())
+        return What.choices
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[HistoryEntry]
@@ -171,16 +147,7 @@ class HistoryAdmin(ReadOnlyMixin, ModelAdmin):
 
     @admin.display(description=_("event"), ordering="what")
     def event(self, row: HistoryEntry) -> str:
-        if row.what == What.FAILED:
-            return ngettext(
-                "Failed sign-in attempt", "%(count)d failed sign-in attempts", row.count
-            ) % {"count": row.count}
-        methods = methods_in_words(row.methods.split())
-        if methods and row.what == What.SIGNED_IN:
-            return gettext("Signed in with %(methods)s") % {"methods": methods}
-        if row.token_id:
-            return entry_of(row).in_words
-        return str(ENDS.get(row.reason) or EVENTS.get(row.what) or row.what)
+        return entry_of(row).in_words
 
     @admin.display(description=_("user"))
     def user_link(self, row: Any) -> str:

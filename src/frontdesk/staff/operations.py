@@ -13,9 +13,6 @@ from django.contrib.auth import get_user_model
 from django.db import router
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
-from django.utils.functional import Promise
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
 from frontdesk.conf import options
 from frontdesk.core import clock, keys, policy
@@ -33,22 +30,21 @@ from frontdesk.storages.rows import id_of_pk, pk_of_id
 BATCH: Final = 500
 """How many sessions or users are in memory, or are ended, at once."""
 
-STORAGES: Final[dict[str, Promise]] = {
-    "DatabaseStorage": _("the database"),
-    "FileStorage": _("files"),
-    "RedisStorage": _("Redis"),
-    "CacheStorage": _("the cache"),
-    "MemoryStorage": _("the memory of this process"),
+STORAGES: Final = {
+    "DatabaseStorage": "the database",
+    "FileStorage": "files",
+    "RedisStorage": "Redis",
+    "CacheStorage": "the cache",
+    "MemoryStorage": "the memory of this process",
 }
 
 
 def storage_in_words(storage: Storage) -> str:
     """Return where sessions live, for example "the database"."""
     if isinstance(storage, MovingStorage):
-        places = {"new": storage_in_words(storage.new), "old": storage_in_words(storage.old)}
-        return gettext("%(new)s, moving from %(old)s") % places
+        return f"{storage_in_words(storage.new)}, moving from {storage_in_words(storage.old)}"
     name = type(storage).__name__
-    return str(STORAGES.get(name, name))
+    return STORAGES.get(name, name)
 
 
 # Users.

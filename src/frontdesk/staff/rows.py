@@ -81,7 +81,7 @@ def values_shown(record: Record) -> str:
     try:
         decoded = record.decoded(serializer_in_force())
     except Exception:  # noqa: BLE001 (a project's serializer may raise anything)
-        return gettext("The values cannot be decoded.")
+        return gettext("The data cannot be read.")
     guard = SafeExceptionReporterFilter()
     shown = {
         key: guard.cleansed_substitute if key in SECRETS else guard.cleanse_setting(key, value)
@@ -121,7 +121,7 @@ class Columns:
     def place(self, row: Any) -> str:
         return row.info.place or "-"
 
-    @admin.display(description=_("signed in with"))
+    @admin.display(description=_("method"))
     def method(self, row: Any) -> str:
         return methods_in_words(row.info.methods) or "-"
 
@@ -133,7 +133,7 @@ class Columns:
     def used_at(self, row: Any) -> str:
         return exact_time(row.info.last_seen)
 
-    @admin.display(description=_("signed in"))
+    @admin.display(description=_("Signed in"))
     def signed_in_at(self, row: Any) -> str:
         return _exact(row.info.authenticated)
 
@@ -153,7 +153,7 @@ class Columns:
     def ends_at(self, row: Any) -> str:
         return _exact(row.info.ends_at)
 
-    @admin.display(description=_("values"))
+    @admin.display(description=_("data"))
     def values(self, row: Any) -> str:
         return format_html("<pre>{}</pre>", values_shown(row.record))
 

@@ -18,6 +18,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -29,7 +30,6 @@ from frontdesk.staff import operations
 from frontdesk.staff.ending import NAMED, confirmation, is_confirmed, may_end, say_ended
 from frontdesk.staff.filters import Activity, OfUser, SignedIn
 from frontdesk.staff.rows import STYLES, Columns, ReadOnlyMixin, has_places, rows_of
-from frontdesk.storages import get_storage
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Session]
@@ -159,8 +159,7 @@ class SessionAdmin(Columns, ReadOnlyMixin, ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        place = operations.storage_in_words(get_storage())
-        title = gettext("Live sessions in %(place)s") % {"place": place}
+        title = capfirst(gettext("live sessions"))
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     # The page of one session.

@@ -32,7 +32,7 @@ class ThrottleAdmin(ReadOnlyMixin, ModelAdmin):
     ordering = ("-until", "-attempts")
     search_fields = ("bucket",)  # get_search_results() decides what is searched
     search_help_text = _(
-        "Search for an exact user name, e-mail address or network. Names are stored as hashes."
+        "Search for an exact user name, email address or network. Names are stored as hashes."
     )
     fields = list_display
     readonly_fields = list_display
@@ -79,7 +79,7 @@ class ThrottleAdmin(ReadOnlyMixin, ModelAdmin):
         found = buckets.shown(row)
         if found.refuses:
             return gettext("refused")
-        return gettext("counting") if found.is_open else gettext("over")
+        return gettext("counting") if found.is_open else gettext("expired")
 
     @admin.display(description=_("until"), ordering="until")
     def window_end(self, row: Throttle) -> str:

@@ -124,7 +124,7 @@ class TokenAdmin(ReadOnlyMixin, ModelAdmin):
     def user_link(self, row: Any) -> str:
         return linked(row.user_url, row.user_in_words)
 
-    @admin.display(description=_("scopes"))
+    @admin.display(description=_("permissions"))
     def allows(self, row: Any) -> str:
         return ", ".join(row.info.scopes) or "-"
 

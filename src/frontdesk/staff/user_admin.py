@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -61,7 +62,7 @@ class SessionsUserAdminMixin(ModelAdmin):
         obj.frontdesk_may_end = may_end(request)  # for the field, which does not get the request
         if FIELD in flatten_fieldsets(fieldsets):
             return fieldsets
-        return [*fieldsets, (_("Sessions"), {"fields": [FIELD]})]
+        return [*fieldsets, (capfirst(Session._meta.verbose_name_plural), {"fields": [FIELD]})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*super().get_readonly_fields(request, obj), FIELD)
@@ -98,7 +99,7 @@ class SessionsUserAdminMixin(ModelAdmin):
         for user in queryset.iterator():
             ended = operations.end_sessions_of(user_id_of(user))
             if ended:
-                self.log_change(request, user, gettext("Ended all sessions."))
+                self.log_change(request, user, "Ended all sessions.")
             count += ended
         say_ended(self, request, count)
         return None

@@ -1,4 +1,4 @@
-"""``{% load frontdesk %}``: tags that show times as ``<time>`` elements."""
+"""``{% load frontdesk %}``: tags that show times as ``<time>`` elements, and a filter for bidirectional text."""
 
 from datetime import datetime
 
@@ -18,7 +18,7 @@ def moment(when: datetime) -> SafeString:
 
     ``frontdesk/times.js`` replaces it by the time in the browser's time zone.
     """
-    html = '<time datetime="{}" data-fd-moment>{}</time>'
+    html = '<bdi><time datetime="{}" data-fd-moment>{}</time></bdi>'
     return format_html(html, when.isoformat(timespec="seconds"), exact_time(when))
 
 
@@ -27,8 +27,21 @@ def ago(when: datetime, until: datetime | None = None) -> SafeString:
     """Return how long ago an aware datetime was, or a period: "2 minutes ago", "2 to 3 minutes ago"."""
     words = ago_between(when, until) if until else ago_in_words(when)
     return format_html(
-        '<time datetime="{}">{}</time>', (until or when).isoformat(timespec="seconds"), words
+        '<bdi><time datetime="{}">{}</time></bdi>',
+        (until or when).isoformat(timespec="seconds"),
+        words,
     )
+
+
+@register.filter
+def bdi(text: object, css_class: str = "") -> SafeString:
+    """Return ``text`` in a ``<bdi>`` element, which keeps its direction apart from that of its sentence.
+
+    For the variables of ``blocktranslate``, so that messages hold no HTML.
+    """
+    if css_class:
+        return format_html('<bdi class="{}">{}</bdi>', css_class, text)
+    return format_html("<bdi>{}</bdi>", text)
 
 
 @register.simple_tag

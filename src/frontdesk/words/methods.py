@@ -9,7 +9,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.backends import ModelBackend, RemoteUserBackend
 from django.utils.module_loading import import_string
 from django.utils.text import get_text_list
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, pgettext_lazy
 
 ALLAUTH_KEY = "account_authentication_methods"
 """Where django-allauth records each step of a sign-in (``allauth.account.internal.flows.login``)."""
@@ -39,15 +39,15 @@ KEYS = (
 IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,79}", re.ASCII)
 
 WORDS = {
-    "password": gettext_lazy("password"),
-    "otp": gettext_lazy("one-time code"),
-    "mfa": gettext_lazy("second factor"),
-    "passkey": gettext_lazy("passkey"),
-    "code": gettext_lazy("code by e-mail or phone"),
-    "socialaccount": gettext_lazy("account of another site"),
-    "password_reset": gettext_lazy("password reset"),
-    "impersonation": gettext_lazy("staff acting as the user"),
-    "RemoteUserBackend": gettext_lazy("web server"),
+    "password": pgettext_lazy("Signed in with", "password"),
+    "otp": pgettext_lazy("Signed in with", "one-time code"),
+    "mfa": pgettext_lazy("Signed in with", "second factor"),
+    "passkey": pgettext_lazy("Signed in with", "passkey"),
+    "code": pgettext_lazy("Signed in with", "code by email or phone"),
+    "socialaccount": pgettext_lazy("Signed in with", "account of another site"),
+    "password_reset": pgettext_lazy("Signed in with", "password reset"),
+    "impersonation": pgettext_lazy("Signed in with", "staff acting as the user"),
+    "RemoteUserBackend": pgettext_lazy("Signed in with", "web server"),
 }
 
 

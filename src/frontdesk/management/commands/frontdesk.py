@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.core.management import BaseCommand, CommandError
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandParser, no_translations
 from django.db import DatabaseError
-from django.utils.translation import gettext as _
 
 from frontdesk.errors import InvalidSetting, StorageUnavailable
 from frontdesk.staff.commands import imports, sessions, throttle, tokens
@@ -42,6 +41,7 @@ class Command(BaseCommand):
         tokens.add_subcommands(subcommands)
         imports.add_subcommands(subcommands)
 
+    @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         if "handler" not in options:
             self.create_parser(Path(sys.argv[0]).name, "frontdesk").print_help(self.stdout)
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             # https://docs.python.org/3/library/signal.html#note-on-sigpipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except KeyboardInterrupt:
-            said = _("Interrupted. What is done stays done.")
+            said = "Interrupted. What is done stays done."
             raise CommandError(said, returncode=INTERRUPTED) from None
         except InvalidSetting as error:
             raise CommandError(str(error)) from error
@@ -84,9 +84,9 @@ def _outage_said_once() -> Iterator[None]:
 
 
 def _unavailable(error: StorageUnavailable | DatabaseError) -> str:
-    words = {"error": " ".join(str(error).split()).rstrip(".?")}
+    words = " ".join(str(error).split()).rstrip(".?")
     if isinstance(error, StorageUnavailable):
-        return _("The session storage cannot answer: %(error)s.") % words
+        return f"The session storage cannot answer: {words}."
     if is_table_missing(error):
-        return _("The database cannot answer: %(error)s. Have you run manage.py migrate?") % words
-    return _("The database cannot answer: %(error)s.") % words
+        return f"The database cannot answer: {words}. Have you run manage.py migrate?"
+    return f"The database cannot answer: {words}."

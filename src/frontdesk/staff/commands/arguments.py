@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from django.core.management import CommandError
 from django.core.management.base import CommandParser
-from django.utils.translation import gettext as _
 
 from frontdesk.core import clock
 from frontdesk.staff import operations
@@ -97,7 +96,7 @@ def chosen_user(options: dict[str, Any]) -> str | None:
     if user_id is not None:
         # The user may have been deleted, and still have sessions.
         if pk_of_id(user_id) is None:
-            raise CommandError(_("No user can have the id %(id)r.") % {"id": user_id})
+            raise CommandError(f"No user can have the id {user_id!r}.")
         return str(user_id)
     text = name if either is None else either
     if text is None:
@@ -106,13 +105,10 @@ def chosen_user(options: dict[str, Any]) -> str | None:
     found = called if either is None else [*called, *operations.users_with_id(text)]
     ids = list(dict.fromkeys(user_id_of(user) for user in found))
     if not ids:
-        raise CommandError(_("There is no user %(name)r.") % {"name": text})
+        raise CommandError(f"There is no user {text!r}.")
     if len(ids) > 1:
         raise CommandError(
-            _(
-                "%(name)r is the user name of the user with the id %(id)s, and the id of the user "
-                "%(other)r. Say which one: --username %(name)s or --user-id %(name)s."
-            )
-            % {"name": text, "id": ids[0], "other": found[-1].get_username()}
+            f"{text!r} is the user name of the user with the id {ids[0]}, and the id of the user "
+            f"{found[-1].get_username()!r}. Say which one: --username {text} or --user-id {text}."
         )
     return ids[0]

@@ -3,8 +3,6 @@
 from collections import Counter
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from frontdesk.staff import importing
 from frontdesk.staff.commands.arguments import add_subcommand
 from frontdesk.staff.commands.output import Output
@@ -22,7 +20,7 @@ def add_subcommands(subcommands: Any) -> None:
 def import_sessions(out: Output, _options: dict[str, Any]) -> None:
     """Move sessions in, and write what became of them."""
     counts: importing.Outcomes = Counter()
-    with Progress(out.stderr, _("Imported"), importing.to_import()) as progress:
+    with Progress(out.stderr, "Imported", importing.to_import()) as progress:
         for batch in importing.imported():
             counts.update(batch)
             progress.advance(batch.total())
@@ -31,9 +29,8 @@ def import_sessions(out: Output, _options: dict[str, Any]) -> None:
         "there_already": counts[importing.THERE],
         "unreadable": counts[importing.UNREADABLE],
     }
-    said = _("%(sessions)s moved, %(there)d there already, %(unreadable)d empty or unreadable.") % {
-        "sessions": sessions_in_words(result["moved"]),
-        "there": result["there_already"],
-        "unreadable": result["unreadable"],
-    }
+    said = (
+        f"{sessions_in_words(result['moved'])} moved, {result['there_already']} there already, "
+        f"{result['unreadable']} empty or unreadable."
+    )
     out.write_result(result, said)

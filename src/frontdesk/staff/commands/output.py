@@ -9,7 +9,6 @@ from typing import Any
 
 from django.core.management import CommandError
 from django.core.management.base import OutputWrapper
-from django.utils.translation import gettext as _
 
 from frontdesk.sessions import SessionInfo
 from frontdesk.staff.terminal import lines_of
@@ -53,10 +52,10 @@ class Output:
         Raises ``CommandError`` without a terminal.
         """
         if not sys.stdin.isatty():
-            raise CommandError(_("There is no terminal to ask on. Add --yes to end them."))
+            raise CommandError("There is no terminal to ask on. Add --yes to end them.")
         self.stderr.write(f"{question} [y/N] ", style_func=str, ending="")
         self.stderr.flush()
-        return sys.stdin.readline().strip().lower() in {"y", "yes", _("y"), _("yes")}
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def times_as_json(info: SessionInfo | TokenInfo, *names: str) -> dict[str, str | None]:

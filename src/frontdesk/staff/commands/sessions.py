@@ -7,8 +7,7 @@ from itertools import islice
 from typing import Any
 
 from django.core.management import CommandError
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.template.defaultfilters import pluralize
 
 from frontdesk.core import clock, keys
 from frontdesk.core.flow import run
@@ -88,10 +87,7 @@ def list_sessions(out: Output, options: dict[str, Any]) -> None:
 def _write_total(out: Output, total: int, shown: int, user_id: str | None) -> None:
     words = sessions_in_words(total)
     if shown < total:
-        words = _("%(shown)d of %(sessions)s. --limit shows more.") % {
-            "shown": shown,
-            "sessions": words,
-        }
+        words = f"{shown} of {words}. --limit shows more."
     out.say(words)
     if user_id is None:
         _say_what_is_missing(out)
@@ -104,24 +100,22 @@ def end_sessions(out: Output, options: dict[str, Any]) -> None:
     if not out.as_json:
         _write_table(out, named)
         if total > len(named):
-            out.stdout.write(_("and %(count)d more") % {"count": total - len(named)})
+            out.stdout.write(f"and {total - len(named)} more")
     if options["all"]:
         _say_what_is_missing(out)
     if options["dry_run"]:
-        said = _("%(sessions)s would end.") % {"sessions": sessions_in_words(total)}
-        out.write_result({"would_end": total}, said)
+        out.write_result({"would_end": total}, f"{sessions_in_words(total)} would end.")
     elif total and not options["yes"] and not out.is_confirmed(_question(total)):
-        out.say(_("No session was ended."))
+        out.say("No session was ended.")
     else:
         ended = 0
-        with Progress(out.stderr, _("Ended"), total) as progress:
+        with Progress(out.stderr, "Ended", total) as progress:
             for batch in operations.end_sessions(
                 record.id for record in _selected(options, user_id)
             ):
                 ended += len(batch)
                 progress.advance(len(batch))
-        said = _("%(sessions)s ended.") % {"sessions": sessions_in_words(ended)}
-        out.write_result({"ended": ended}, said)
+        out.write_result({"ended": ended}, f"{sessions_in_words(ended)} ended.")
 
 
 def count_sessions(out: Output, _options: dict[str, Any]) -> None:
@@ -136,13 +130,13 @@ def count_sessions(out: Output, _options: dict[str, Any]) -> None:
         users.add(record.user_id)
     expired = storage.count_expired(now - MARGIN) if isinstance(storage, Scans) else None
     lines: list[tuple[str, str, int | None]] = [
-        ("live", _("live sessions"), counts["live"]),
-        ("signed_in", _("signed in"), counts["live"] - counts["anonymous"]),
-        ("users", _("different users"), len(users - {None})),
-        ("anonymous", _("anonymous"), counts["anonymous"] if operations.can_list() else None),
-        ("used_in_the_last_hour", _("used in the last hour"), counts["last_hour"]),
-        ("used_in_the_last_day", _("used in the last 24 hours"), counts["last_day"]),
-        ("expired", _("expired, to be purged"), expired),
+        ("live", "live sessions", counts["live"]),
+        ("signed_in", "signed in", counts["live"] - counts["anonymous"]),
+        ("users", "different users", len(users - {None})),
+        ("anonymous", "anonymous", counts["anonymous"] if operations.can_list() else None),
+        ("used_in_the_last_hour", "used in the last hour", counts["last_hour"]),
+        ("used_in_the_last_day", "used in the last 24 hours", counts["last_day"]),
+        ("expired", "expired, to be purged", expired),
     ]
     if out.as_json:
         out.write_json([{name: count for name, _words, count in lines}])
@@ -159,11 +153,10 @@ def purge_sessions(out: Output, options: dict[str, Any]) -> None:
     count = storage.count_expired(clock.now() - MARGIN) if isinstance(storage, Scans) else None
     if options["dry_run"]:
         if count is None:
-            raise CommandError(_("This storage cannot count what has expired."))
-        said = _("%(sessions)s would be deleted.") % {"sessions": sessions_in_words(count)}
-        out.write_result({"would_delete": count}, said)
+            raise CommandError("This storage cannot count what has expired.")
+        out.write_result({"would_delete": count}, f"{sessions_in_words(count)} would be deleted.")
         return
-    with Progress(out.stderr, _("Deleted"), count and min(count, limit or count)) as progress:
+    with Progress(out.stderr, "Deleted", count and min(count, limit or count)) as progress:
 
         def on_batch(size: int) -> None:
             progress.advance(size)
@@ -171,29 +164,26 @@ def purge_sessions(out: Output, options: dict[str, Any]) -> None:
                 time.sleep(options["pause"])
 
         deleted = run(purge(options["batch"], limit, on_batch))
-    said = _("%(sessions)s deleted.") % {"sessions": sessions_in_words(deleted)}
-    out.write_result({"deleted": deleted}, said)
+    out.write_result({"deleted": deleted}, f"{sessions_in_words(deleted)} deleted.")
 
 
 def _say_what_is_missing(out: Output) -> None:
     if not operations.can_list():
         out.say(
-            _(
-                "This storage cannot list its sessions, so each user's were read. Anonymous ones are "
-                "missing."
-            )
+            "This storage cannot list its sessions, so each user's were read. Anonymous ones are "
+            "missing."
         )
 
 
 def _reading(out: Output, records: Iterable[Record]) -> Iterator[Record]:
-    with Progress(out.stderr, _("Reading sessions")) as progress:
+    with Progress(out.stderr, "Reading sessions") as progress:
         for record in records:
             progress.advance()
             yield record
 
 
 def _write_table(out: Output, records: Iterable[Record]) -> None:
-    headings = (_("ID"), _("USER"), _("DEVICE"), _("ADDRESS"), _("LAST USED"))
+    headings = ("ID", "USER", "DEVICE", "ADDRESS", "LAST USED")
     out.write_lines(headings, [_as_row(*each) for each in _described(records)])
 
 
@@ -203,8 +193,7 @@ def _selected(options: dict[str, Any], user_id: str | None) -> Iterable[Record]:
     if options["session"]:
         if wrong := [each for each in options["session"] if not keys.is_id(each)]:
             raise CommandError(
-                _("%(id)r is not a session id. An id has 15 characters, as the list shows them.")
-                % {"id": wrong[0]}
+                f"{wrong[0]!r} is not a session id. An id has 15 characters, as the list shows them."
             )
         found = operations.find(options["session"])
     elif user_id is not None:
@@ -244,10 +233,9 @@ def _as_json(info: SessionInfo, user: str) -> dict[str, Any]:
 
 
 def _question(total: int) -> str:
-    question = ngettext("End this session?", "End these %(count)d sessions?", total)
-    return question % {"count": total}
+    return "End this session?" if total == 1 else f"End these {total} sessions?"
 
 
 def sessions_in_words(count: int) -> str:
     """Return, for example, "2 sessions"."""
-    return ngettext("%(count)d session", "%(count)d sessions", count) % {"count": count}
+    return f"{count} session{pluralize(count)}"

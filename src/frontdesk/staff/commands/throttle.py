@@ -4,8 +4,7 @@ from typing import Any
 
 from django.core.management import CommandError
 from django.db.models import Q
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.template.defaultfilters import pluralize
 
 from frontdesk.signin import counting
 from frontdesk.staff import buckets
@@ -41,13 +40,13 @@ def list_throttle(out: Output, options: dict[str, Any]) -> None:
         out.write_json(_as_json(each) for each in found)
         return
     out.write_lines(
-        (_("COUNTED FOR"), _("WHICH"), _("ATTEMPTS"), _("STATE"), _("UNTIL")),
+        ("COUNTED FOR", "WHICH", "ATTEMPTS", "STATE", "UNTIL"),
         [
             (
                 each.in_words,
                 each.label,
                 each.share,
-                _("refused") if each.refuses else _("counting"),
+                "refused" if each.refuses else "counting",
                 exact_time(each.until),
             )
             for each in found
@@ -59,8 +58,7 @@ def list_throttle(out: Output, options: dict[str, Any]) -> None:
 def clear_throttle(out: Output, options: dict[str, Any]) -> None:
     """Delete counts."""
     cleared = counting.rows().filter(_chosen_buckets(options)).delete()[0]
-    said = _("%(counts)s cleared.") % {"counts": _counts_in_words(cleared)}
-    out.write_result({"cleared": cleared}, said)
+    out.write_result({"cleared": cleared}, f"{_counts_in_words(cleared)} cleared.")
 
 
 def _chosen_buckets(options: dict[str, Any]) -> Q:
@@ -73,9 +71,7 @@ def _chosen_buckets(options: dict[str, Any]) -> Q:
     try:
         return buckets.of_network(network)
     except ValueError:
-        raise CommandError(
-            _("%(text)r is not an address, such as 198.51.100.7.") % {"text": network}
-        ) from None
+        raise CommandError(f"{network!r} is not an address, such as 198.51.100.7.") from None
 
 
 def _as_json(each: buckets.Shown) -> dict[str, Any]:
@@ -90,4 +86,4 @@ def _as_json(each: buckets.Shown) -> dict[str, Any]:
 
 
 def _counts_in_words(count: int) -> str:
-    return ngettext("%(count)d count", "%(count)d counts", count) % {"count": count}
+    return f"{count} count{pluralize(count)}"

@@ -6,8 +6,7 @@ from typing import Any
 
 from django.core.management import CommandError
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.template.defaultfilters import pluralize
 
 from frontdesk import api_tokens
 from frontdesk.core import clock, keys
@@ -75,25 +74,23 @@ def end_tokens(out: Output, options: dict[str, Any]) -> None:
     if not out.as_json:
         _write_table(out, found[:NAMED])
         if total > NAMED:
-            out.stdout.write(_("and %(count)d more") % {"count": total - NAMED})
+            out.stdout.write(f"and {total - NAMED} more")
     if options["dry_run"]:
-        said = _("%(tokens)s would end.") % {"tokens": _tokens_in_words(total)}
-        out.write_result({"would_end": total}, said)
+        out.write_result({"would_end": total}, f"{_tokens_in_words(total)} would end.")
         return
-    question = ngettext("End this API token?", "End these %(count)d API tokens?", total)
-    if total and not options["yes"] and not out.is_confirmed(question % {"count": total}):
-        out.say(_("No API token was ended."))
+    question = "End this API token?" if total == 1 else f"End these {total} API tokens?"
+    if total and not options["yes"] and not out.is_confirmed(question):
+        out.say("No API token was ended.")
         return
     ended = token_rows.end(found, Reason.REVOKED_BY_STAFF)
-    said = _("%(tokens)s ended.") % {"tokens": _tokens_in_words(ended)}
-    out.write_result({"ended": ended}, said)
+    out.write_result({"ended": ended}, f"{_tokens_in_words(ended)} ended.")
 
 
 def create_token(out: Output, options: dict[str, Any]) -> None:
     """Create an API token, and write its text."""
     (user,) = operations.users_with_id(str(chosen_user(options))) or [None]
     if user is None:
-        raise CommandError(_("There is no user %(name)r.") % {"name": options["user_id"]})
+        raise CommandError(f"There is no user {options['user_id']!r}.")
     age = None if options["age"] is None else timedelta(microseconds=options["age"])
     try:
         info, text = api_tokens.create(user, options["name"], options["scope"], age)
@@ -103,11 +100,11 @@ def create_token(out: Output, options: dict[str, Any]) -> None:
         out.write_json([{**_as_json(info, user.get_username()), "token": text}])
         return
     out.stdout.write(text)
-    out.say(_("It ends %(time)s, and is not shown again.") % {"time": exact_time(info.expires)})
+    out.say(f"It ends {exact_time(info.expires)}, and is not shown again.")
 
 
 def _write_table(out: Output, found: Iterable[ApiToken]) -> None:
-    headings = (_("ID"), _("USER"), _("NAME"), _("SCOPES"), _("LAST USED"), _("ENDS"))
+    headings = ("ID", "USER", "NAME", "SCOPES", "LAST USED", "ENDS")
     lines: list[tuple[str, ...]] = [
         (
             info.id,
@@ -131,8 +128,7 @@ def _chosen_tokens(options: dict[str, Any]) -> QuerySet[ApiToken]:
     if ids := options.get("token"):
         if wrong := [each for each in ids if not keys.is_id(each)]:
             raise CommandError(
-                _("%(id)r is not a token id. An id has 15 characters, as the list shows them.")
-                % {"id": wrong[0]}
+                f"{wrong[0]!r} is not a token id. An id has 15 characters, as the list shows them."
             )
         found = found.filter(pk__in=ids)
     if (unused_for := options.get("unused_for")) is not None:
@@ -164,4 +160,4 @@ def _as_json(info: TokenInfo, user: str) -> dict[str, Any]:
 
 
 def _tokens_in_words(count: int) -> str:
-    return ngettext("%(count)d API token", "%(count)d API tokens", count) % {"count": count}
+    return f"{count} API token{pluralize(count)}"
