@@ -35,7 +35,7 @@ def change_password(page: Any) -> None:
     page.get_by_label("Old password").fill(PASSWORD)
     page.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
     page.get_by_label("New password confirmation").fill(NEW_PASSWORD)
-    page.get_by_role("button", name="Change password").click()
+    page.get_by_role("button", name="Change your password").click()
 
 
 def at(page: Any, heading: str) -> None:

@@ -126,7 +126,7 @@ def test_staff_end_a_session_which_signs_its_browser_out(page, new_tab):
         sign_in(tab)
     sign_in_as_staff(page)
     page.locator("#content-main").get_by_role("link", name="Sessions", exact=True).click()
-    at(page, "Live sessions in the database")
+    at(page, "Live sessions")
     page.get_by_role("textbox", name="Search").fill(NAME)
     page.get_by_role("button", name="Search").click()
     page.get_by_role("link", name="Firefox on Android").click()

@@ -224,16 +224,16 @@ WORDS = {
     "Failed sign-in attempt": {"what": "failed"},
     "2 failed sign-in attempts": {"what": "failed", "count": 2},
     "Entered the password again": {"what": "reauthenticated"},
-    "The password was changed": {"what": "password"},
+    "Password changed": {"what": "password"},
     "Signed out": {"reason": "logout"},
-    "Ended by the user": {"reason": "revoked"},
-    "Ended by staff": {"reason": "revoked_by_staff"},
-    "Ended because the password was changed": {"reason": "password_change"},
-    "Ended because it was not used": {"reason": "idle"},
-    "Ended because the sign-in was too long ago": {"reason": "absolute"},
-    "Ended because of too many sessions": {"reason": "limit"},
-    "Ended because the user was deleted": {"reason": "user_gone"},
-    "Ended": {"reason": "of another version"},
+    "Session ended by the user": {"reason": "revoked"},
+    "Session ended by staff": {"reason": "revoked_by_staff"},
+    "Session ended because the password was changed": {"reason": "password_change"},
+    "Session ended because it was not used": {"reason": "idle"},
+    "Session ended because the sign-in was too long ago": {"reason": "absolute"},
+    "Session ended because of too many sessions": {"reason": "limit"},
+    "Session ended because the user was deleted": {"reason": "user_gone"},
+    "Session ended": {"reason": "of another version"},
 }
 
 
@@ -251,4 +251,4 @@ def test_the_words_are_in_the_active_language(user):
     record(user, user_agent=FIREFOX)
     with translation.override("de"):
         (entry,) = history.recent(user)
-        assert entry.device == "Firefox auf Linux"
+        assert entry.device == "Firefox unter Linux"

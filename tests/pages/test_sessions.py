@@ -294,7 +294,7 @@ def test_ending_all_others_when_there_are_none_says_so(user):
     browser = sign_in(user)
     assert "You are not signed in anywhere else." in page(browser.get(END_OTHERS)).words
     response = browser.post(END_OTHERS, follow=True)
-    assert messages_of(response) == ["You were not signed in anywhere else."]
+    assert messages_of(response) == ["You are not signed in anywhere else."]
 
 
 def test_all_end_and_this_session_is_signed_out(user, other_user, ended):
@@ -379,7 +379,7 @@ def test_a_forged_post_ends_nothing(user, settings, path, middleware):
     [
         (END, "Enter your password to sign out Firefox on Android, 203.0.113.7"),
         (END_OTHERS, "Enter your password to sign out everywhere else"),
-        (END_ALL, "Enter your password to sign out everywhere, here too"),
+        (END_ALL, "Enter your password to sign out everywhere"),
     ],
 )
 def test_ending_asks_for_the_password_when_the_sign_in_is_old(user, clock, path, asked):

@@ -200,7 +200,7 @@ def test_the_history_says_what_became_of_a_token(browser, user, text, set_option
     api_tokens.end_all(user)
     assert recorded(user) == [
         "API token “backup” created",
-        "API token “backup” first used from a new network",
+        "First use of the API token “backup” from this network",
         "API token “backup” ended by the user",
     ]
     entries = {entry.what: entry for entry in history.recent(user)}

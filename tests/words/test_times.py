@@ -77,9 +77,15 @@ def test_a_time_is_in_the_current_time_zone(language, exact, short):
 @pytest.mark.parametrize(
     ("tag", "html"),
     [
-        ("moment when", '<time datetime="{iso}" data-fd-moment>Nov. 24, 2026, 3:31 p.m.</time>'),
-        ("ago when", '<time datetime="{iso}">just now</time>'),
-        ("ago earlier when", '<time datetime="{iso}">just now to 3\xa0minutes ago</time>'),
+        (
+            "moment when",
+            '<bdi><time datetime="{iso}" data-fd-moment>Nov. 24, 2026, 3:31 p.m.</time></bdi>',
+        ),
+        ("ago when", '<bdi><time datetime="{iso}">just now</time></bdi>'),
+        (
+            "ago earlier when",
+            '<bdi><time datetime="{iso}">just now to 3\xa0minutes ago</time></bdi>',
+        ),
         ("time_zone", "<span data-fd-zone>UTC</span>"),
     ],
 )

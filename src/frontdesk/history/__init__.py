@@ -85,9 +85,9 @@ class Entry:
     @property
     def in_words(self) -> str:
         """What happened, in the active language."""
-        if self.what is What.FAILED:
+        if self.what is What.FAILED and self.count > 1:
             words = ngettext(
-                "Failed sign-in attempt", "%(count)d failed sign-in attempts", self.count
+                "%(count)d failed sign-in attempt", "%(count)d failed sign-in attempts", self.count
             )
             return words % {"count": self.count}
         if self.what is What.SIGNED_IN:

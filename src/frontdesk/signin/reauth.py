@@ -185,9 +185,9 @@ def _is_own(request: HttpRequest, user: AbstractBaseUser) -> Flow[bool]:
 
 
 def not_own() -> str:
-    """Return what to tell staff who act as another user than the one whose session it is."""
+    """Return what to tell staff who act as a different user from the one whose session it is."""
     return _(
-        "Nothing has been done: you are acting as another user than the one who signed in here. "
+        "Nothing has been done: you are acting as a different user from the one who signed in here. "
         "Sign in as that user first."
     )
 

@@ -53,7 +53,7 @@ class SignedIn(admin.SimpleListFilter):
 class Activity(admin.SimpleListFilter):
     """How long ago a session was used."""
 
-    title = _("last used")
+    title = _("last use")
     parameter_name = "used"
     PERIODS: Final = {"hour": 60 * clock.MINUTE, "day": clock.DAY, "week": 7 * clock.DAY}
 

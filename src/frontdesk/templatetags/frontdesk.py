@@ -1,4 +1,4 @@
-"""``{% load frontdesk %}``: tags that show times as ``<time>`` elements, and a filter for bidirectional text."""
+"""``{% load frontdesk %}``: times as ``<time>`` elements, and text that keeps its own direction."""
 
 from datetime import datetime
 
