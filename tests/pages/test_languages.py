@@ -9,7 +9,7 @@ from django.utils import translation
 
 from tests.pages.catalogue import FIREFOX, PASSWORD, Page, each_page, page, sign_in
 
-SAME_IN_BOTH = {"Name", "testserver", "o'neil & co", "UTC", "."}
+SAME_IN_BOTH = {"Details", "Name", "testserver", "o'neil & co", "UTC", "."}
 
 
 @each_page
