@@ -129,7 +129,10 @@ def test_what_is_wrong_is_said_at_its_field(programmer, user, wrong, field):
 def test_the_limit_is_explained(programmer, user, monkeypatch):
     monkeypatch.setattr(api_tokens, "MAX_PER_USER", 1)
     answer = programmer.post(CREATE, NEW_TOKEN)
-    assert "This is the maximum number of API tokens. Revoke one to create another." in page(answer).text
+    assert (
+        "This is the maximum number of API tokens. Revoke one to create another."
+        in page(answer).text
+    )
     assert len(api_tokens.for_user(user)) == 1
 
 

@@ -33,15 +33,15 @@ def parts(text: str) -> Counter[str]:
     return Counter(re.findall(r"%\(\w+\)[ds]|%[ds]|<[^>]+>|^\s|\s$|\n", text))
 
 
-def of_django(language: str) -> dict[Message, set[str]]:
+def of_django(language: str) -> dict[Message, list[list[str]]]:
     """Return how Django translates messages without a context, in its core and in common apps."""
-    found: dict[Message, set[str]] = {}
+    found: dict[Message, list[list[str]]] = {}
     for place in ("conf", *(f"contrib/{app}" for app in ("admin", "auth", "sessions"))):
         path = DJANGO / place / "locale" / language / "LC_MESSAGES" / "django.mo"
         if path.exists():
             for message, texts in read_mo(path).items():
                 if not message.context:
-                    found.setdefault(message, set()).add("\0".join(texts))
+                    found.setdefault(message, []).append(texts)
     return found
 
 
@@ -83,9 +83,14 @@ def test_a_translation_has_the_placeholders_and_the_html_of_its_message(root, pa
 
 
 @each_catalogue
-def test_a_catalogue_names_its_language_and_chooses_plural_forms_as_django_does(root, path):
+def test_a_catalogue_names_its_language(root, path):
+    assert read_po(path).header["Language"] == path.parts[-3]
+
+
+@pytest.mark.skipif(django.VERSION < (6, 1), reason="some rules have changed in Django 6.1")
+@each_catalogue
+def test_a_catalogue_chooses_plural_forms_as_django_does(root, path):
     catalogue, language = read_po(path), path.parts[-3]
-    assert catalogue.header["Language"] == language
     theirs = read_po(DJANGO / "conf" / "locale" / language / "LC_MESSAGES" / "django.po")
     (number, ours_of), (expected, theirs_of) = catalogue.plurals, theirs.plurals
     assert number == expected
@@ -103,9 +108,9 @@ def test_a_message_that_django_also_has_is_translated_as_django_does(root, path)
     # Django merges the catalogues of all apps, so one translation would replace the other on its pages or
     # on these. Another meaning needs a context.
     theirs = of_django(path.parts[-3])
-    ours = read_po(path).messages
-    assert {
-        message.id: (text, theirs[message])
-        for message, texts in ours.items()
-        if message in theirs and (text := "\0".join(texts)) not in theirs[message]
-    } == {}
+    assert [
+        (message.id, texts, theirs[message])
+        for message, texts in read_po(path).messages.items()
+        # Some of Django's have more plural forms than their language uses.
+        if message in theirs and texts not in [each[: len(texts)] for each in theirs[message]]
+    ] == []
