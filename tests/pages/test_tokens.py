@@ -99,11 +99,14 @@ def test_the_usual_age_is_chosen_at_first(programmer):
     assert form.fields["age"].initial == 90 * 86_400
 
 
-def test_no_age_is_offered_above_the_greatest(programmer, user, configure):
-    configure(API_TOKEN_MAX_AGE=timedelta(hours=12))
+@pytest.mark.parametrize(
+    ("longest", "words"), [(timedelta(hours=12), "12 hours"), (timedelta(minutes=30), "30 minutes")]
+)
+def test_no_age_is_offered_above_the_greatest(programmer, user, configure, longest, words):
+    configure(API_TOKEN_MAX_AGE=longest)
     programmer.force_login(user)
     form = programmer.get(CREATE).context["form"]
-    assert form.fields["age"].choices == [(43_200, "12 hours")]
+    assert form.fields["age"].choices == [(longest.total_seconds(), words)]
 
 
 @pytest.mark.parametrize(

@@ -483,7 +483,7 @@ def test_all_sessions_of_selected_users_end(storage, admin, user, other_user):
     one, two, other = enter(user), enter(user), enter(other_user)
     page = choose(admin, user.pk, url=USERS, action="end_all_sessions")
     assert "End all sessions of 1 user?" in page.text
-    assert "<li>ada</li>" in page.text
+    assert "<li><bdi>ada</bdi></li>" in page.text
     assert is_live(one)
     done = confirm(admin, page, USERS)
     assert "2 sessions were ended." in done.text

@@ -85,6 +85,12 @@ def test_every_token_expires(user, age):
         api_tokens.create(user, "backup", age=age)
 
 
+def test_a_maximum_of_less_than_a_day_is_said_in_hours(user, set_options):
+    set_options(API_TOKEN_MAX_AGE=timedelta(hours=12))
+    with pytest.raises(ValueError, match="up to 12:00:00 "):
+        api_tokens.create(user, "backup", age=timedelta(days=1))
+
+
 def test_the_usual_age_is_never_above_the_greatest(user, set_options):
     set_options(API_TOKEN_MAX_AGE=timedelta(days=7))
     info, _text = api_tokens.create(user, "backup")

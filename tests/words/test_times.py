@@ -93,3 +93,15 @@ def test_a_tag_shows_a_time_element(tag, html):
     template = engines["django"].from_string(f"{{% load frontdesk %}}{{% {tag} %}}")
     context = {"when": NOW, "earlier": NOW - timedelta(minutes=3)}
     assert template.render(context) == html.format(iso="2026-11-24T15:31:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("tag", "html"),
+    [
+        ("{{ text|bdi }}", "<bdi>1 &lt; 2</bdi>"),
+        ('{{ text|bdi:"fd-name" }}', '<bdi class="fd-name">1 &lt; 2</bdi>'),
+    ],
+)
+def test_a_filter_keeps_the_direction_of_a_text_apart(tag, html):
+    template = engines["django"].from_string(f"{{% load frontdesk %}}{tag}")
+    assert template.render({"text": "1 < 2"}) == html
