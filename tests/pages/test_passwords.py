@@ -104,7 +104,7 @@ def test_staff_acting_as_a_user_do_not_change_the_password(user, other_user, act
     browser, theirs = sign_in(user), sign_in(other_user)
     acting_as(other_user)
     response = change(browser)
-    assert "acting as another user" in page(response).text
+    assert "acting as a different user" in page(response).text
     other_user.refresh_from_db()
     assert other_user.check_password(PASSWORD)
     acting_as(None)

@@ -66,4 +66,4 @@ def test_staff_acting_as_a_user_sign_in_as_that_user_first(user, other_user, act
     acting_as(other_user)
     response = browser.post(URL, {**ENTERED, "next": "/guarded/"})
     assert response["Location"] == "/accounts/login/?next=/guarded/"
-    assert "acting as another user" in page(browser.get("/accounts/login/")).text
+    assert "acting as a different user" in page(browser.get("/accounts/login/")).text
