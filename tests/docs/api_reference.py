@@ -1,21 +1,41 @@
 """Writes docs/reference/json-api.md from the OpenAPI document: python -m tests.docs.api_reference"""
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from frontdesk.api.problems import DETAILS
 from tests.docs.pages import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "json-api.md"
 
-HEAD = """# JSON API endpoints
+HEAD = """# JSON API
 
 All endpoints of the [JSON API](../howto/json-api.md), written from its OpenAPI document with default
 settings by `python -m tests.docs.api_reference`. A site serves its own at `openapi.json`.
 
-Paths are below the one where a project includes `frontdesk.api.urls`. Codes are explained under
-[errors](../howto/json-api.md#errors). Times are in UTC, such as `2026-11-28T10:32:01.317Z`.
+- [Endpoints](#endpoints): what each does, takes and answers
+- [Problem codes](#problem-codes): what an answer of 400 or more means
+- [Objects](#objects): what an answer holds
+
+Paths are below the one where a project includes `frontdesk.api.urls`. Times are in UTC, such as
+`2026-11-28T10:32:01.317Z`.
+
+## Endpoints
+
+Only browsers, which send the cookie, need the [CSRF token](../howto/json-api.md#csrf).
 """
+
+PROBLEMS = """## Problem codes
+
+An answer of 400 or more is a problem document (RFC 9457) with `status`, `code` and `detail`. The code does
+not change. See [errors](../howto/json-api.md#errors).
+
+| code | status | detail |
+|---|---|---|"""
+
+OBJECTS = "## Objects\n"
 
 LET_IN = {
     frozenset(): "anyone",
@@ -27,18 +47,45 @@ LET_IN = {
 
 def written(document: dict[str, Any]) -> str:
     """Return the page."""
-    parts = [HEAD]
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            parts += endpoint(f"{method.upper()} {path.strip('/')}", operation)
+    operations = {
+        f"{method.upper()} {path.strip('/')}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    parts = [HEAD, *summary(operations)]
+    for title, operation in operations.items():
+        parts += endpoint(title, operation)
+    parts += [PROBLEMS, *problems(), OBJECTS]
     for name, schema in document["components"]["schemas"].items():
-        parts += [f"## {name}\n", *described(schema), *fields(schema)]
+        parts += [f"### {name}\n", *described(schema), *fields(schema)]
     return "\n".join(parts)
 
 
+def summary(operations: dict[str, dict[str, Any]]) -> Iterator[str]:
+    yield "| endpoint | | signed in | CSRF token |\n|---|---|---|---|"
+    for title, operation in operations.items():
+        needed = needs(operation)
+        marks = " | ".join("yes" if each in needed else "no" for each in ("cookie", "csrf"))
+        yield f"| [`{title}`](#{anchor(title)}) | {operation['summary']} | {marks} |"
+    yield ""
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def needs(operation: dict[str, Any]) -> frozenset[str]:
+    return frozenset(operation["security"][0] if operation["security"] else ())
+
+
+def problems() -> Iterator[str]:
+    for code, (status, detail) in DETAILS.items():
+        yield f"| `{code}` | {status} | {detail} |"
+    yield ""
+
+
 def endpoint(title: str, operation: dict[str, Any]) -> Iterator[str]:
-    needed = frozenset(operation["security"][0] if operation["security"] else ())
-    yield f"## {title}\n\n{operation['summary']}. For {LET_IN[needed]}.\n"
+    yield f"### {title}\n\n{operation['summary']}. For {LET_IN[needs(operation)]}.\n"
     if operation["parameters"]:
         yield from table(
             "| parameter | type | |",
@@ -46,10 +93,8 @@ def endpoint(title: str, operation: dict[str, Any]) -> Iterator[str]:
         )
     if "requestBody" in operation:
         body = operation["requestBody"]["content"]["application/json"]["schema"]
-        yield from table(
-            "| field | type | |", body["properties"].items(), required=body.get("required", [])
-        )
-    yield "| answer | |\n|---|---|"
+        yield from table("| field | type | |", body["properties"].items(), body.get("required", []))
+    yield "| status | answer |\n|---|---|"
     for status, answer in operation["responses"].items():
         yield f"| {status} | {content_of(status, answer)} |"
     yield ""
@@ -84,9 +129,8 @@ def table(
     yield f"{head}\n|---|---|---|"
     for name, schema in rows:
         words = schema.get("description") or schema.get("title", "")
-        if name in required:
-            words = f"{words} (required)".strip()
-        yield f"| `{name}` | {type_of(schema)} | {words} |"
+        kind = f"{type_of(schema)}, required" if name in required else type_of(schema)
+        yield f"| `{name}` | {kind} | {words} |"
     yield ""
 
 
