@@ -35,7 +35,7 @@ PIP_INSTALL = -m pip install --quiet --quiet --disable-pip-version-check --no-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow site links docs coverage bench hammer outages moving throttle suites orders lint types format dist lock clean
+.PHONY: help demo test slow site links docs coverage bench hammer outages moving throttle suites charts orders lint types format dist lock clean
 
 help:  ## list these commands
 	@echo "django-frontdesk: make COMMAND [PYTHON=python3.13]"
@@ -70,7 +70,7 @@ coverage: $(TEST_READY)  ## run the tests and show the lines they miss
 	@$(VENV)/bin/python -m coverage combine --quiet
 	@$(VENV)/bin/python -m coverage report
 
-bench: $(TEST_READY)  ## measure speed and write docs/evidence/benchmarks.md: make bench PYTHON=python3.13
+bench: $(TEST_READY)  ## measure speed and write docs/evidence/benchmarks.md: make bench [ARGS="--only SQLite"]
 	@$(VENV)/bin/python -m benchmarks.speed $(ARGS)
 
 hammer: $(TEST_READY)  ## race processes over HTTP on every storage: make hammer [ARGS="--storages file"]
@@ -87,6 +87,9 @@ throttle: $(TEST_READY)  ## guess passwords and write docs/evidence/throttle.md
 
 suites: $(TEST_READY)  ## run Django's own tests with frontdesk: make suites [ARGS="--storage memory"]
 	@$(VENV)/bin/python -m benchmarks.django_suites $(ARGS)
+
+charts: $(TEST_READY)  ## make the charts and tables of docs/evidence again, from its CSV files
+	@$(VENV)/bin/python -m benchmarks.evidence
 
 lint: $(LINT_READY)  ## check style and formatting
 	@$(VENV_LINT)/bin/ruff check .

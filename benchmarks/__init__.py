@@ -4,8 +4,9 @@
 - ``hammer``: many requests at once on every storage, and on Django's engines
 - ``outages``: the server of the sessions goes away under load
 - ``moving``: a site moves from Django's engines and back under traffic
+- ``throttle``: passwords are guessed at the sign-in page
 - ``django_suites``: Django's own tests, with frontdesk in place of its sessions
 
-Each explains itself with ``python -m benchmarks.NAME --help``. The first four write their tables into
-``docs/``, with what is in ``report``.
+Each explains itself with ``python -m benchmarks.NAME --help``. A run with the full load records its rows in
+``docs/evidence/data/``, of a commit without changes only. ``evidence`` makes the pages from these files.
 """

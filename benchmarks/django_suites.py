@@ -9,8 +9,9 @@ They are copied, and the copies name frontdesk's middlewares where they name Dja
 imports. The app's tables are made without migrations, as Django's suite does for auth and sessions.
 
 ``--storage django`` changes nothing: what fails there fails for a reason of the machine. Each label runs in
-a process of its own, on SQLite. The exit code is 1 if a test fails that
-docs/evidence/django-suites.md does not name.
+a process of its own, on SQLite. A run of all labels is recorded in docs/evidence/data, and
+docs/evidence/django-suites.md is made anew. The exit code is 1 if a test fails that
+docs/evidence/data/django-suites-failures.csv does not give a reason for.
 """
 
 import argparse
@@ -26,10 +27,13 @@ from typing import NamedTuple
 
 import django
 
+from benchmarks import evidence, report
+
 VERSION = django.get_version()
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".cache" / "django-suites"
-PAGE = ROOT / "docs" / "evidence" / "django-suites.md"
+FAILURES = "django-suites-failures"
+"""The file that gives the reason for each failure. It is written by hand."""
 
 LABELS = [
     *("sessions_tests", "auth_tests", "csrf_tests", "messages_tests", "middleware"),
@@ -87,6 +91,8 @@ def main() -> int:
     parser.add_argument("--storage", choices=[*STORAGES, "django"], default="database")
     parser.add_argument("--verbose", action="store_true", help="show the tracebacks")
     options = parser.parse_args()
+    records = options.labels == LABELS and options.storage != "django"
+    run = report.begin(records=records)
 
     with tempfile.TemporaryDirectory(prefix="frontdesk-suites-") as folder:
         tests = Path(folder) / "tests"
@@ -101,13 +107,21 @@ def main() -> int:
             results.append(run(tests, settings, label, verbose=options.verbose))
             show(results[-1])
     failed = [name for result in results for name in result.failed]
-    print(
-        f"Django {VERSION}, {options.storage}: {sum(result.tests for result in results)} tests, "
-        f"{len(failed)} failed"
-    )
+    tests = sum(result.tests for result in results)
+    print(f"Django {VERSION}, {options.storage}: {tests} tests, {len(failed)} failed")
     unknown = [name for name in failed if name not in known()]
     for name in unknown:
-        print(f"  not in {PAGE.name}: {name}")
+        print(f"  not in {FAILURES}.csv: {name}")
+    if records:
+        row: dict[str, object] = {
+            "Django": VERSION,
+            "Python": f"{sys.version_info.major}.{sys.version_info.minor}",
+            "storage": options.storage,
+            "tests": tests,
+            "failed": len(failed),
+        }
+        report.record("django-suites", run, [row], ["Django", "Python", "storage"])
+        evidence.draw("django-suites")
     return int(bool(unknown))
 
 
@@ -140,8 +154,8 @@ def name_of(test: str, place: str) -> str:
 
 
 def known() -> set[str]:
-    """The names of the failures that the page explains."""
-    return set(re.findall(r"`(\w+(?:\.\w+){2,})`", PAGE.read_text("utf-8")))
+    """The names of the failures that have a reason."""
+    return {row["test"] for row in report.read(FAILURES)}
 
 
 # --- the tests ----------------------------------------------------------------------------------

@@ -96,8 +96,8 @@ def forget() -> None:
                 cursor.execute(f"VACUUM FULL {model._meta.db_table}")
 
 
-def burst(database: str) -> list[object]:
-    """Return a row of the table: a burst against one account."""
+def burst(database: str) -> dict[str, Any]:
+    """Return a row: a burst against one account."""
     forget()
     threads = CONNECTIONS if database != "sqlite" else 8
     barrier, numbers = threading.Barrier(threads), itertools.count()
@@ -110,11 +110,11 @@ def burst(database: str) -> list[object]:
     began = time.monotonic()
     with counting() as checked:
         in_threads(threads, task)
-    return ["burst", BURST, f"{time.monotonic() - began:.0f} s", len(checked), *stored()]
+    return row("burst", BURST, time.monotonic() - began, len(checked))
 
 
-def attack(kind: str, seconds: float) -> list[object]:
-    """Return a row of the table: attempts at a steady rate."""
+def attack(kind: str, seconds: float) -> dict[str, Any]:
+    """Return a row: attempts at a steady rate."""
     forget()
     total, numbers, networks = int(seconds * RATE), itertools.count(), iter(NETWORKS)
     lock, began = threading.Lock(), time.monotonic()
@@ -131,19 +131,19 @@ def attack(kind: str, seconds: float) -> list[object]:
 
     with counting() as checked:
         in_threads(4, task)
-    return [kind, total, f"{time.monotonic() - began:.0f} s", len(checked), *stored()]
+    return row(kind, total, time.monotonic() - began, len(checked))
 
 
-def stored() -> list[object]:
-    """Return the rows and the KB of the throttle and of the history."""
-    cells: list[object] = []
-    for model in (Throttle, HistoryEntry):
-        size = "-"
+def row(kind: str, attempts: int, seconds: float, checked: int) -> dict[str, Any]:
+    """Return what came of an attack, and the rows and the KB of the throttle and of the history."""
+    cells = {"attack": kind, "attempts": attempts, "seconds": f"{seconds:.0f}", "checked": checked}
+    for name, model in (("throttle", Throttle), ("history", HistoryEntry)):
+        size = ""
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_total_relation_size(%s)", [model._meta.db_table])
                 size = str(cursor.fetchone()[0] // 1024)
-        cells += [model.objects.count(), size]
+        cells |= {f"{name} rows": model.objects.count(), f"{name} KB": size}
     return cells
 
 
@@ -155,8 +155,8 @@ CASES = {
 }
 
 
-def timing(samples: int) -> list[list[object]]:
-    """Return the rows of the table: how long the answers take, in an order at random."""
+def timing(samples: int) -> list[dict[str, Any]]:
+    """Return rows: how long the answers take, in milliseconds, in an order at random."""
     hashers = ["benchmarks.guesses.Hasher"]
     limits = dict.fromkeys(["THROTTLE_ACCOUNT", "THROTTLE_NETWORK"], (MANY, timedelta(hours=4)))
     found: dict[str, list[float]] = {case: [] for case in CASES}
@@ -173,21 +173,27 @@ def timing(samples: int) -> list[list[object]]:
         for case in order:
             found[case].append(attempt(CASES[case]))
     first, *_ = found.values()
-    return [[case, *quartiles(times), *comparison(first, times)] for case, times in found.items()]
+    return [
+        {"answer": case, **quartiles(times), **comparison(first, times)}
+        for case, times in found.items()
+    ]
 
 
-def comparison(some: list[float], others: list[float]) -> list[str]:
+def comparison(some: list[float], others: list[float]) -> dict[str, str]:
     """Return how often one of ``others`` took longer than one of ``some``, and the p-value of that.
 
-    50 % says that an attacker who measures one answer of each learns nothing. The p-value is that of the
+    0.5 says that an attacker who measures one answer of each learns nothing. The p-value is that of the
     test of Mann and Whitney, in its normal approximation: how likely such a share is without any difference.
     """
     pairs = len(some) * len(others)
     longer = sum((b > a) + (b == a) / 2 for a in some for b in others)
     spread = (pairs * (len(some) + len(others) + 1) / 12) ** 0.5
     p = 2 * statistics.NormalDist().cdf(-abs(longer - pairs / 2) / spread)
-    return [f"{longer / pairs:.0%}", f"{p:.2f}"]
+    return {"longer than the first": f"{longer / pairs:.2f}", "p": f"{p:.2f}"}
 
 
-def quartiles(times: list[float]) -> list[str]:
-    return [f"{each:.1f}" for each in statistics.quantiles(times, n=4)]
+def quartiles(times: list[float]) -> dict[str, str]:
+    names = ("lower", "median", "upper")
+    return {
+        name: f"{ms:.1f}" for name, ms in zip(names, statistics.quantiles(times, n=4), strict=True)
+    }

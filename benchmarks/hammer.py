@@ -16,8 +16,9 @@ so that other requests overtake it. Each use of a session is recorded, so pages 
 their sign-out. *signed out* are browsers that are signed out after a sign-in. *wrong user* are answers with
 another user. *errors* are all answers but 200.
 
-``--django`` does the same with Django's own engines. A run of all storages writes its table into
-docs/evidence/races.md. The exit code is 1 if a storage of frontdesk loses or revives anything.
+``--django`` does the same with Django's own engines. A run of all probes with the default load, or more, is
+recorded in docs/evidence/data, and docs/evidence/races.md is made anew. With ``--storages`` it replaces their
+rows only. The exit code is 1 if a storage of frontdesk loses or revives anything.
 """
 
 import argparse
@@ -35,7 +36,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from benchmarks import report
+from benchmarks import evidence, report
 from tests import services
 from tests.processes.site import places
 from tests.processes.site.browser import Answer, Browser, ask
@@ -82,12 +83,13 @@ class Tally:
         """Whether anything was seen that is promised not to be, or nothing at all."""
         return bool(+self.faults or self.errors or not self.operations)
 
-    def cells(self) -> list[object]:
-        """Return the counts and the times, for the table."""
+    def cells(self) -> dict[str, object]:
+        """Return the counts and the times, by column."""
         ordered = sorted(self.times) or [0.0]
         p50, p99 = (ordered[int((len(ordered) - 1) * share)] for share in (0.5, 0.99))
-        counts = [self.faults[fault] for fault in FAULTS]
-        return [self.operations, *counts, self.errors.total(), f"{p50:.0f}", f"{p99:.0f}"]
+        counts = {fault: self.faults[fault] for fault in FAULTS}
+        times = {"p50 ms": f"{p50:.0f}", "p99 ms": f"{p99:.0f}"}
+        return {"operations": self.operations, **counts, "errors": self.errors.total(), **times}
 
 
 class Ground(NamedTuple):
@@ -308,39 +310,44 @@ ENGINES = {
     "django-cache": Place("Django, cache (Redis)", _django("cache"), "redis"),
     "django-file": Place("Django, file", _django("file"), "redis"),
 }
-COLUMNS = ("storage", "probe", "operations", *FAULTS, "errors", "p50 ms", "p99 ms")
+SECONDS, WORKERS, THREADS = 10.0, 6, 8
+"""The load that is recorded."""
 
 
 def main() -> int:
     """Run the program."""
     options = _options()
     known = ENGINES if options.django else STORAGES
-    chosen = options.storages or list(known)
-    rows, broken, absent = [], False, 0
+    records = (
+        options.seconds >= SECONDS
+        and options.workers >= WORKERS
+        and options.threads >= THREADS
+        and list(options.probes) == list(PROBES)
+    )
+    run = report.begin(
+        "gunicorn",
+        servers=("PostgreSQL", "MariaDB", "Redis", "memcached"),
+        load=f"{options.workers} server processes, {options.threads} clients, "
+        f"{options.seconds:g} seconds for each probe, seed {options.seed}.",
+        records=records,
+    )
+    print(run)
+    rows, broken = list[dict[str, object]](), False
     with report.run_directory():
-        for name in chosen:
+        for name in options.storages or known:
             place = known[name]
             if place.needs and (reason := services.missing(place.needs)):
                 print(f"not measured: {place.name}: {reason}", file=sys.stderr)
-                absent += 1
                 continue
             for probe, tally in _hammered(place, options):
-                rows.append([place.name, probe, *tally.cells()])
+                rows.append({"storage": place.name, "probe": probe, **tally.cells()})
                 broken |= tally.broken
-                print(*rows[-1], dict(tally.errors) or "", sep="  ", flush=True)
-    lines = [*_said(options), "", *report.table(COLUMNS, rows)]
-    print("", *lines, sep="\n")
-    everything = [list(known), list(PROBES)] == [list(chosen), list(options.probes)]
-    if everything and not absent:
-        report.write("evidence/races.md", "engines" if options.django else "hammer", lines)
+                print(*rows[-1].values(), dict(tally.errors) or "", sep="  ", flush=True)
+    if records and rows:
+        file = "races-django" if options.django else "races"
+        report.record(file, run, rows, ["storage", "probe"])
+        evidence.draw("races")
     return int(broken and not options.django)
-
-
-def _said(options: argparse.Namespace) -> list[str]:
-    servers = ("PostgreSQL", "MariaDB", "Redis", "memcached")
-    load = f"{options.workers} server processes, {options.threads} clients, {options.seconds:g} seconds"
-    where = report.circumstances("gunicorn", servers=servers)
-    return [where, f"{load} for each line, seed {options.seed}."]
 
 
 def _hammered(place: Place, options: argparse.Namespace) -> Iterator[tuple[str, Tally]]:
@@ -359,9 +366,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--django", action="store_true", help="hammer Django's own engines")
     parser.add_argument("--storages", nargs="+", choices=[*STORAGES, *ENGINES], metavar="NAME")
     parser.add_argument("--probes", nargs="+", choices=PROBES, default=list(PROBES))
-    parser.add_argument("--seconds", type=float, default=10, help="for each probe (10)")
-    parser.add_argument("--workers", type=int, default=6, help="server processes (6)")
-    parser.add_argument("--threads", type=int, default=8, help="clients at once (8)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for each probe (10)")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="server processes (6)")
+    parser.add_argument("--threads", type=int, default=THREADS, help="clients at once (8)")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

@@ -9,7 +9,9 @@ frontdesk import`` beside the traffic where the engine can list its sessions; to
 and to Django's engine. Each new server starts beside the old one, which finishes its requests first. Each
 response is compared with the user of the browser, and with what that browser has stored.
 
-A run of all engines writes its table into docs/evidence/migration.md. The exit code is 1 for any fault.
+A run on SQLite with the default load, or more, is recorded in docs/evidence/data, and
+docs/evidence/migration.md is made anew. With ``--engines`` it replaces their rows only. The exit code is 1 for
+any fault.
 """
 
 import argparse
@@ -26,7 +28,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from benchmarks import report
+from benchmarks import evidence, report
 from tests import services
 from tests.processes.site import places
 from tests.processes.site.browser import Answer, ask
@@ -189,7 +191,8 @@ def moved(engine: str, options: argparse.Namespace) -> Iterator[tuple[str, Count
         yield "Django again", traffic.taken(), ""
 
 
-COLUMNS = ("engine", "stage", "requests", *FAULTS, "imported")
+SESSIONS, SECONDS, THREADS, WORKERS = 1000, 6.0, 4, 3
+"""The load that is recorded."""
 
 
 def main() -> int:
@@ -198,21 +201,32 @@ def main() -> int:
     needed = {"redis", options.database} - {"sqlite"}
     if reasons := [reason for service in needed if (reason := services.missing(service))]:
         raise SystemExit(" ".join(reasons))
-    rows, broken = [], False
+    records = (
+        options.database == "sqlite"
+        and options.sessions >= SESSIONS
+        and options.seconds >= SECONDS
+        and options.threads >= THREADS
+        and options.workers >= WORKERS
+    )
+    run = report.begin(
+        "gunicorn",
+        servers=("Redis",),
+        load=f"{options.sessions} sessions, {options.threads} threads, {options.workers} server processes.",
+        records=records,
+    )
+    print(run)
+    rows, broken = list[dict[str, object]](), False
     with report.run_directory():
         for engine in options.engines:
             for stage, seen, imported in moved(engine, options):
-                rows.append(
-                    [engine, stage, seen["requests"], *(seen[name] for name in FAULTS), imported]
-                )
+                row = {"engine": engine, "stage": stage, "sessions": options.sessions}
+                counts = {name: seen[name] for name in ("requests", *FAULTS)}
+                rows.append(row | counts | {"imported": imported})
                 broken |= any(seen[name] for name in FAULTS) or not seen["requests"]
-                print(*rows[-1], sep="  ", flush=True)
-    where = report.circumstances("gunicorn", servers=("PostgreSQL", "MariaDB", "Redis"))
-    load = f"{options.sessions} sessions, {options.threads} threads, {options.workers} server processes"
-    lines = [f"{where} {load}.", "", *report.table(COLUMNS, rows)]
-    print("", *lines, sep="\n")
-    if tuple(options.engines) == ENGINES:
-        report.write("evidence/migration.md", "moving", lines)
+                print(*rows[-1].values(), sep="  ", flush=True)
+    if records:
+        report.record("migration", run, rows, ["engine", "stage"])
+        evidence.draw("migration")
     return int(broken)
 
 
@@ -220,10 +234,10 @@ def _options() -> argparse.Namespace:
     parser = report.parser("moving", __doc__)
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--database", choices=DATABASES, default="sqlite")
-    parser.add_argument("--sessions", type=int, default=1000)
-    parser.add_argument("--seconds", type=float, default=6, help="for each stage (6)")
-    parser.add_argument("--threads", type=int, default=4)
-    parser.add_argument("--workers", type=int, default=3, help="server processes (3)")
+    parser.add_argument("--sessions", type=int, default=SESSIONS)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for each stage (6)")
+    parser.add_argument("--threads", type=int, default=THREADS)
+    parser.add_argument("--workers", type=int, default=WORKERS, help="server processes (3)")
     return parser.parse_args()
 
 

@@ -16,9 +16,10 @@ sign out and in again; others visit a page that needs no session. Each response 
 and *twice* are steps that were acknowledged and are not there, or are there once too often. *revived* are
 sessions that answer after the response to their sign-out. *slowest* and *plain* are the slowest pages, with
 and without a session. *back* is the time until the last 503 once the server is back. *log* is the number of
-processes that logged the outage, and how often. A star marks what the server itself has forgotten.
+processes that logged the outage, and how often. *forgets* is whether the server itself forgets the sessions.
 
-A run of everything writes its tables into docs/evidence/outages.md. The exit code is 1 for any fault.
+A run with the default load, or more, is recorded in docs/evidence/data, and docs/evidence/outages.md is made
+anew. With ``--storages`` or ``--servers`` it replaces their rows only. The exit code is 1 for any fault.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from benchmarks import redis_cluster, report
+from benchmarks import evidence, redis_cluster, report
 from tests import services
 from tests.processes import redis_servers, servers
 from tests.processes.servers import Victim
@@ -342,26 +343,14 @@ class _User:
 # One fault.
 
 COUNTS = ("signed out", "wrong user", "lost", "twice", "revived")
-COLUMNS = (
-    "storage",
-    "fault",
-    "requests",
-    "503",
-    "other",
-    *COUNTS,
-    "slowest",
-    "plain",
-    "back",
-    "log",
-)
 FORGOTTEN = {"signed out", "lost", "revived"}
 """What a server that forgets the sessions does, whatever the storage does."""
 
 
 class Outcome(NamedTuple):
-    """What came of one fault: the end of its row in the table, and what should not be, in words."""
+    """What came of one fault: the columns of its row, and what should not be, in words."""
 
-    cells: list[object]
+    cells: dict[str, object]
     wrong: list[str]
 
 
@@ -401,14 +390,19 @@ def suffered(served: Served, crowd: Crowd, fault: Fault, timeout: float | None) 
         wrong.append("it has not recovered")
     if any(lines["cannot answer"] != lines["answers again"] for lines in logged):
         wrong.append("the end of an outage is not in the log")
-    counts = [
-        f"{crowd.seen[name]}{'*' * (name in forgiven and crowd.seen[name] > 0)}" for name in COUNTS
-    ]
-    times = [f"{seconds:.1f} s" for seconds in (slowest, plain, recovery)]
-    incidents = max((lines["cannot answer"] for lines in logged), default=0)
-    log = f"{len(logged)} x {incidents}" if logged else "-"
-    unavailable = len(failed) - others.total()
-    return Outcome([len(crowd.requests), unavailable, others.total(), *counts, *times, log], wrong)
+    cells: dict[str, object] = {
+        "requests": len(crowd.requests),
+        "503": len(failed) - others.total(),
+        "other": others.total(),
+        "forgets": "yes" if fault.forgets else "no",
+        **{name: crowd.seen[name] for name in COUNTS},
+        "slowest s": f"{slowest:.1f}",
+        "plain s": f"{plain:.1f}",
+        "back s": f"{recovery:.1f}",
+        "processes that logged": len(logged),
+        "times each": max((lines["cannot answer"] for lines in logged), default=0),
+    }
+    return Outcome(cells, wrong)
 
 
 def _wait_for_recovery(crowd: Crowd, back: float) -> None:
@@ -435,34 +429,37 @@ def _logged(log: Path, start: int) -> list[Counter[str]]:
     return list(lines.values())
 
 
+USERS, WORKERS = 12, 4
+"""The load that is recorded."""
+
+
 def main() -> int:
     """Run the program."""
     options = _options()
-    everything = [list(STORAGES), list(SERVERS)] == [options.storages, options.servers]
-    broken, absent, lines = False, 0, [_said(options)]
+    records = options.users >= USERS and options.workers >= WORKERS
+    run = report.begin(
+        *("gunicorn", "uvicorn"),
+        servers=report.COMMANDS,
+        load=f"{options.users} users, {options.workers} server processes.",
+        records=records,
+    )
+    print(run)
+    rows, broken = list[dict[str, object]](), False
     with report.run_directory():
         for server in options.servers:
-            rows = []
             for entry in (STORAGES[name] for name in options.storages):
                 if entry.needs and (reason := services.missing(entry.needs)):
                     print(f"not tried: {entry.name}: {reason}", file=sys.stderr)
-                    absent += 1
                     continue
                 for fault, outcome in _tried(entry, server, options):
-                    rows.append([entry.name, fault, *outcome.cells])
+                    row = {"server": server, "storage": entry.name, "fault": fault}
+                    rows.append(row | outcome.cells)
                     broken |= bool(outcome.wrong)
-                    print(server, *rows[-1], *outcome.wrong, sep="  ", flush=True)
-            views = "sync" if server == "gunicorn" else "async"
-            lines += ["", f"{server}, {views} views:", "", *report.table(COLUMNS, rows)]
-    print("", *lines, sep="\n")
-    if everything and not absent:
-        report.write("evidence/outages.md", "measured", lines)
+                    print(*rows[-1].values(), *outcome.wrong, sep="  ", flush=True)
+    if records and rows:
+        report.record("outages", run, rows, ["server", "storage", "fault"])
+        evidence.draw("outages")
     return int(broken)
-
-
-def _said(options: argparse.Namespace) -> str:
-    where = report.circumstances("gunicorn", "uvicorn", servers=report.COMMANDS)
-    return f"{where} {options.users} users, {options.workers} server processes."
 
 
 def _tried(entry: Entry, server: str, options: argparse.Namespace) -> Iterator[tuple[str, Outcome]]:
@@ -477,8 +474,8 @@ def _options() -> argparse.Namespace:
     parser = report.parser("outages", __doc__)
     parser.add_argument("--storages", nargs="+", choices=STORAGES, default=list(STORAGES))
     parser.add_argument("--servers", nargs="+", choices=SERVERS, default=list(SERVERS))
-    parser.add_argument("--users", type=int, default=12, help="users who are signed in (12)")
-    parser.add_argument("--workers", type=int, default=4, help="server processes (4)")
+    parser.add_argument("--users", type=int, default=USERS, help="users who are signed in (12)")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="server processes (4)")
     return parser.parse_args()
 
 

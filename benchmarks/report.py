@@ -1,6 +1,7 @@
-"""What the programs share: options, a directory for one run, tables, and where they were measured."""
+"""What the programs share: options, a directory for one run, tables, and the files of what was measured."""
 
 import argparse
+import csv
 import os
 import platform
 import shutil
@@ -13,10 +14,13 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from tests import services
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+EVIDENCE = ROOT / "docs" / "evidence"
+IMAGES = ROOT / "docs" / "images"
 
 
 def parser(name: str, doc: str | None) -> argparse.ArgumentParser:
@@ -62,26 +66,73 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     return [f"| {line} |" for line in [lines[0], rule, *lines[1:]]]
 
 
-def circumstances(*packages: str, servers: Iterable[str] = ()) -> str:
-    """Return the day, the commit, the machine and the versions."""
+class Run(NamedTuple):
+    """When, of which commit and where a program ran, and with what load."""
+
+    date: str
+    commit: str
+    conditions: str
+
+    def __str__(self) -> str:
+        return f"{self.date}, commit {self.commit}. {self.conditions}"
+
+
+def begin(
+    *packages: str, servers: Iterable[str] = (), load: str = "", records: bool = False
+) -> Run:
+    """Return what is to be known about this run; exits if it ``records`` and the tree has changes.
+
+    Numbers of a commit can be measured again, and those of a changed checkout cannot.
+    """
+    commit, changed = _git("rev-parse", "--short=8", "HEAD").strip(), _changes()
+    if records and not commit:
+        raise SystemExit(
+            "This run records its numbers under a commit, and this is no git checkout."
+        )
+    if records and changed:
+        raise SystemExit(
+            "This run records its numbers under a commit, but the checkout has changes:\n"
+            + "\n".join(changed)
+            + "\nCommit them, or run with fewer rounds, seconds or storages, which records nothing."
+        )
     named = [f"Python {platform.python_version()}", f"SQLite {sqlite3.sqlite_version}"]
     named += [f"{name} {version(name)}" for name in ("Django", *packages)]
     named += filter(None, map(_server, servers))
-    where = f"{_processor()}, {os.cpu_count()} cores"
+    where = f"{_processor()}, {os.cpu_count()} cores. {', '.join(named)}."
     day = datetime.now(UTC).date().isoformat()
-    return f"{day}, commit {_commit()}. {where}. {', '.join(named)}."
+    return Run(day, commit + "-dirty" * bool(changed), f"{where} {load}".strip())
 
 
-def write(page: str, name: str, lines: Iterable[str]) -> None:
-    """Replace what stands in ``docs/page`` between ``<!-- name: begin -->`` and ``<!-- name: end -->``."""
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    path = DOCS / page
-    before, found, rest = path.read_text("utf-8").partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
-        raise ValueError(f"{path} has no lines {begin} and {end}.")
-    path.write_text("\n".join([before + begin, "", *lines, "", end + after]), "utf-8")
-    print(f"Written: {path}")
+def read(name: str) -> list[dict[str, str]]:
+    """Return the rows of ``docs/evidence/data/NAME.csv``."""
+    with _file(name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def record(
+    name: str,
+    run: Run,
+    rows: Iterable[dict[str, object]],
+    key: Sequence[str],
+    *,
+    whole: bool = False,
+) -> None:
+    """Write rows into a file of ``docs/evidence/data/``, each with its run.
+
+    They replace the rows with the same values of the columns ``key``, or all rows if they are the ``whole``.
+    """
+    new = [{column: str(cell) for column, cell in (row | run._asdict()).items()} for row in rows]
+    old = [] if whole or not _file(name).exists() else read(name)
+    merged = {tuple(row[column] for column in key): row for row in [*old, *new]}
+    with _file(name).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(new[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(merged.values())
+    print(f"Written: {_file(name)}")
+
+
+def _file(name: str) -> Path:
+    return EVIDENCE / "data" / f"{name}.csv"
 
 
 def _processor() -> str:
@@ -92,10 +143,15 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=8"]
-    done = subprocess.run(command, cwd=DOCS, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+def _changes() -> list[str]:
+    """Return what git says has changed, but for what the runs themselves write."""
+    written = (f":!{EVIDENCE.relative_to(ROOT)}", f":!{IMAGES.relative_to(ROOT)}")
+    return _git("status", "--porcelain", "--", ".", *written).splitlines()
+
+
+def _git(*command: str) -> str:
+    done = subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout
 
 
 COMMANDS = {

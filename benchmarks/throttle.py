@@ -11,8 +11,10 @@
 The times are compared by the test of Mann and Whitney. 50 % says that the answers cannot be told apart.
 
 *checked* are passwords that were compared with the user's. *rows* and *KB* are those of the tables of the
-throttle and of the history afterwards. The exit code is 1 if a burst passes the limit. A run with the
-defaults writes its tables into docs/evidence/throttle.md.
+throttle and of the history afterwards. The exit code is 1 if a burst passes the limit.
+
+A run on PostgreSQL with the defaults, or more, is recorded in docs/evidence/data, and docs/evidence/throttle.md
+is made anew.
 """
 
 import logging
@@ -28,10 +30,10 @@ from django.conf import settings
 from django.db import connection
 from django.test.utils import setup_test_environment
 
-from benchmarks import report
+from benchmarks import evidence, report
 from tests import services
 
-SECONDS = 120.0
+SECONDS = 10.0
 
 SAMPLES = 200
 
@@ -64,25 +66,30 @@ def main() -> int:
     arguments.add_argument("--seconds", type=float, default=SECONDS, help="of each attack")
     arguments.add_argument("--samples", type=int, default=SAMPLES, help="of each timing")
     options = arguments.parse_args()
+    records = (
+        options.database == "postgresql"
+        and options.seconds >= SECONDS
+        and options.samples >= SAMPLES
+    )
+    run = report.begin(
+        "psycopg",
+        servers=SERVERS[options.database],
+        load=f"Attacks of {options.seconds:g} seconds, {options.samples} answers of each kind.",
+        records=records,
+    )
+    print(run)
     with report.run_directory(), project(options.database) as guesses:
-        rows = [guesses.burst(options.database)]
+        attacks = [guesses.burst(options.database)]
         kinds = ("one name", "new names", "new networks")
-        rows += [guesses.attack(kind, options.seconds) for kind in kinds]
+        attacks += [guesses.attack(kind, options.seconds) for kind in kinds]
         times = guesses.timing(options.samples)
-    head = ["", "attempts", "in", "checked", "rows", "KB", "rows of history", "KB of history"]
-    lines = [
-        report.circumstances("psycopg", servers=SERVERS[options.database]),
-        "",
-        *report.table(head, rows),
-        "",
-        *report.table(
-            ["answer, in ms", "25 %", "median", "75 %", "longer than the first", "p"], times
-        ),
-    ]
-    print("\n".join(lines))
-    if (options.database, options.seconds, options.samples) == ("postgresql", SECONDS, SAMPLES):
-        report.write("evidence/throttle.md", "measured", ["", *lines, ""])
-    return int(any(row[0] == "burst" and int(str(row[3])) > 10 for row in rows))
+    for rows in (attacks, times):
+        print("", *report.table(list(rows[0]), [list(row.values()) for row in rows]), sep="\n")
+    if records:
+        report.record("throttle-attacks", run, attacks, ["attack"], whole=True)
+        report.record("throttle-times", run, times, ["answer"], whole=True)
+        evidence.draw("throttle")
+    return int(any(row["attack"] == "burst" and row["checked"] > 10 for row in attacks))
 
 
 if __name__ == "__main__":

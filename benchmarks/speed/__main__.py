@@ -1,7 +1,8 @@
 """What a session costs in a request, as processor time, beside Django's engines.
 
     make bench
-    make bench ARGS="--only SQLite --rounds 5"
+    make bench ARGS="--only SQLite Redis"
+    make bench ARGS="--rounds 5"
     git worktree add ../before COMMIT; make bench ARGS="--old ../before"
 
 Each subject runs in a process of its own. In a round, all subjects of a group send one kind of request for a
@@ -11,7 +12,10 @@ median of the rounds counts. So it matters little what else the machine does mea
 use processor time of their own, which is not counted.
 
 PostgreSQL and Redis are those of the tests (``tests/services.py``). ``--old`` also measures the frontdesk of
-another checkout, beside this one. A run of everything writes its tables into docs/evidence/benchmarks.md.
+another checkout, beside this one.
+
+Each group that is measured with 60 rounds or more is recorded in docs/evidence/data, so that groups can be
+measured one by one, and docs/evidence/benchmarks.md is made anew. A run with ``--old`` records nothing.
 """
 
 import argparse
@@ -26,7 +30,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
-from benchmarks import report
+from benchmarks import evidence, report
 from tests import services
 from tests.processes.site import places
 
@@ -222,6 +226,8 @@ GROUPS = {
     ),
 }
 GROWTH = {"10,000": 10_000, "1,000,000": 1_000_000}
+GROWS = "growth"
+"""The name of the group of one subject with few and with many sessions."""
 
 
 class Member:
@@ -318,45 +324,46 @@ def compared(found: Rounds, ours: str, theirs: str, operation: str = "user") -> 
     return [their / our for our, their in pairs]
 
 
-def grown(rounds: int) -> tuple[Rounds, list[float]]:
+def grown(rounds: int) -> Rounds:
     """Measure ``request.user`` with a random session among few and among many."""
     group = Group("sqlite", "wsgi", tuple(DATABASE._replace(name=name) for name in GROWTH), ())
     with members_of(group, None, 99) as members:
         for member in members[1:]:
             member.tell("fill", GROWTH[member.name])
-        found = measure(members, ["user"], rounds)
-    small, large = GROWTH
-    return found, compared(found, small, large)
+        return measure(members, ["user"], rounds)
 
 
-# The tables.
+# The rows that are recorded.
 
 
-def _ratio(ratios: list[float]) -> str:
-    low, middle, high = quantiles(ratios, n=4)
-    return f"1/{middle:.1f} (1/{low:.1f} to 1/{high:.1f})"
+def quartiles(values: list[float], digits: int) -> dict[str, object]:
+    """Return the columns of the median and the quartiles."""
+    cut = quantiles(values, n=4)
+    names = ("lower", "median", "upper")
+    return {name: f"{value:.{digits}f}" for name, value in zip(names, cut, strict=True)}
 
 
-def target_rows(name: str, group: Group, found: Rounds) -> Iterator[list[object]]:
-    """Yield the rows of the first table."""
+def added_rows(name: str, found: Rounds) -> Iterator[dict[str, object]]:
+    """Yield what each subject adds, in microseconds."""
+    for (subject, operation), values in found.items():
+        if subject != BARE:
+            row = {"group": name, "subject": subject, "operation": operation}
+            yield row | quartiles(values, 1)
+
+
+def ratio_rows(name: str, group: Group, found: Rounds) -> Iterator[dict[str, object]]:
+    """Yield how many times as much as ours theirs adds, for ``request.user``."""
     for ours, theirs, most in group.targets:
         ratios = compared(found, ours.name, theirs.name)
-        added = [f"{median(found[each.name, 'user']):.0f}" for each in (ours, theirs)]
-        target = "" if most is None else f"1/{float(1 / most):g}"
-        verdict = "" if most is None else "met" if median(ratios) >= 1 / most else "missed"
-        pair = f"{ours.name}; {theirs.name}"
-        yield [pair, name, *added, _ratio(ratios), target, verdict]
+        target = "" if most is None else f"{float(1 / most):g}"
+        row = {"group": name, "subject": ours.name, "other": theirs.name}
+        yield row | quartiles(ratios, 2) | {"target": target}
 
 
-def added_rows(name: str, group: Group, found: Rounds) -> Iterator[list[object]]:
-    """Yield the rows of the table of all operations."""
-    for subject in dict.fromkeys(subject for subject, _ in found):
-        if subject != BARE:
-            cells = [
-                f"{median(found[subject, operation]):.0f}" if operation in group.operations else "-"
-                for operation in OPERATIONS
-            ]
-            yield [subject, name, *cells]
+def growth_rows(found: Rounds) -> Iterator[dict[str, object]]:
+    """Yield what ``request.user`` adds with each number of sessions."""
+    for name, number in GROWTH.items():
+        yield {"sessions": number} | quartiles(found[name, "user"], 1)
 
 
 def before_rows(name: str, group: Group, found: Rounds) -> Iterator[list[object]]:
@@ -375,17 +382,31 @@ def before_rows(name: str, group: Group, found: Rounds) -> Iterator[list[object]
             ]
 
 
+PACKAGES = (
+    *("psycopg", "redis", "hiredis"),
+    *("djangorestframework", "django-rest-knox", "django-allauth"),
+)
+
+
 def main() -> int:
     """Run the program."""
     options = _options()
-    targets, added, before, passes = (
-        list[list[object]](),
-        list[list[object]](),
-        list[list[object]](),
-        {},
+    records = options.rounds >= ROUNDS and not options.old
+    run = report.begin(
+        *PACKAGES,
+        servers=("PostgreSQL", "Redis"),
+        load=f"{options.rounds} rounds.",
+        records=records,
     )
+    print(run)
     with report.run_directory():
         for number, name in enumerate(options.only):
+            if name == GROWS:
+                rows = list(growth_rows(grown(options.rounds)))
+                shown(rows)
+                if records:
+                    report.record("benchmarks-growth", run, rows, ["sessions"])
+                continue
             group = GROUPS[name]
             for needed in {"redis", group.database} - {"sqlite"}:
                 if reason := services.missing(needed):
@@ -393,62 +414,44 @@ def main() -> int:
             with members_of(group, options.old, number) as members:
                 found = measure(members, group.operations, options.rounds)
                 if name == "SQLite":
-                    passes = {
-                        each.name: each.tell("passes")
-                        for each in members
-                        if DATABASE.name in each.name
-                    }
-            targets += target_rows(name, group, found)
-            added += added_rows(name, group, found)
-            before += before_rows(name, group, found)
-            print(*report.table(TARGETS, target_rows(name, group, found)), sep="\n", flush=True)
-        growth = None if options.no_growth else grown(options.rounds)
-    lines = _page(options, targets, added, before, passes, growth)
-    print(*lines, sep="\n")
-    if list(options.only) == list(GROUPS) and growth and options.rounds >= ROUNDS:
-        report.write("evidence/benchmarks.md", "speed", lines)
+                    show_passes(members)
+            added, ratios = list(added_rows(name, found)), list(ratio_rows(name, group, found))
+            shown(added)
+            shown(ratios)
+            if options.old:
+                head = ("after as a share of before", "group", *OPERATIONS.values())
+                print(
+                    "", *report.table(head, before_rows(name, group, found)), sep="\n", flush=True
+                )
+            if records:
+                report.record("benchmarks", run, added, ["group", "subject", "operation"])
+                report.record("benchmarks-ratios", run, ratios, ["group", "subject", "other"])
+    if records:
+        evidence.draw("benchmarks")
     return 0
 
 
-PACKAGES = (
-    *("psycopg", "redis", "hiredis"),
-    *("djangorestframework", "django-rest-knox", "django-allauth"),
-)
-TARGETS = ("frontdesk; the other", "group", "added, µs", "theirs, µs", "ratio", "target", "")
+def shown(rows: list[dict[str, object]]) -> None:
+    print(
+        "", *report.table(list(rows[0]), [list(row.values()) for row in rows]), sep="\n", flush=True
+    )
 
 
-def _page(options, targets, added, before, passes, growth) -> list[str]:  # type: ignore[no-untyped-def]
-    servers = ("PostgreSQL", "Redis")
-    lines = [f"{report.circumstances(*PACKAGES, servers=servers)} {options.rounds} rounds."]
-    lines += ["", *report.table(TARGETS, targets)]
-    lines += ["", "Added microseconds of processor time, medians:", ""]
-    lines += report.table(("", "group", *OPERATIONS.values()), added)
-    if before:
-        lines += ["", "After the change as a share of before, both in this run:", ""]
-        lines += report.table(("", "group", *OPERATIONS.values()), before)
-    for name, files in passes.items():
-        lines += [
-            "",
-            f"`request.user`, {name}: {sum(files.values())} functions in {len(files)} files:",
-        ]
-        lines += [", ".join(f"`{file}` {number}" for file, number in files.items()) + "."]
-    if growth:
-        found, ratios = growth
-        costs = " and ".join(f"{median(found[name, 'user']):.0f}" for name in GROWTH)
-        lines += [
-            "",
-            f"`request.user` with a random session among {' and '.join(GROWTH)} on SQLite adds {costs} µs,",
-        ]
-        lines += [f"{median(ratios):.2f} times as much."]
-    return lines
+def show_passes(members: list[Member]) -> None:
+    """Print which functions of frontdesk a request with ``request.user`` passes through."""
+    for member in members:
+        if DATABASE.name in member.name:
+            files: dict[str, int] = member.tell("passes")
+            total = f"{sum(files.values())} functions in {len(files)} files"
+            print(f"\n`request.user`, {member.name}: {total}", files, sep="\n", flush=True)
 
 
 def _options() -> argparse.Namespace:
     parser = report.parser("speed", __doc__)
-    parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS), metavar="GROUP")
+    names = [*GROUPS, GROWS]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="GROUP")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--old", type=Path, help="another checkout, to be measured beside this one")
-    parser.add_argument("--no-growth", action="store_true", help="leave out a million sessions")
     return parser.parse_args()
 
 
