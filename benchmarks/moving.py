@@ -10,8 +10,8 @@ and to Django's engine. Each new server starts beside the old one, which finishe
 response is compared with the user of the browser, and with what that browser has stored.
 
 A run on SQLite with the default load, or more, is recorded in docs/evidence/data, and
-docs/evidence/migration.md is made anew. With ``--engines`` it replaces their rows only. The exit code is 1 for
-any fault.
+docs/evidence/migration.md is made anew. With ``--engines`` it replaces their rows only. The exit code is 1
+for any fault.
 """
 
 import argparse

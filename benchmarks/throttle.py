@@ -13,8 +13,8 @@ The times are compared by the test of Mann and Whitney. 50 % says that the answe
 *checked* are passwords that were compared with the user's. *rows* and *KB* are those of the tables of the
 throttle and of the history afterwards. The exit code is 1 if a burst passes the limit.
 
-A run on PostgreSQL with the defaults, or more, is recorded in docs/evidence/data, and docs/evidence/throttle.md
-is made anew.
+A run on PostgreSQL with the defaults, or more, is recorded in docs/evidence/data, and
+docs/evidence/throttle.md is made anew.
 """
 
 import logging
