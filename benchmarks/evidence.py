@@ -73,8 +73,8 @@ def benchmarks() -> Shown:
         ("added µs, median", "touches neither", "`request.user`", "writes a key", "signs in"),
         rows,
         ("benchmarks", "benchmarks-ratios", "benchmarks-growth"),
-        f"With {int(large['sessions']):,} sessions in SQLite, `request.user` adds {large['median']} µs, "
-        f"and with {int(small['sessions']):,} it adds {small['median']} µs. Of the {len(targets)} ratios "
+        f"With {int(large['sessions']):,} sessions in SQLite, `request.user` adds {float(large['median']):.0f} µs, "
+        f"and with {int(small['sessions']):,} it adds {float(small['median']):.0f} µs. Of the {len(targets)} ratios "
         f"that have a target, {met} meet it.",
     )
 
