@@ -68,14 +68,15 @@ def benchmarks() -> Shown:
     targets = [row for row in report.read("benchmarks-ratios") if row["target"]]
     met = sum(float(row["median"]) >= float(row["target"]) for row in targets)
     small, large = report.read("benchmarks-growth")
+    few, many = (f"{float(row['median']):.0f} µs" for row in (small, large))
     return Shown(
         chart,
         ("added µs, median", "touches neither", "`request.user`", "writes a key", "signs in"),
         rows,
         ("benchmarks", "benchmarks-ratios", "benchmarks-growth"),
-        f"With {int(large['sessions']):,} sessions in SQLite, `request.user` adds {float(large['median']):.0f} µs, "
-        f"and with {int(small['sessions']):,} it adds {float(small['median']):.0f} µs. Of the {len(targets)} ratios "
-        f"that have a target, {met} meet it.",
+        f"With {int(large['sessions']):,} sessions in SQLite, `request.user` adds {many}, and with "
+        f"{int(small['sessions']):,} it adds {few}. Of the {len(targets)} ratios that have a target, "
+        f"{met} meet it.",
     )
 
 
