@@ -77,7 +77,7 @@ def test_a_page_signs_in_lists_ends_and_signs_out(page, new_tab, clock):
     expect(page.get_by_role("alert")).to_be_hidden()
     expect(rows(page)).to_have_count(2)
     expect(rows(page).first).to_contain_text("Edge on Windows")
-    expect(rows(page).first).to_contain_text("this one")
+    expect(rows(page).first).to_contain_text("This device")
 
     # Of the session, a script sees nothing. It keeps nothing either.
     assert "sessionid" not in page.evaluate("document.cookie")
@@ -86,7 +86,7 @@ def test_a_page_signs_in_lists_ends_and_signs_out(page, new_tab, clock):
 
     # An old sign-in needs the password. Giving up changes nothing, and a wrong one neither.
     clock.move(minutes=16)
-    end = page.get_by_role("button", name="End: Firefox on Android")
+    end = page.get_by_role("button", name="Sign out: Firefox on Android")
     end.click()
     page.get_by_role("button", name="Cancel").click()
     expect(rows(page)).to_have_count(2)
@@ -102,7 +102,7 @@ def test_a_page_signs_in_lists_ends_and_signs_out(page, new_tab, clock):
     phone.goto("/accounts/sessions/")
     expect(phone.get_by_role("heading", level=1)).to_have_text("Sign in")
 
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
     expect(page.get_by_label("Username")).to_be_focused()
     page.reload()
     expect(page.get_by_label("Username")).to_be_visible()
@@ -114,7 +114,7 @@ def test_a_session_that_was_ended_elsewhere_leads_back_to_the_form(page, new_tab
     other = new_tab()
     sign_in_here(other)
     expect(rows(other)).to_have_count(2)
-    other.get_by_role("button", name="End all others").click()
+    other.get_by_role("button", name="Sign out everywhere else").click()
     expect(rows(other)).to_have_count(1)
     page.reload()
     expect(page.get_by_label("Username")).to_be_visible()
