@@ -12,11 +12,12 @@ from datetime import timedelta
 from typing import Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest
 
 from frontdesk.conf import options
 from frontdesk.core import clock, credentials, keys
 from frontdesk.core.credentials import Credential
-from frontdesk.core.flow import Flow, both
+from frontdesk.core.flow import Flow, sync, twin
 from frontdesk.core.keys import Key
 from frontdesk.errors import ApiTokenLimitReached, UndeclaredScope
 from frontdesk.models import ApiToken
@@ -49,7 +50,8 @@ MAX_PER_USER: Final = 50
 NAME_LENGTH: Final = 100
 
 
-def _create(
+@sync
+def create(
     user: AbstractBaseUser,
     name: str,
     scopes: Collection[str] = (),
@@ -77,6 +79,9 @@ def _create(
             f"{user.get_username()} has {MAX_PER_USER} API tokens. End one to create another."
         )
     return info_of(row, user), credentials.credential_of(credentials.API_TOKEN, key)
+
+
+acreate: Final = twin(create)
 
 
 def _checked_name(name: str) -> str:
@@ -107,9 +112,13 @@ def _checked_age(age: timedelta | None) -> int:
     return wanted
 
 
-def _for_user(user: AbstractBaseUser) -> Flow[list[TokenInfo]]:
+@sync
+def for_user(user: AbstractBaseUser) -> Flow[list[TokenInfo]]:
     """Return the live tokens of ``user``, newest first: one query."""
     return (yield from rows.in_database(_live_of, user))
+
+
+afor_user: Final = twin(for_user)
 
 
 def _live_of(user: AbstractBaseUser) -> list[TokenInfo]:
@@ -117,7 +126,8 @@ def _live_of(user: AbstractBaseUser) -> list[TokenInfo]:
     return [info_of(row, user) for row in found.order_by("-created", "-pk")]
 
 
-def _end(user: AbstractBaseUser, token_id: str, *, reason: Reason = Reason.REVOKED) -> Flow[bool]:
+@sync
+def end(user: AbstractBaseUser, token_id: str, *, reason: Reason = Reason.REVOKED) -> Flow[bool]:
     """End one token of ``user`` at once. ``False`` if ``user`` has no live token with this id.
 
     Any text may be given as an id. The token of another user is never ended (OWASP ASVS 8.2.2).
@@ -127,9 +137,16 @@ def _end(user: AbstractBaseUser, token_id: str, *, reason: Reason = Reason.REVOK
     return bool((yield from rows.in_database(_end_of, user, reason, {"pk": token_id})))
 
 
-def _end_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> Flow[int]:
+aend: Final = twin(end)
+
+
+@sync
+def end_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> Flow[int]:
     """End all tokens of ``user`` at once, and return how many."""
     return (yield from rows.in_database(_end_of, user, reason, {}))
+
+
+aend_all: Final = twin(end_all)
 
 
 def _end_of(user: AbstractBaseUser, reason: Reason, which: dict[str, str]) -> int:
@@ -137,8 +154,16 @@ def _end_of(user: AbstractBaseUser, reason: Reason, which: dict[str, str]) -> in
     return rows.end(theirs, reason, user)
 
 
-create, acreate = both(_create)
-for_user, afor_user = both(_for_user)
-end, aend = both(_end)
-end_all, aend_all = both(_end_all)
-authenticate, aauthenticate = both(authenticating)
+@sync
+def authenticate(request: HttpRequest, text: str | None = None) -> Flow[TokenInfo | None]:
+    """Return the live token that ``request`` sends, with its ``user``; ``None`` if it sends none.
+
+    ``text`` is what was sent if it is not in ``Authorization: Bearer``. Any text may be given; one with a
+    wrong checksum never reaches the database. One query reads the token and its user. One UPDATE notes the
+    use, at most once a minute. A user who is not active, or whom no authentication backend returns, has no
+    token.
+    """
+    return authenticating(request, text)
+
+
+aauthenticate: Final = twin(authenticate)

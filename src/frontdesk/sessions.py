@@ -8,7 +8,7 @@ a 503.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeGuard
+from typing import Final, TypeGuard
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from frontdesk.conf import options
 from frontdesk.core import clock, credentials, keys, policy
 from frontdesk.core.credentials import Credential
-from frontdesk.core.flow import Call, Flow, both
+from frontdesk.core.flow import Call, Flow, sync, twin
 from frontdesk.core.record import FOREVER, Record, Serializer
 from frontdesk.errors import CarrierRefused
 from frontdesk.http import transport, values
@@ -74,7 +74,8 @@ class SessionInfo:
         return isinstance(session, SessionStore) and session.session_id == self.id
 
 
-def _current(request: HttpRequest) -> Flow[SessionInfo | None]:
+@sync
+def current(request: HttpRequest) -> Flow[SessionInfo | None]:
     """Return the session of ``request``; ``None`` if nothing is stored, and no user has just signed in."""
     session = request.session
     if not isinstance(session, SessionStore):
@@ -85,8 +86,19 @@ def _current(request: HttpRequest) -> Flow[SessionInfo | None]:
     return info_of(session.as_it_will_be(), serializer_in_force())
 
 
-def _for_user(user: AbstractBaseUser) -> Flow[list[SessionInfo]]:
+acurrent: Final = twin(current)
+
+
+@sync
+def for_user(user: AbstractBaseUser) -> Flow[list[SessionInfo]]:
     """Return the live sessions of ``user``, most recently used first: one query on the database storage."""
+    return _live_sessions_of(user)
+
+
+afor_user: Final = twin(for_user)
+
+
+def _live_sessions_of(user: AbstractBaseUser) -> Flow[list[SessionInfo]]:
     records = yield from get_storage().of_user(user_id_of(user))
     now, limits, serializer = clock.now(), options().limits, serializer_in_force()
     return [
@@ -94,12 +106,17 @@ def _for_user(user: AbstractBaseUser) -> Flow[list[SessionInfo]]:
     ]
 
 
-def _count(user: AbstractBaseUser) -> Flow[int]:
+@sync
+def count(user: AbstractBaseUser) -> Flow[int]:
     """Return how many live sessions ``user`` has."""
-    return len((yield from _for_user(user)))
+    return len((yield from _live_sessions_of(user)))
 
 
-def _is_live(session_id: str | None) -> Flow[bool]:
+acount: Final = twin(count)
+
+
+@sync
+def is_live(session_id: str | None) -> Flow[bool]:
     """Return whether the session with this id may still be used: one read. ``False`` for any other text.
 
     For a stream or a socket, whose request has read its session long before. Raises ``TypeError`` for what
@@ -111,7 +128,11 @@ def _is_live(session_id: str | None) -> Flow[bool]:
     return found is not None and policy.is_alive(found, options().limits, clock.now())
 
 
-def _end(
+ais_live: Final = twin(is_live)
+
+
+@sync
+def end(
     user: AbstractBaseUser, session_id: str | None, *, reason: Reason = Reason.REVOKED
 ) -> Flow[bool]:
     """End one session of ``user``. ``False`` if ``user`` has no live session with this id.
@@ -127,7 +148,11 @@ def _end(
     return bool(ended)
 
 
-def _end_others(request: HttpRequest, *, reason: Reason = Reason.REVOKED) -> Flow[int]:
+aend: Final = twin(end)
+
+
+@sync
+def end_others(request: HttpRequest, *, reason: Reason = Reason.REVOKED) -> Flow[int]:
     """End the other sessions of the user who is signed in with the session of ``request``.
 
     Return how many. ``request.user`` is not asked, because a middleware may have put another user there.
@@ -141,9 +166,16 @@ def _end_others(request: HttpRequest, *, reason: Reason = Reason.REVOKED) -> Flo
     return (yield from end_all_of(user_id, reason, [session.session_id or ""]))
 
 
-def _end_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> Flow[int]:
+aend_others: Final = twin(end_others)
+
+
+@sync
+def end_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> Flow[int]:
     """End all sessions of ``user``, and return how many (OWASP ASVS 7.4.5)."""
     return (yield from end_all_of(user_id_of(user), reason))
+
+
+aend_all: Final = twin(end_all)
 
 
 def use_header(request: HttpRequest) -> None:
@@ -160,7 +192,8 @@ def use_header(request: HttpRequest) -> None:
         request.session = session.beside(transport.HEADER)
 
 
-def _header_key(request: HttpRequest) -> Flow[Credential]:
+@sync
+def header_key(request: HttpRequest) -> Flow[Credential]:
     """Save the session of ``request``, and return its key as the client sends it from now on.
 
     The client puts it after ``Authorization: Bearer``. Raises ``ValueError`` for a session of a cookie, and
@@ -175,14 +208,7 @@ def _header_key(request: HttpRequest) -> Flow[Credential]:
     return credentials.credential_of(credentials.SESSION, session.live_key)
 
 
-header_key, aheader_key = both(_header_key)
-current, acurrent = both(_current)
-for_user, afor_user = both(_for_user)
-count, acount = both(_count)
-is_live, ais_live = both(_is_live)
-end, aend = both(_end)
-end_others, aend_others = both(_end_others)
-end_all, aend_all = both(_end_all)
+aheader_key: Final = twin(header_key)
 
 
 def end_all_of(user_id: str, reason: Reason, keep: Collection[str] = ()) -> Flow[int]:

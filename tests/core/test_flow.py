@@ -1,11 +1,13 @@
 """Flows: one generator for sync and async callers."""
 
 import asyncio
+import inspect
 import threading
+from typing import get_type_hints
 
 import pytest
 
-from frontdesk.core.flow import Call, arun, blocking, both, run
+from frontdesk.core.flow import Call, Flow, arun, blocking, run, sync, twin
 
 
 class Shelf:
@@ -70,12 +72,45 @@ def test_a_flow_without_calls_returns(drive):
     assert drive(empty()) == 7
 
 
-def test_both_makes_a_function_and_its_async_twin():
-    read, aread = both(two)
-    shelf = Shelf()
-    assert read(shelf) == asyncio.run(aread(shelf)) == "AB"
+def test_a_flow_makes_a_function_and_its_async_twin():
+    read, shelf = sync(two), Shelf()
+    assert read(shelf) == asyncio.run(twin(read)(shelf)) == "AB"
     assert [kind for kind, _ in shelf.calls] == ["sync", "sync", "async", "async"]
-    assert read.__doc__ == aread.__doc__ == "Read two names."
+
+
+class Here:
+    @staticmethod
+    @sync
+    def read(shelf: Shelf, name: str = "a") -> Flow[list[str]]:
+        """Read a name."""
+        return [(yield Call(shelf, "read", (name,)))]
+
+    aread = staticmethod(twin(read.__func__))
+
+
+def test_both_have_the_name_under_which_they_are_found():
+    assert (Here.read.__name__, Here.read.__qualname__) == ("read", "Here.read")
+    assert (Here.aread.__name__, Here.aread.__qualname__) == ("aread", "Here.aread")
+    assert Here.read.__module__ == Here.aread.__module__ == __name__
+
+
+def test_both_say_what_they_return_and_not_what_their_flow_does():
+    for function in (Here.read, Here.aread):
+        assert inspect.signature(function).return_annotation == list[str]
+        assert get_type_hints(function) == {"shelf": Shelf, "name": str, "return": list[str]}
+    assert list(inspect.signature(Here.aread).parameters) == ["shelf", "name"]
+
+
+def test_only_the_twin_is_a_coroutine_function():
+    found = map(inspect.iscoroutinefunction, (Here.read, Here.aread))
+    assert list(found) == [False, True]
+
+
+def test_the_twin_has_a_docstring_of_its_own():
+    assert Here.read.__doc__ == "Read a name."
+    assert (
+        Here.aread.__doc__ == "Async version of ``read()``: the same arguments, result and errors."
+    )
 
 
 def test_a_cancelled_task_lets_its_flow_clean_up():

@@ -380,9 +380,9 @@ def _elsewhere(call: Call) -> Flow[Any]:
     """Make a call of something that is not the storage."""
     if call.name == "send":
         return None
-    method = getattr(call.target, call.name)
-    flow = getattr(method, "__wrapped__", None)  # of which both() has made the method
-    return method(*call.args) if flow is None else (yield from steps(flow(call.target, *call.args)))
+    if call.name == "save":
+        return (yield from steps(call.target.saving(*call.args)))
+    return getattr(call.target, call.name)(*call.args)
 
 
 def _line(call: Call) -> str:

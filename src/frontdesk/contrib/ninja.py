@@ -7,7 +7,6 @@ Sources: RFC 6750, and https://django-ninja.dev/guides/authentication/.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,7 @@ from ninja.utils import check_csrf
 
 from frontdesk.core import credentials
 from frontdesk.core.credentials import Credential, bearer_of
-from frontdesk.core.flow import Call, Flow, both
+from frontdesk.core.flow import Call, Flow, arun, run
 from frontdesk.http.middleware import at_end
 from frontdesk.tokens import guard
 from frontdesk.tokens.authentication import authenticating
@@ -32,9 +31,6 @@ __all__ = ["SessionAuth", "TokenAuth"]
 class _Auth(AuthBase):
     """Serves sync and async operations alike."""
 
-    authenticate: Callable[[HttpRequest], Any]
-    aauthenticate: Callable[[HttpRequest], Coroutine[Any, Any, Any]]
-
     def __init__(self) -> None:
         super().__init__()
         # Async operations await what a call returns. Sync ones take it as it is, unless it is a coroutine.
@@ -42,12 +38,16 @@ class _Auth(AuthBase):
 
     def __call__(self, request: HttpRequest) -> Any:
         """Return what becomes ``request.auth``, or a coroutine of it; ``None`` to let another auth try."""
+        flow = self.authenticating(request)
         # Ninja calls async operations on an event loop, and sync ones never.
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return self.authenticate(request)
-        return self.aauthenticate(request)
+            return run(flow)
+        return arun(flow)
+
+    def authenticating(self, request: HttpRequest) -> Flow[Any]:
+        raise NotImplementedError
 
 
 class SessionAuth(_Auth):
@@ -67,7 +67,7 @@ class SessionAuth(_Auth):
         self.openapi_name = settings.SESSION_COOKIE_NAME
         super().__init__()
 
-    def _authenticate(self, request: HttpRequest) -> Flow[Any]:
+    def authenticating(self, request: HttpRequest) -> Flow[Any]:
         """Return the user of the session; ``None`` if no user is signed in.
 
         Raises ``ninja.errors.AuthenticationError`` for a wrong key in the header, and ``AuthorizationError``
@@ -90,8 +90,6 @@ class SessionAuth(_Auth):
             raise AuthorizationError(message="The CSRF token is missing or wrong.")
         return user
 
-    authenticate, aauthenticate = both(_authenticate)
-
 
 class TokenAuth(_Auth):
     """An API token, which needs all of ``scopes``: ``auth=TokenAuth("orders:read")``.
@@ -109,7 +107,7 @@ class TokenAuth(_Auth):
         self.scopes = scopes
         super().__init__()
 
-    def _authenticate(self, request: HttpRequest) -> Flow[TokenInfo | None]:
+    def authenticating(self, request: HttpRequest) -> Flow[TokenInfo | None]:
         """Return the token; ``None`` if none was sent.
 
         Raises ``ninja.errors.AuthenticationError`` for a wrong one, and ``AuthorizationError`` for one
@@ -134,8 +132,6 @@ class TokenAuth(_Auth):
 
         request.user, request.auser = user, auser
         return token
-
-    authenticate, aauthenticate = both(_authenticate)
 
 
 class _Users:

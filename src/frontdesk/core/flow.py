@@ -5,14 +5,16 @@ calls by plain methods, :func:`arun` awaits their twins, whose names start with 
 several flows step by step, in every order.
 """
 
+import inspect
 from collections.abc import Callable, Coroutine, Generator
 from functools import wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar, get_args
 
 from asgiref.sync import sync_to_async
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Call(NamedTuple):
@@ -71,17 +73,43 @@ async def arun(flow: Flow[Result]) -> Result:
         return stop.value  # type: ignore[no-any-return]
 
 
-def both(
-    flow: Callable[P, Flow[Result]],
-) -> tuple[Callable[P, Result], Callable[P, Coroutine[Any, Any, Result]]]:
-    """Return a function that runs ``flow``, and its async twin."""
+def sync(flow: Callable[P, Flow[Result]]) -> Callable[P, Result]:
+    """Make a function that runs ``flow``. A decorator; see :func:`twin`."""
 
     @wraps(flow)
-    def sync(*args: P.args, **kwargs: P.kwargs) -> Result:
+    def function(*args: P.args, **kwargs: P.kwargs) -> Result:
         return run(flow(*args, **kwargs))
 
+    return _described(function, flow)
+
+
+def twin(function: Callable[P, Result]) -> Callable[P, Coroutine[Any, Any, Result]]:
+    """Return the async twin of a function that :func:`sync` has made: ``aread: Final = twin(read)``.
+
+    ``Final`` gives it a type. A variable without an annotation has none for the users of a typed package.
+
+    Source: https://typing.python.org/en/latest/guides/libraries.html
+    """
+    flow: Callable[P, Flow[Result]] = vars(function)["__wrapped__"]
+
     @wraps(flow)
-    async def twin(*args: P.args, **kwargs: P.kwargs) -> Result:
+    async def async_function(*args: P.args, **kwargs: P.kwargs) -> Result:
         return await arun(flow(*args, **kwargs))
 
-    return sync, twin
+    name = async_function.__name__
+    path = async_function.__qualname__.removesuffix(name)
+    async_function.__name__, async_function.__qualname__ = f"a{name}", f"{path}a{name}"
+    async_function.__doc__ = (
+        f"Async version of ``{name}()``: the same arguments, result and errors."
+    )
+    return _described(async_function, flow)
+
+
+def _described(function: Function, flow: Callable[..., Any]) -> Function:
+    """Let ``function`` say what it returns, not what its flow does."""
+    signature = inspect.signature(flow)
+    for result in get_args(signature.return_annotation)[-1:]:  # Flow[Result]
+        signature = signature.replace(return_annotation=result)
+        function.__annotations__ = {**function.__annotations__, "return": result}
+    vars(function)["__signature__"] = signature
+    return function

@@ -15,7 +15,7 @@ from django.contrib.sessions.backends.base import CreateError, SessionBase, Upda
 
 from frontdesk.conf import options
 from frontdesk.core import clock, keys, policy, record
-from frontdesk.core.flow import Call, Flow, arun, blocking, both, run
+from frontdesk.core.flow import Call, Flow, arun, blocking, run
 from frontdesk.core.keys import Key
 from frontdesk.core.policy import State
 from frontdesk.core.record import GRACE, UNCHANGED, Changes, Record
@@ -54,7 +54,7 @@ class _Overtaken(Exception):
 class SessionStore(SessionBase):
     """A session. https://docs.djangoproject.com/en/stable/topics/http/sessions/ describes its methods.
 
-    Each operation is a flow, from which ``both()`` makes the method and its async twin.
+    Each operation is a flow, which a method and its async twin run.
     """
 
     meta: Mapping[str, Any] | None = None
@@ -145,7 +145,12 @@ class SessionStore(SessionBase):
     def _is_open(self, no_load: bool) -> bool:
         return "_session_cache" in self.__dict__ and (no_load or self.state is not State.UNREAD)
 
-    _get_session, _aget_session = both(open)
+    def _get_session(self, no_load: bool = False) -> dict[str, Any]:
+        return run(self.open(no_load))
+
+    async def _aget_session(self, no_load: bool = False) -> dict[str, Any]:
+        return await arun(self.open(no_load))
+
     _session = property(_get_session)
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -336,7 +341,6 @@ class SessionStore(SessionBase):
     # Writing.
 
     def saving(self, must_create: bool = False) -> Flow[None]:
-        """Store what has changed. Raises ``UpdateError`` if the session has ended meanwhile."""
         yield from self.open(no_load=must_create)
         if must_create and self._key is not None:
             if (yield from self._exists(self._key)) or not (yield from self._insert(self._key)):
@@ -354,7 +358,6 @@ class SessionStore(SessionBase):
             yield blocking(_call_each, waiting)
 
     def _create(self) -> Flow[None]:
-        """Store the dictionary as a new session under a new key."""
         cache = yield from self.open(no_load=True)
         if self.state is State.INTERRUPTED:
             self._reset(State.NEW)
@@ -461,18 +464,7 @@ class SessionStore(SessionBase):
         elif self.state is not State.INTERRUPTED:
             self._key = Key.new()
 
-    def _modify(self, key: str, function: Callable[[Any], Any], default: Any = None) -> Flow[Any]:
-        """Replace the value of ``key`` by ``function(value)`` in one atomic step, and return it.
-
-        ``request.session.modify("visits", lambda visits: visits + 1, default=0)``
-
-        The value is written at once. If another request changes the session at the same moment,
-        ``function`` is called again with the new value, so it should only compute. Without a value it
-        gets ``default``. If the session has ended, only this request sees the new value.
-
-        Raises :exc:`~frontdesk.errors.StorageUnavailable`, and ``ValueError`` for the keys that Django
-        uses for the sign-in and the expiry.
-        """
+    def _modify(self, key: str, function: Callable[[Any], Any], default: Any) -> Flow[Any]:
         if key in SIGN_IN_KEYS or key == EXPIRY_KEY:
             raise ValueError(
                 f"Django uses {key!r}; call login(), logout() or set_expiry() instead."
@@ -645,14 +637,83 @@ class SessionStore(SessionBase):
 
     # The methods and their async twins.
 
-    load, aload = both(_load)
-    save, asave = both(saving)
-    create, acreate = both(_create)
-    exists, aexists = both(_exists)
-    delete, adelete = both(_delete)
-    flush, aflush = both(flushing)
-    cycle_key, acycle_key = both(_cycle_key)
-    modify, amodify = both(_modify)
+    def load(self) -> dict[str, Any]:
+        """Read the session, and return its dictionary: an empty one if there is none."""
+        return run(self._load())
+
+    async def aload(self) -> dict[str, Any]:
+        """Async version of ``load()``: the same arguments, result and errors."""
+        return await arun(self._load())
+
+    def save(self, must_create: bool = False) -> None:
+        """Store what has changed.
+
+        Raises ``UpdateError`` if the session has ended meanwhile, ``CreateError`` with ``must_create`` if its
+        key is taken, and :exc:`~frontdesk.errors.StorageUnavailable`.
+        """
+        return run(self.saving(must_create))
+
+    async def asave(self, must_create: bool = False) -> None:
+        """Async version of ``save()``: the same arguments, result and errors."""
+        return await arun(self.saving(must_create))
+
+    def create(self) -> None:
+        """Store the values, without a user, as a new session under a new key."""
+        return run(self._create())
+
+    async def acreate(self) -> None:
+        """Async version of ``create()``: the same arguments, result and errors."""
+        return await arun(self._create())
+
+    def exists(self, session_key: str | None) -> bool:
+        """Return whether a live session has this key."""
+        return run(self._exists(session_key))
+
+    async def aexists(self, session_key: str | None) -> bool:
+        """Async version of ``exists()``: the same arguments, result and errors."""
+        return await arun(self._exists(session_key))
+
+    def delete(self, session_key: str | None = None) -> None:
+        """End the session with this key, by default this session. Without such a session, nothing happens."""
+        return run(self._delete(session_key))
+
+    async def adelete(self, session_key: str | None = None) -> None:
+        """Async version of ``delete()``: the same arguments, result and errors."""
+        return await arun(self._delete(session_key))
+
+    def flush(self) -> None:
+        """End the session, and go on with a new one, which is empty."""
+        return run(self.flushing())
+
+    async def aflush(self) -> None:
+        """Async version of ``flush()``: the same arguments, result and errors."""
+        return await arun(self.flushing())
+
+    def cycle_key(self) -> None:
+        """Give the session a new key. Its values and its id stay."""
+        return run(self._cycle_key())
+
+    async def acycle_key(self) -> None:
+        """Async version of ``cycle_key()``: the same arguments, result and errors."""
+        return await arun(self._cycle_key())
+
+    def modify(self, key: str, function: Callable[[Any], Any], default: Any = None) -> Any:
+        """Replace the value of ``key`` by ``function(value)`` in one atomic step, and return it.
+
+        ``request.session.modify("visits", lambda visits: visits + 1, default=0)``
+
+        The value is written at once. If another request changes the session at the same moment,
+        ``function`` is called again with the new value, so it should only compute. Without a value it
+        gets ``default``. If the session has ended, only this request sees the new value.
+
+        Raises :exc:`~frontdesk.errors.StorageUnavailable`, and ``ValueError`` for the keys that Django
+        uses for the sign-in and the expiry.
+        """
+        return run(self._modify(key, function, default))
+
+    async def amodify(self, key: str, function: Callable[[Any], Any], default: Any = None) -> Any:
+        """Async version of ``modify()``: the same arguments, result and errors."""
+        return await arun(self._modify(key, function, default))
 
     @classmethod
     def clear_expired(cls) -> None:

@@ -23,7 +23,7 @@ from django.utils.translation import gettext
 from frontdesk import conf
 from frontdesk.conf import options
 from frontdesk.core import clock, policy
-from frontdesk.core.flow import Flow, both, run
+from frontdesk.core.flow import Flow, run, sync, twin
 from frontdesk.core.record import Record
 from frontdesk.errors import InvalidSetting, SessionLimitReached
 from frontdesk.http import values
@@ -153,7 +153,8 @@ def _forget_user(request: HttpRequest) -> None:
 def _refusal(
     storage: Storage, user_id: str, maximum: int, found: list[Record]
 ) -> SessionLimitReached:
-    def room() -> Flow[int]:
+    @sync
+    def make_room() -> Flow[int]:
         current = yield from _counted(storage, user_id)
         surplus = _last_used_first(current, clock.now())[maximum - 1 :]
         return (yield from _end(storage, user_id, surplus))
@@ -165,5 +166,6 @@ def _refusal(
             "You are signed in on as many devices as are allowed. Sign out on one of them, and try again."
         ),
         [info_of(each, serializer) for each in surplus],
-        *both(room),
+        make_room,
+        twin(make_room),
     )

@@ -26,7 +26,7 @@ from django.utils.crypto import get_random_string
 
 from frontdesk.conf import options
 from frontdesk.core import clock
-from frontdesk.core.flow import Call, Flow, blocking, both
+from frontdesk.core.flow import Call, Flow, blocking, sync, twin
 from frontdesk.core.throttle import Window
 from frontdesk.errors import StorageUnavailable
 from frontdesk.http.middleware import at_end, current_request
@@ -112,7 +112,8 @@ def listen() -> None:
 # For the backend.
 
 
-def _admit(name: Any) -> Flow[bool]:
+@sync
+def admit(name: Any) -> Flow[bool]:
     """Count an attempt with the name that was typed, and return whether the password may be checked.
 
     Raises :exc:`~frontdesk.errors.StorageUnavailable` if that cannot be counted.
@@ -129,7 +130,11 @@ def _admit(name: Any) -> Flow[bool]:
     return (yield from _count_in(request, attempts, _Attempt(buckets, typed)))
 
 
-def _refuse(request: Any, name: Any) -> Flow[None]:
+aadmit: Final = twin(admit)
+
+
+@sync
+def refuse(request: Any, name: Any) -> Flow[None]:
     """Take as long as for a wrong password, so that a refusal cannot be told from one.
 
     Django's own backend checks a random password, which takes the same for known and for unknown users.
@@ -138,8 +143,7 @@ def _refuse(request: Any, name: Any) -> Flow[None]:
         yield Call(ModelBackend(), "authenticate", (request, name, get_random_string(32)))
 
 
-admit, aadmit = both(_admit)
-refuse, arefuse = both(_refuse)
+arefuse: Final = twin(refuse)
 
 
 # For views.
@@ -162,7 +166,8 @@ def retry_after(request: HttpRequest | None) -> int | None:
     return max(1, -(-(attempts.retry_at - clock.now()) // clock.SECOND))
 
 
-def _may_send_reset(request: HttpRequest, address: str) -> Flow[bool]:
+@sync
+def may_send_reset(request: HttpRequest, address: str) -> Flow[bool]:
     """Count a mail to set a new password, and return whether it may be sent.
 
     It counts for the address that was typed, and for the network. Raises
@@ -173,7 +178,7 @@ def _may_send_reset(request: HttpRequest, address: str) -> Flow[bool]:
     return (yield from _count_in(request, _get_or_create_attempts(request), attempt))
 
 
-may_send_reset, amay_send_reset = both(_may_send_reset)
+amay_send_reset: Final = twin(may_send_reset)
 
 
 def know_device(request: HttpRequest, user: AbstractBaseUser) -> None:

@@ -20,7 +20,7 @@ from typing import Any, cast
 from django.core.checks import CheckMessage
 
 from frontdesk.core import record
-from frontdesk.core.flow import Call, Flow, both
+from frontdesk.core.flow import Call, Flow, arun, run
 from frontdesk.core.record import UNCHANGED, Record
 from frontdesk.storages.base import Scans, Storage, Swap
 from frontdesk.storages.documents import SKEW
@@ -121,11 +121,35 @@ class MovingStorage(Storage):
                 yield Call(self, "retire", (copy,))
         return False
 
-    load, aload = both(_load_both)
-    load_with_user, aload_with_user = both(_load_both_with_user)
-    swap, aswap = both(_swap_each)
-    ids_of, aids_of = both(_ids_in_both)
-    purge, apurge = both(_purge_both)
+    def load(self, ids: Collection[str], latest: bool = False) -> list[Record]:
+        return run(self._load_both(ids, latest))
+
+    async def aload(self, ids: Collection[str], latest: bool = False) -> list[Record]:
+        return await arun(self._load_both(ids, latest))
+
+    def load_with_user(self, id: str) -> tuple[list[Record], Any]:
+        return run(self._load_both_with_user(id))
+
+    async def aload_with_user(self, id: str) -> tuple[list[Record], Any]:
+        return await arun(self._load_both_with_user(id))
+
+    def swap(self, swaps: Sequence[Swap]) -> list[bool]:
+        return run(self._swap_each(swaps))
+
+    async def aswap(self, swaps: Sequence[Swap]) -> list[bool]:
+        return await arun(self._swap_each(swaps))
+
+    def ids_of(self, user_id: str) -> list[str]:
+        return run(self._ids_in_both(user_id))
+
+    async def aids_of(self, user_id: str) -> list[str]:
+        return await arun(self._ids_in_both(user_id))
+
+    def purge(self, now: int, limit: int) -> list[Record]:
+        return run(self._purge_both(now, limit))
+
+    async def apurge(self, now: int, limit: int) -> list[Record]:
+        return await arun(self._purge_both(now, limit))
 
     def after_commit(self, function: Any) -> None:
         self.new.after_commit(function)

@@ -17,13 +17,7 @@ from frontdesk.tokens.info import TokenInfo, info_of, user_id_in
 
 
 def authenticating(request: HttpRequest, text: str | None = None) -> Flow[TokenInfo | None]:
-    """Return the live token that ``request`` sends, with its ``user``; ``None`` if it sends none.
-
-    ``text`` is what was sent if it is not in ``Authorization: Bearer``. Any text may be given; one with a
-    wrong checksum never reaches the database. One query reads the token and its user. One UPDATE notes the
-    use, at most once a minute. A user who is not active, or whom no authentication backend returns, has no
-    token.
-    """
+    """The flow of :func:`frontdesk.api_tokens.authenticate`."""
     text = bearer_in(request) if text is None else text
     key = credentials.key_in(credentials.API_TOKEN, text or "")
     if key is None:
