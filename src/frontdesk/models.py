@@ -4,13 +4,21 @@ Times and durations are whole microseconds, as everywhere in this library (see
 :mod:`frontdesk.core.clock`). They mean the same under ``USE_TZ = False``.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+# What a field takes and gives, for type checkers that do not run the plugin of django-stubs.
+Text: TypeAlias = "models.CharField[str, str]"
+LongText: TypeAlias = "models.TextField[str, str]"
+Integer: TypeAlias = "models.BigIntegerField[int, int]"
+OptionalInteger: TypeAlias = "models.BigIntegerField[int | None, int | None]"
+Count: TypeAlias = "models.PositiveIntegerField[int, int]"
+Flag: TypeAlias = "models.BooleanField[bool, bool]"
 
 
 class UserKey(models.ForeignKey[Any, Any]):
@@ -51,14 +59,14 @@ _text.attname = "key"
 class Session(models.Model):
     """A session, or for some seconds after its end the record that it has ended."""
 
-    id = models.CharField(_("session id"), max_length=15, primary_key=True)
-    secret = models.CharField(max_length=64)
+    id: Text = models.CharField(_("session id"), max_length=15, primary_key=True)
+    secret: Text = models.CharField(max_length=64)
     # JSON in ASCII. The database never looks into it.
-    former = models.TextField(default="{}")
-    data = models.TextField(default="{}")
+    former: LongText = models.TextField(default="{}")
+    data: LongText = models.TextField(default="{}")
     # Without a constraint, because the users may be in another database. Deleting a user needs no look
     # in here either: a session without its user is anonymous.
-    user = UserKey(
+    user: UserKey = UserKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("user"),
         null=True,
@@ -66,27 +74,27 @@ class Session(models.Model):
         db_constraint=False,
         related_name="+",
     )
-    created = models.BigIntegerField()
-    authenticated = models.BigIntegerField(null=True)
-    last_seen = models.BigIntegerField()
-    idle = models.BigIntegerField()
-    deadline = models.BigIntegerField()
+    created: Integer = models.BigIntegerField()
+    authenticated: OptionalInteger = models.BigIntegerField(null=True)
+    last_seen: Integer = models.BigIntegerField()
+    idle: Integer = models.BigIntegerField()
+    deadline: Integer = models.BigIntegerField()
     # When the row may be deleted, for the index that the purge uses.
-    expires = models.BigIntegerField(db_index=True)
-    ended = models.BigIntegerField(null=True)
-    ip = models.CharField(_("address"), max_length=45)
-    user_agent = models.CharField(_("browser"), max_length=255)
-    carrier = models.CharField(max_length=16)
-    version = models.BigIntegerField()
+    expires: Integer = models.BigIntegerField(db_index=True)
+    ended: OptionalInteger = models.BigIntegerField(null=True)
+    ip: Text = models.CharField(_("address"), max_length=45)
+    user_agent: Text = models.CharField(_("browser"), max_length=255)
+    carrier: Text = models.CharField(max_length=16)
+    version: Integer = models.BigIntegerField()
 
     objects: ClassVar[models.Manager["Session"]] = models.Manager()
 
     class Meta:
-        verbose_name = _("session")
-        verbose_name_plural = _("sessions")
+        verbose_name: ClassVar[Any] = _("session")
+        verbose_name_plural: ClassVar[Any] = _("sessions")
         # Staff may view sessions and end them. Sessions are not edited.
-        default_permissions = ("view",)
-        permissions = [("end_session", "Can end session")]
+        default_permissions: ClassVar[tuple[str, ...]] = ("view",)
+        permissions: ClassVar[list[tuple[str, Any]]] = [("end_session", "Can end session")]
 
     def __str__(self) -> str:
         return self.id
@@ -111,16 +119,16 @@ class HistoryEntry(models.Model):
     It never holds a key, a password, or the user name that was typed in.
     """
 
-    what = models.CharField(max_length=16, choices=What)
-    at = models.BigIntegerField()
+    what: Text = models.CharField(max_length=16, choices=What)
+    at: Integer = models.BigIntegerField()
     # Failed attempts with the same name within a period are one row, so that a stranger cannot fill the
     # table with the name of one user.
-    count = models.PositiveIntegerField(default=1)
-    until = models.BigIntegerField(null=True)
-    period = models.BigIntegerField(null=True)
+    count: Count = models.PositiveIntegerField(default=1)
+    until: OptionalInteger = models.BigIntegerField(null=True)
+    period: OptionalInteger = models.BigIntegerField(null=True)
     # Without a constraint, as in Session. Empty for a failed attempt: looking up the user would take a
     # time that tells whether there is one.
-    user = UserKey(
+    user: UserKey = UserKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("user"),
         null=True,
@@ -130,27 +138,27 @@ class HistoryEntry(models.Model):
         related_name="+",
     )
     # Of a failed attempt: the name that was typed in, hashed with the project's secret.
-    name_hash = models.CharField(max_length=64, blank=True, default="")
-    session_id = models.CharField(max_length=15, blank=True, default="")
-    token_id = models.CharField(max_length=15, blank=True, default="")
-    token_name = models.CharField(max_length=100, blank=True, default="")
-    reason = models.CharField(max_length=32, blank=True, default="")
-    methods = models.CharField(max_length=255, blank=True, default="")
-    ip = models.CharField(_("address"), max_length=45, blank=True, default="")
-    user_agent = models.CharField(_("browser"), max_length=255, blank=True, default="")
+    name_hash: Text = models.CharField(max_length=64, blank=True, default="")
+    session_id: Text = models.CharField(max_length=15, blank=True, default="")
+    token_id: Text = models.CharField(max_length=15, blank=True, default="")
+    token_name: Text = models.CharField(max_length=100, blank=True, default="")
+    reason: Text = models.CharField(max_length=32, blank=True, default="")
+    methods: Text = models.CharField(max_length=255, blank=True, default="")
+    ip: Text = models.CharField(_("address"), max_length=45, blank=True, default="")
+    user_agent: Text = models.CharField(_("browser"), max_length=255, blank=True, default="")
 
     objects: ClassVar[models.Manager["HistoryEntry"]] = models.Manager()
 
     class Meta:
-        verbose_name = _("sign-in history entry")
-        verbose_name_plural = _("sign-in history entries")
+        verbose_name: ClassVar[Any] = _("sign-in history entry")
+        verbose_name_plural: ClassVar[Any] = _("sign-in history entries")
         # History is not written by hand.
-        default_permissions = ("view",)
-        indexes: ClassVar = [
+        default_permissions: ClassVar[tuple[str, ...]] = ("view",)
+        indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["user", "at"], name="frontdesk_history_user"),
             models.Index(fields=["at"], name="frontdesk_history_at"),
         ]
-        constraints: ClassVar = [
+        constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["name_hash", "period"], name="frontdesk_history_name"),
         ]
 
@@ -161,10 +169,10 @@ class HistoryEntry(models.Model):
 class ApiToken(models.Model):
     """An API token of a user. It has no row any more when it has ended."""
 
-    id = models.CharField(_("token id"), max_length=15, primary_key=True)
-    secret = models.CharField(max_length=64)
+    id: Text = models.CharField(_("token id"), max_length=15, primary_key=True)
+    secret: Text = models.CharField(max_length=64)
     # Without a constraint, as in Session. A token without its user opens nothing.
-    user = UserKey(
+    user: UserKey = UserKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("user"),
         on_delete=models.DO_NOTHING,
@@ -172,25 +180,25 @@ class ApiToken(models.Model):
         related_name="+",
     )
     user_id: Any
-    name = models.CharField(_("name"), max_length=100)
+    name: Text = models.CharField(_("name"), max_length=100)
     # Separated by spaces, which no scope has (RFC 6749 section 3.3).
-    scopes = models.TextField(blank=True, default="")
-    created = models.BigIntegerField()
-    expires = models.BigIntegerField(db_index=True)
-    last_used = models.BigIntegerField(null=True)
-    ip = models.CharField(_("address"), max_length=45, blank=True, default="")
-    user_agent = models.CharField(_("browser"), max_length=255, blank=True, default="")
+    scopes: LongText = models.TextField(blank=True, default="")
+    created: Integer = models.BigIntegerField()
+    expires: Integer = models.BigIntegerField(db_index=True)
+    last_used: OptionalInteger = models.BigIntegerField(null=True)
+    ip: Text = models.CharField(_("address"), max_length=45, blank=True, default="")
+    user_agent: Text = models.CharField(_("browser"), max_length=255, blank=True, default="")
     # Those that it was used from, separated by spaces.
-    networks = models.CharField(max_length=1000, blank=True, default="")
-    mailed = models.BigIntegerField(null=True)
+    networks: Text = models.CharField(max_length=1000, blank=True, default="")
+    mailed: OptionalInteger = models.BigIntegerField(null=True)
 
     objects: ClassVar[models.Manager["ApiToken"]] = models.Manager()
 
     class Meta:
-        verbose_name = _("API token")
-        verbose_name_plural = _("API tokens")
+        verbose_name: ClassVar[Any] = _("API token")
+        verbose_name_plural: ClassVar[Any] = _("API tokens")
         # Staff may view tokens and end them, which deletes them. Tokens are not edited, and staff make none.
-        default_permissions = ("view", "delete")
+        default_permissions: ClassVar[tuple[str, ...]] = ("view", "delete")
 
     def __str__(self) -> str:
         return self.name
@@ -202,20 +210,20 @@ class Throttle(models.Model):
     It never holds a password, or in clear the name of an account.
     """
 
-    bucket = models.CharField(max_length=120, primary_key=True)
-    since = models.BigIntegerField()
-    until = models.BigIntegerField(db_index=True)
-    attempts = models.PositiveIntegerField()
-    before = models.PositiveIntegerField()
-    reported = models.BooleanField(default=False)
+    bucket: Text = models.CharField(max_length=120, primary_key=True)
+    since: Integer = models.BigIntegerField()
+    until: Integer = models.BigIntegerField(db_index=True)
+    attempts: Count = models.PositiveIntegerField()
+    before: Count = models.PositiveIntegerField()
+    reported: Flag = models.BooleanField(default=False)
 
     objects: ClassVar[models.Manager["Throttle"]] = models.Manager()
 
     class Meta:
-        verbose_name = _("sign-in throttle")
-        verbose_name_plural = _("sign-in throttles")
+        verbose_name: ClassVar[Any] = _("sign-in throttle")
+        verbose_name_plural: ClassVar[Any] = _("sign-in throttles")
         # Staff may view the counts, and clear them.
-        default_permissions = ("view", "delete")
+        default_permissions: ClassVar[tuple[str, ...]] = ("view", "delete")
 
     def __str__(self) -> str:
         return self.bucket

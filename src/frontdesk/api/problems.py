@@ -60,9 +60,11 @@ class Problem(Exception):
     ) -> None:
         super().__init__(code)
         self.code = code
+        usual: str
+        self.status: int
         self.status, usual = DETAILS[code]
-        self.detail = detail or usual
-        self.headers = headers or {}
+        self.detail: str = detail or usual
+        self.headers: Mapping[str, str] = headers or {}
         self.members = members
 
     def response(self) -> JsonResponse:

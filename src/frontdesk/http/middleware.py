@@ -149,7 +149,9 @@ class AuthenticationMiddleware(django_auth.AuthenticationMiddleware):
         if any(_requires_login(path) for path in settings.MIDDLEWARE):
             # LoginRequiredMiddleware asks for the user outside of any view, where Django makes a 500 of an
             # exception. So the user is read here, just before, and an outage becomes a 503.
-            self.process_view = self._aread_user if self.async_mode else self._read_user
+            self.process_view: Callable[..., Any] = (
+                self._aread_user if self.async_mode else self._read_user
+            )
 
     def __call__(self, request: HttpRequest) -> Any:
         # Nothing waits here, so this serves sync and async: the coroutine is the caller's to await.

@@ -1,6 +1,6 @@
 """What pages have in common: the name of the site, a user, and that no cache keeps them."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.sites.shortcuts import get_current_site
@@ -13,7 +13,7 @@ from django.views.generic.base import ContextMixin, TemplateView
 #
 # It wraps the inherited ``dispatch`` and does not override it, because Django's LoginRequiredMiddleware
 # reads an attribute of that method. Without it, the sign-in page would redirect to the sign-in page.
-never_stored = method_decorator(never_cache, name="dispatch")
+never_stored: Final = method_decorator(never_cache, name="dispatch")
 
 
 class SiteNameMixin(ContextMixin):

@@ -55,8 +55,8 @@ class CreateTokenView(
     A 404 if ``API_SCOPES`` declares no scope.
     """
 
-    form_class = ApiTokenForm
-    template_name = "frontdesk/create_token.html"
+    form_class: type[ApiTokenForm] = ApiTokenForm
+    template_name: str = "frontdesk/create_token.html"
     created_template_name = "frontdesk/token_created.html"
     request: HttpRequest
 
@@ -76,7 +76,7 @@ class CreateTokenView(
         if created is None:
             return self.form_invalid(form)
         # Not by a redirect, which would have to store the text somewhere.
-        self.template_name = self.created_template_name
+        self.template_name: str = self.created_template_name
         token, text = created
         return self.render_to_response(self.get_context_data(token=token, text=text))
 
@@ -89,7 +89,7 @@ class EndTokenView(OwnPage):
     Any text may come as an id. A 404 for what is not the user's (OWASP ASVS 8.2.2).
     """
 
-    template_name = "frontdesk/end_token.html"
+    template_name: str = "frontdesk/end_token.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         token = self._found()

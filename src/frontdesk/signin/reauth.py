@@ -87,15 +87,15 @@ class ReauthenticationForm(forms.Form):
     and the signal ``user_login_failed`` see it as they see a sign-in.
     """
 
-    prefix = interrupted_post.PREFIX
+    prefix: str = interrupted_post.PREFIX
 
-    password = forms.CharField(
+    password: forms.CharField = forms.CharField(
         label=gettext_lazy("Password"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
     )
 
-    error_messages = {
+    error_messages: dict[str, Any] = {
         "refused": gettext_lazy("This password was not accepted. Please enter it again."),
     }
 

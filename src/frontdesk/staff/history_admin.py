@@ -1,6 +1,6 @@
 """The sign-in history in the admin, which staff can only read."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -31,8 +31,8 @@ else:
 class Event(admin.SimpleListFilter):
     """What an entry is about."""
 
-    title = _("event")
-    parameter_name = "event"
+    title: Any = _("event")
+    parameter_name: str = "event"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return What.choices
@@ -82,17 +82,26 @@ def _live_sessions(ids: set[str], request: HttpRequest, site: admin.AdminSite) -
 class HistoryAdmin(ReadOnlyMixin, ModelAdmin):
     """A list, which can be searched for the exact user name or the id of a session."""
 
-    list_display = ("when", "event", "user_link", "device", "place", "ip", "session")
-    list_filter = (Event,)
+    list_display: tuple[str, ...] = (
+        "when",
+        "event",
+        "user_link",
+        "device",
+        "place",
+        "ip",
+        "session",
+    )
+    list_filter: ClassVar[tuple[Any, ...]] = (Event,)
     list_per_page = 50
-    ordering = ("-at", "-pk")
+    ordering: ClassVar[tuple[str, ...]] = ("-at", "-pk")
     show_facets = admin.ShowFacets.NEVER  # each would be a query
-    search_fields = ("session_id",)  # get_search_results() decides what is searched
-    search_help_text = _(
+    # get_search_results() decides what is searched.
+    search_fields: ClassVar[tuple[str, ...]] = ("session_id",)
+    search_help_text: ClassVar[Any] = _(
         "Search for an exact user name, which also finds failed sign-in attempts, or for a session id."
     )
-    fields = (*list_display, "method", "user_agent")
-    readonly_fields = fields
+    fields: ClassVar[tuple[str, ...]] = (*list_display, "method", "user_agent")
+    readonly_fields: ClassVar[tuple[str, ...]] = fields
 
     class Media:
         css = STYLES

@@ -6,7 +6,7 @@ Staff may view sessions and end them. No page shows a key. The values of a sessi
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -63,12 +63,14 @@ class SessionChangeList(ChangeList):
         found = list(islice(self._sessions(), READ + 1))
         newest = sorted(found, key=lambda record: record.last_seen, reverse=True)[:PAGE]
         self.result_list = rows_of(newest, request, site)
-        self.result_count = self.full_result_count = len(newest)
+        self.result_count: int = len(newest)
+        self.full_result_count: int | None = len(newest)
         self.show_full_result_count = self.can_show_all = self.multi_page = False
-        self.show_admin_actions = bool(newest)
-        self.paginator, self.page_num = Paginator(newest, PAGE), 1
+        self.show_admin_actions: bool = bool(newest)
+        self.paginator: Any = Paginator(newest, PAGE)
+        self.page_num: int = 1
         if len(found) > len(newest):
-            self.search_help_text = gettext(
+            self.search_help_text: Any = gettext(
                 "These are not all sessions. Search for a user to see all sessions of that user."
             )
 
@@ -91,20 +93,21 @@ class SessionChangeList(ChangeList):
 class SessionAdmin(Columns, ReadOnlyMixin, ModelAdmin):
     """The list of live sessions, a page for each, and the ways to end them."""
 
-    list_display = ("user_link", "device", "ip", "used", "ends")
-    list_display_links = ("device",)
-    list_filter = (OfUser, SignedIn, Activity)
+    list_display: tuple[str, ...] = ("user_link", "device", "ip", "used", "ends")
+    list_display_links: tuple[str, ...] = ("device",)
+    list_filter: ClassVar[tuple[Any, ...]] = (OfUser, SignedIn, Activity)
     list_per_page = list_max_show_all = PAGE
     show_facets = admin.ShowFacets.NEVER  # each would be a query
-    ordering = ("-last_seen",)
-    search_fields = ("user",)  # get_search_results() decides what is searched
-    search_help_text = _("Search for a user name, a user id or a session id.")
-    actions = ("end_selected",)
-    fields = (
+    ordering: ClassVar[tuple[str, ...]] = ("-last_seen",)
+    # get_search_results() decides what is searched.
+    search_fields: ClassVar[tuple[str, ...]] = ("user",)
+    search_help_text: ClassVar[Any] = _("Search for a user name, a user id or a session id.")
+    actions: tuple[str, ...] = ("end_selected",)
+    fields: ClassVar[tuple[str, ...]] = (
         *("user_link", "device", "ip", "place", "method", "signed_in_at", "began", "used_at"),
         *("idle_until", "ends_at", "user_agent", "id", "values"),
     )
-    readonly_fields = fields
+    readonly_fields: ClassVar[tuple[str, ...]] = fields
 
     class Media:
         css = STYLES

@@ -1,7 +1,7 @@
 """API tokens in the admin: staff see them without their secrets, and end them by deleting them."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -53,16 +53,17 @@ def with_users(found: Iterable[Any], request: HttpRequest, site: admin.AdminSite
 class TokenAdmin(ReadOnlyMixin, ModelAdmin):
     """The list of live tokens, a page for each, and their end."""
 
-    list_display = ("name", "user_link", "allows", "used", "address", "ends")
+    list_display: tuple[str, ...] = ("name", "user_link", "allows", "used", "address", "ends")
     list_per_page = 100
-    ordering = ("-created", "-pk")
-    search_fields = ("user",)  # get_search_results() decides what is searched
-    search_help_text = _("Search for a user name, a user id or a token id.")
-    fields = (
+    ordering: ClassVar[tuple[str, ...]] = ("-created", "-pk")
+    # get_search_results() decides what is searched.
+    search_fields: ClassVar[tuple[str, ...]] = ("user",)
+    search_help_text: ClassVar[Any] = _("Search for a user name, a user id or a token id.")
+    fields: ClassVar[tuple[str, ...]] = (
         *("name", "user_link", "allows", "created_at", "ends_at", "used_at", "address", "place"),
         *("device", "user_agent", "known_networks", "id"),
     )
-    readonly_fields = fields
+    readonly_fields: ClassVar[tuple[str, ...]] = fields
 
     class Media:
         css = STYLES

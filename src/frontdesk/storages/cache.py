@@ -78,7 +78,7 @@ class CacheStorage(DocumentStorage):
                 f"compare-and-set. Use {names}, or another storage."
             )
         self._adapter_class = adapter
-        self.shared = adapter.shared
+        self.shared: bool = adapter.shared
         if problem := self._adapter().problem():
             raise InvalidSetting(f"CacheStorage cannot use the cache {self._alias!r}: {problem}")
 

@@ -11,7 +11,7 @@ one count. A session moves when it is first written. Reading never writes.
   So a request that read the old copy earlier and stood still cannot move it after its end.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from heapq import merge
@@ -33,11 +33,11 @@ class MovingStorage(Storage):
         super().__init__()
         self.new = new
         self.old = old
-        self.shared = new.shared
-        self.loads_user = new.loads_user
+        self.shared: bool = new.shared
+        self.loads_user: bool = new.loads_user
         if isinstance(new, Scans) and isinstance(old, Scans):
-            self.scan = partial(_scan, self)
-            self.count_expired = partial(_count_expired, self)
+            self.scan: Callable[..., Iterator[Record]] = partial(_scan, self)
+            self.count_expired: Callable[[int], int] = partial(_count_expired, self)
 
     def _load_both(self, ids: Collection[str], latest: bool = False) -> Flow[list[Record]]:
         found: list[Record] = yield Call(self.new, "load", (ids, latest))

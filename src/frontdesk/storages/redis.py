@@ -38,8 +38,8 @@ try:  # the extra "redis"
     from redis.backoff import NoBackoff
     from redis.exceptions import ConnectionError as NotConnected
     from redis.exceptions import RedisClusterException, RedisError
-except ImportError as error:
-    MISSING: ImportError | None = error
+except ImportError as _error:
+    MISSING: ImportError | None = _error
 else:
     MISSING = None
 

@@ -91,9 +91,9 @@ class OneRow:
         # By name, because on SQLite Django searches a statement for unnamed parameters each time.
         self._sql = sql.replace("%s", "%(param)s")
         klass_info = compiler.klass_info
-        self.columns = _columns(compiler, klass_info)
+        self.columns: dict[str, int] = _columns(compiler, klass_info)
         """The positions of the model's columns, by attribute name."""
-        self.related = [
+        self.related: list[dict[str, int]] = [
             _columns(compiler, each) for each in klass_info.get("related_klass_infos", ())
         ]
         """The same for each model that ``select_related()`` joins."""
