@@ -95,8 +95,9 @@ lint: $(LINT_READY)  ## check style and formatting
 	@$(VENV_LINT)/bin/ruff check .
 	@$(VENV_LINT)/bin/ruff format --check .
 
-types: $(LINT_READY)  ## check types
+types: $(LINT_READY)  ## check types, and what type checkers tell the users of the package
 	@$(VENV_LINT)/bin/mypy
+	@$(VENV_LINT)/bin/python -m tests.types.check
 
 format: $(LINT_READY)  ## format the code and apply safe fixes
 	@$(VENV_LINT)/bin/ruff check --fix .

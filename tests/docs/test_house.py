@@ -27,7 +27,17 @@ ORDER = [
         "views",
         "urls",
     ),
-    *("staff", "admin", "checks", "apps", "templatetags", "management", "testing", "contrib"),
+    *(
+        "typing",
+        "staff",
+        "admin",
+        "checks",
+        "apps",
+        "templatetags",
+        "management",
+        "testing",
+        "contrib",
+    ),
 ]
 """The modules and folders at the top level. Each imports only those before it."""
 

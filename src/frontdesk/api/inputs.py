@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from django import forms
 from django.conf import settings
@@ -21,6 +21,11 @@ from frontdesk.pages.forms import ApiTokenForm, PasswordChangeForm, SignInForm
 from frontdesk.pages.sessions import is_listed
 from frontdesk.signin import throttle
 from frontdesk.signin.reauth import ReauthenticationForm
+
+if TYPE_CHECKING:
+    SetPasswordForm = auth_forms.SetPasswordForm[Any]
+else:
+    SetPasswordForm = auth_forms.SetPasswordForm  # it cannot be subscripted
 
 MAX_BODY: Final = 64 * 1024
 """Bytes. Less with a smaller ``DATA_UPLOAD_MAX_MEMORY_SIZE``."""
@@ -84,7 +89,7 @@ class ResetPassword(auth_forms.PasswordResetForm):
         super().__init__(data)
 
 
-class SetPassword(auth_forms.SetPasswordForm):  # type: ignore[type-arg]
+class SetPassword(SetPasswordForm):
     """Sets a new password by the link of such a mail."""
 
     uid: forms.CharField = forms.CharField(help_text="The first part of the link: who it is for.")

@@ -89,4 +89,4 @@ class InsufficientScope(exceptions.PermissionDenied):
     def __init__(self, scopes: tuple[str, ...]) -> None:
         super().__init__()
         # REST framework's exception handler sends it as WWW-Authenticate.
-        self.auth_header = guard.challenge(**guard.insufficient_scope(scopes))
+        self.auth_header: str = guard.challenge(**guard.insufficient_scope(scopes))

@@ -57,6 +57,8 @@ class SessionStore(SessionBase):
     Each operation is a flow, which a method and its async twin run.
     """
 
+    modified: bool
+    """Whether the middleware has to save the session, as in Django."""
     meta: Mapping[str, Any] | None = None
     """The ``META`` of the request, which tells the client's address and browser."""
     carrier: Carrier = COOKIE
@@ -113,7 +115,11 @@ class SessionStore(SessionBase):
     def _set_session_key(self, key: str | None) -> None:
         self._key = Key(key) if key and len(key) >= SHORTEST_KEY else None
 
-    session_key = property(_get_session_key)
+    @property
+    def session_key(self) -> str | None:
+        """The key, which the cookie holds; ``None`` if there is none. Treat it as a password."""
+        return self._get_session_key()
+
     _session_key = property(_get_session_key, _set_session_key)
 
     def beside(self, carrier: Carrier) -> "SessionStore":

@@ -1,6 +1,6 @@
 """What pages have in common: the name of the site, a user, and that no cache keeps them."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.sites.shortcuts import get_current_site
@@ -8,6 +8,12 @@ from django.http import HttpRequest
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.generic.base import ContextMixin, TemplateView
+from django.views.generic.edit import FormView
+
+if TYPE_CHECKING:
+    FormPage = FormView[Any]
+else:
+    FormPage = FormView  # it cannot be subscripted
 
 # OWASP ASVS 14.3.2: the Back button shows nothing of a page after its user has signed out.
 #

@@ -11,9 +11,8 @@ from django.shortcuts import resolve_url
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.generic.edit import FormView
 
-from frontdesk.pages.base import SiteNameMixin, never_stored
+from frontdesk.pages.base import FormPage, SiteNameMixin, never_stored
 from frontdesk.signin import interrupted_post, reauth
 
 
@@ -24,7 +23,7 @@ from frontdesk.signin import interrupted_post, reauth
 class ReauthenticateView(
     SiteNameMixin,
     auth_views.RedirectURLMixin,
-    FormView,  # type: ignore[type-arg]
+    FormPage,
 ):
     """Ask for the password, and redirect to ``next``.
 

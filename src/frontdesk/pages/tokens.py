@@ -11,13 +11,12 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.csrf import csrf_protect
-from django.views.generic.edit import FormView
 
 from frontdesk import api_tokens
 from frontdesk.api_tokens import TokenInfo
 from frontdesk.conf import options
 from frontdesk.decorators import RecentLoginRequiredMixin, recent_login_required
-from frontdesk.pages.base import OwnPage, SiteNameMixin, never_stored
+from frontdesk.pages.base import FormPage, OwnPage, SiteNameMixin, never_stored
 from frontdesk.pages.forms import ApiTokenForm
 
 PAGE = "frontdesk_sessions"
@@ -48,7 +47,7 @@ def token_rows(found: Iterable[TokenInfo]) -> list[TokenRow]:
 class CreateTokenView(
     RecentLoginRequiredMixin,
     SiteNameMixin,
-    FormView,  # type: ignore[type-arg]
+    FormPage,
 ):
     """Create an API token of the user, and show its text this once, ``text`` in the context.
 

@@ -1,0 +1,1 @@
+"""The pages: views and forms, of which :mod:`frontdesk.views` has the public ones."""
