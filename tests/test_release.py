@@ -58,6 +58,13 @@ def test_the_workflow_tests_the_pythons_and_djangos_of_the_classifiers():
     assert {django for _, django in matrix()} == classified("Framework :: Django")
 
 
+def test_the_documentation_names_the_pairs_that_are_tested():
+    page = (ROOT / "docs" / "project" / "releases.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d\.\d)(?: LTS)? \| ([\d., ]+) \|$", page, re.MULTILINE)
+    named = [(python, django) for django, pythons in rows for python in pythons.split(", ")]
+    assert sorted(named) == sorted(matrix())
+
+
 def test_the_workflow_tests_the_pinned_pairs():
     pinned = (ROOT / "requirements").glob("test-py*-django*.txt")
     pairs = {f"py{python}-django{django}".replace(".", "") for python, django in matrix()}

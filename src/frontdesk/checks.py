@@ -338,7 +338,7 @@ def check_places(**_: Any) -> list[CheckMessage]:
         checks.Warning(
             f"GEOIP_PATH is set, but no place can be looked up: {problem}",
             hint="Let GEOIP_PATH name a City or Country database (.mmdb), or remove the setting. "
-            "Install geoip2 by: pip install 'django-frontdesk[places]'.",
+            "For geoip2: pip install 'django-frontdesk[places]'.",
             id="frontdesk.W014",
         )
     ]

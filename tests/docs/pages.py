@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-ALL = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"]
+ALL = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
 
 _FENCE = re.compile(r"^( *)(```+|~~~+)(.*)$")
 _MARKER = re.compile(r"^<!-- test: (.+?) -->$")

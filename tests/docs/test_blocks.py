@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.docs.conftest import switch_over
-from tests.docs.pages import PAGES, ROOT, Block, blocks, name_of
+from tests.docs.pages import ALL, ROOT, Block, blocks, name_of
 from tests.docs.scenario import Here, Project, applied, needs_a_project
 
 FROM_STOCK = {"README.md", "docs/tutorial/index.md"}
@@ -102,7 +102,7 @@ def executed(page: Path) -> Any:
 
 
 @pytest.mark.urls("tests.docs.urls")
-@pytest.mark.parametrize("page", [executed(page) for page in PAGES if blocks(page)])
+@pytest.mark.parametrize("page", [executed(page) for page in ALL if blocks(page)])
 def test_every_block_of_the_page_works(page, request, settings):
     settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
     where: Here | Project = Here()
@@ -204,7 +204,7 @@ def test_a_block_that_does_not_work_fails(language, marker, text, db):
         Here().play(Block("page", 1, language, marker, text))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", ALL, ids=name_of)
 def test_no_block_is_unmarked(page):
     assert [block.where for block in blocks(page) if not block.marker] == []
 

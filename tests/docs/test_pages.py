@@ -79,6 +79,11 @@ def test_a_picture_is_self_contained_and_described(picture):
     assert not re.search(r"@import|@font-face|<script|href", text)
 
 
+def test_one_page_says_how_to_install():
+    said = [name_of(page) for page in ALL if "pip install" in page.read_text(encoding="utf-8")]
+    assert said == ["README.md"]
+
+
 # --- settings -----------------------------------------------------------------------------------
 
 

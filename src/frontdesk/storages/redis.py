@@ -112,7 +112,7 @@ class RedisStorage(DocumentStorage):
         super().__init__()
         if MISSING is not None:
             raise InvalidSetting(
-                "RedisStorage needs the package redis. Install django-frontdesk[redis]."
+                "RedisStorage needs the package redis: pip install 'django-frontdesk[redis]'."
             ) from MISSING
         names = [field.name for field in fields(Options)]
         for name in options.keys() - set(names):
