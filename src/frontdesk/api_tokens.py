@@ -48,6 +48,7 @@ MAX_PER_USER: Final = 50
 """How many live tokens a user may have."""
 
 NAME_LENGTH: Final = 100
+"""How many characters the name of a token may have."""
 
 
 @sync
@@ -128,7 +129,7 @@ def _live_of(user: AbstractBaseUser) -> list[TokenInfo]:
 
 @sync
 def end(user: AbstractBaseUser, token_id: str, *, reason: Reason = Reason.REVOKED) -> Flow[bool]:
-    """End one token of ``user`` at once. ``False`` if ``user`` has no live token with this id.
+    """End one token of ``user`` at once, and return ``True``; ``False`` for no live token of ``user``.
 
     Any text may be given as an id. The token of another user is never ended (OWASP ASVS 8.2.2).
     """

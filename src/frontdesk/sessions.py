@@ -38,16 +38,21 @@ class SessionInfo:
     id: str
     """The public id, which stays the same for the whole life of the session."""
     user_id: str | None
+    """The id of the user as text; ``None`` if no user is signed in."""
     created: datetime
+    """When it was stored for the first time."""
     authenticated: datetime | None
     """When the user last signed in or entered the password again."""
     last_seen: datetime
+    """When it was last used, as far as recorded: at most once per ``ACTIVITY_INTERVAL``."""
     idle_until: datetime | None
     """When it ends if it is not used before; ``None`` if only ``ends_at`` counts."""
     ends_at: datetime | None
     """When it ends, however active; ``None`` if only the idle timeout ends it."""
     ip: str
+    """The address of that use, as far as ``CLIENT_INFO`` keeps it; empty if unknown."""
     user_agent: str
+    """The ``User-Agent`` header of that use; empty if unknown."""
     carrier: str = "cookie"
     """How its key travels: "cookie", or "header" for a program."""
     methods: tuple[str, ...] = ()
@@ -76,7 +81,10 @@ class SessionInfo:
 
 @sync
 def current(request: HttpRequest) -> Flow[SessionInfo | None]:
-    """Return the session of ``request``; ``None`` if nothing is stored, and no user has just signed in."""
+    """Return the session of ``request``; ``None`` if nothing is stored, and no user has just signed in.
+
+    Reads the session if the request has not done so yet.
+    """
     session = request.session
     if not isinstance(session, SessionStore):
         return None
@@ -108,7 +116,7 @@ def _live_sessions_of(user: AbstractBaseUser) -> Flow[list[SessionInfo]]:
 
 @sync
 def count(user: AbstractBaseUser) -> Flow[int]:
-    """Return how many live sessions ``user`` has."""
+    """Return how many live sessions ``user`` has. Reads them, as :func:`for_user` does."""
     return len((yield from _live_sessions_of(user)))
 
 

@@ -1,41 +1,11 @@
-"""Signals about sessions and API tokens.
+"""Signals about sessions and API tokens. Each attribute below says when it is sent, and its arguments.
 
-Each is sent once a transaction can no longer undo what it reports. An error of a receiver is logged, not
-raised. The ``sender`` is the class of the storage. Arguments are text or ``None`` unless noted:
+Those about sessions and API tokens are sent once a transaction can no longer undo what they report, and an
+error of a receiver is logged, not raised. The ``sender`` of those about sessions is the class of the storage.
+The ``sender`` of those about API tokens is :class:`frontdesk.models.ApiToken`. Ids are text.
 
-``session_started``
-    ``session_id``, ``user_id``, ``ip``, ``user_agent``. Sent for anonymous sessions too.
-``session_rotated``
-    ``session_id``, ``user_id``. The session has a new key. Its id stays.
-``session_ended``
-    ``session_id``, ``user_id``, ``reason`` (a :class:`Reason`). For a session that has expired, this is
-    sent when it is purged. A cache that drops it sends nothing.
-``sessions_ended``
-    ``ends``, a list of :class:`End`: once for all sessions that one call has ended, before
-    ``session_ended`` is sent for each. For receivers that write to a database.
-``expired_purged``
-    No arguments. No expired session is left, after ``manage.py clearsessions``,
-    ``SessionStore.clear_expired()``, or a ``manage.py frontdesk purge`` that was not limited.
-
-The following are about API tokens. Their ``sender`` is :class:`frontdesk.models.ApiToken`, and ``token`` is
-an :class:`frontdesk.api_tokens.TokenInfo`:
-
-``api_token_created``
-    ``token``.
-``api_token_ended``
-    ``token``, ``reason`` (a :class:`Reason`). For a token that has expired, this is sent when it is purged.
-``api_token_used_from_new_network``
-    ``token``, ``ip``, ``user_agent``.
-
-These two are sent at once, within the request, as Django's ``user_logged_in`` is.
-
-``user_reauthenticated``
-    ``request``, ``user``. A signed-in user has entered the password again. The ``sender`` is the class of
-    the user, and an error of a receiver is raised in the view.
-``sign_in_throttled``
-    ``request``, ``kind`` ("device", "account", "network" or "reset"), ``until`` (an aware ``datetime``). A
-    bucket of the throttle is full, and takes nothing before ``until``. Sent for the first attempt that is
-    refused. The ``sender`` is the model of the counts.
+``user_reauthenticated`` and ``sign_in_throttled`` are sent at once, within the request, as Django's
+``user_logged_in`` is.
 
 Source: https://docs.djangoproject.com/en/stable/topics/signals/
 """
@@ -52,28 +22,86 @@ from frontdesk.core.record import Record
 from frontdesk.storages.base import Storage
 
 session_started: Signal = Signal()
+"""A session is stored for the first time, an anonymous one too.
+
+Arguments: ``session_id``, ``user_id`` (``None`` if no user is signed in), ``ip``, ``user_agent``.
+"""
+
 session_rotated: Signal = Signal()
+"""The session has a new key, for example after a sign-in. Its id stays.
+
+Arguments: ``session_id``, ``user_id`` (``None`` if no user is signed in).
+"""
+
 session_ended: Signal = Signal()
+"""A session has ended.
+
+For one that has expired, this is sent when it is purged. A cache that drops it sends nothing.
+
+Arguments: ``session_id``, ``user_id`` (``None`` if no user was signed in), ``reason`` (a :class:`Reason`).
+"""
+
 sessions_ended: Signal = Signal()
+"""Sessions have ended: once for all that one call has ended, before ``session_ended`` is sent for each.
+
+For receivers that write to a database. Arguments: ``ends`` (a list of :class:`End`).
+"""
+
 expired_purged: Signal = Signal()
+"""No expired session is left.
+
+Sent after ``manage.py clearsessions``, ``SessionStore.clear_expired()``, and a ``manage.py frontdesk purge``
+that was not limited. No arguments.
+"""
+
 api_token_created: Signal = Signal()
+"""An API token has been created. Arguments: ``token`` (a :class:`frontdesk.api_tokens.TokenInfo`)."""
+
 api_token_ended: Signal = Signal()
+"""An API token has ended. For one that has expired, this is sent when it is purged.
+
+Arguments: ``token`` (a :class:`frontdesk.api_tokens.TokenInfo`), ``reason`` (a :class:`Reason`).
+"""
+
 api_token_used_from_new_network: Signal = Signal()
+"""An API token is used from a network for the first time.
+
+Arguments: ``token`` (a :class:`frontdesk.api_tokens.TokenInfo`), ``ip``, ``user_agent``.
+"""
+
 user_reauthenticated: Signal = Signal()
+"""A signed-in user has entered the password again. An error of a receiver is raised in the view.
+
+The ``sender`` is the class of the user. Arguments: ``request``, ``user``.
+"""
+
 sign_in_throttled: Signal = Signal()
+"""A bucket of the throttle is full. Sent for the first attempt that is refused.
+
+The ``sender`` is the model of the counts. Arguments: ``request``, ``kind`` ("device", "account", "network" or
+"reset"), ``until`` (an aware ``datetime``, before which the bucket takes nothing).
+"""
 
 
 class Reason(StrEnum):
     """Why a session or an API token ended."""
 
     LOGOUT = "logout"
+    """The user has signed out."""
     REVOKED = "revoked"
+    """The user, or code of the project, has ended it."""
     REVOKED_BY_STAFF = "revoked_by_staff"
+    """Staff have ended it, in the admin or by ``manage.py frontdesk``."""
     PASSWORD_CHANGE = "password_change"  # noqa: S105 (a word, not a password)
+    """The user has another password now."""
     IDLE = "idle"
+    """It was not used for the idle timeout."""
     ABSOLUTE = "absolute"
+    """It has reached the absolute timeout."""
     LIMIT = "limit"
+    """Another sign-in needed its place, see ``MAX_SESSIONS_PER_USER``."""
     USER_GONE = "user_gone"
+    """The user has been deleted."""
     EXPIRED = "expired"
     """Only of API tokens. A session has the two timeouts."""
 
@@ -82,12 +110,17 @@ class End(NamedTuple):
     """The end of a session."""
 
     session_id: str
+    """The public id."""
     user_id: str | None
+    """The id of the user as text; ``None`` if no user was signed in."""
     reason: Reason
+    """Why it ended."""
     at: int | None = None
     """When it ended, in microseconds since 1970, if not just now."""
     ip: str = ""
+    """The address of its last use that was recorded; empty if unknown."""
     user_agent: str = ""
+    """The ``User-Agent`` header of that use; empty if unknown."""
 
 
 def ends_of(records: Sequence[Record], reason: Reason) -> list[End]:

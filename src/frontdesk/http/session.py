@@ -166,16 +166,19 @@ class SessionStore(SessionBase):
         super().__setitem__(key, value)
 
     async def aset(self, key: str, value: Any) -> None:
+        """Set ``session[key]`` in async code."""
         if key == SESSION_KEY:
             await self._aget_session()
             self._begin_sign_in()
         await super().aset(key, value)
 
     async def adelete_test_cookie(self) -> None:
+        """Async version of ``delete_test_cookie()``."""
         # Django's own does not set ``modified``, so the deletion would be lost.
         await self.apop(self.TEST_COOKIE_NAME)
 
     def clear(self) -> None:
+        """Remove all values. The session and its key stay; ``flush()`` ends it."""
         super().clear()
         self._cleared = True
 
@@ -233,6 +236,7 @@ class SessionStore(SessionBase):
             function()
 
     def get_session_cookie_age(self) -> int:
+        """Return the idle timeout in seconds, in place of Django's ``SESSION_COOKIE_AGE``."""
         return options().idle_timeout // clock.SECOND
 
     # Reading.
@@ -347,6 +351,7 @@ class SessionStore(SessionBase):
     # Writing.
 
     def saving(self, must_create: bool = False) -> Flow[None]:
+        """The flow of :meth:`save`."""
         yield from self.open(no_load=must_create)
         if must_create and self._key is not None:
             if (yield from self._exists(self._key)) or not (yield from self._insert(self._key)):
@@ -521,6 +526,7 @@ class SessionStore(SessionBase):
     # Ending.
 
     def flushing(self) -> Flow[None]:
+        """The flow of :meth:`flush`."""
         yield from self.open()
         self.clear()
         yield from self._end(self._sign_out)
@@ -723,10 +729,12 @@ class SessionStore(SessionBase):
 
     @classmethod
     def clear_expired(cls) -> None:
+        """Delete the expired sessions of the storage."""
         run(purge())
 
     @classmethod
     async def aclear_expired(cls) -> None:
+        """Async version of ``clear_expired()``."""
         await arun(purge())
 
 

@@ -20,16 +20,21 @@ class TokenInfo:
     id: str
     """The public id: the first 15 characters after the prefix."""
     user_id: str
+    """The id of the user as text."""
     name: str
+    """The name that the user gave it, of 1 to 100 characters."""
     scopes: tuple[str, ...]
     """What it allows, sorted. Scopes that ``API_SCOPES`` does not declare any more are left out."""
     created: datetime
+    """When it was created."""
     expires: datetime
+    """When it ends. No use makes it longer."""
     last_used: datetime | None
-    """When it was last used before now, at most a minute off."""
+    """When it was last used before now, at most a minute off; ``None`` if it was not."""
     ip: str
     """The address of that use; empty if unknown."""
     user_agent: str
+    """The ``User-Agent`` header of that use; empty if unknown."""
     user: Any = field(default=None, repr=False, compare=False)
     """The user, where it was given or read: not in lists of all users' tokens."""
 
