@@ -44,7 +44,7 @@ class SessionInfo:
     authenticated: datetime | None
     """When the user last signed in or entered the password again."""
     last_seen: datetime
-    """When it was last used, as far as recorded: at most once per ``ACTIVITY_INTERVAL``."""
+    """When it was last used, as far as recorded, see ``ACTIVITY_INTERVAL``."""
     idle_until: datetime | None
     """When it ends if it is not used before; ``None`` if only ``ends_at`` counts."""
     ends_at: datetime | None
