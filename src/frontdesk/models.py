@@ -4,6 +4,7 @@ Times and durations are whole microseconds, as everywhere in this library (see
 :mod:`frontdesk.core.clock`). They mean the same under ``USE_TZ = False``.
 """
 
+from functools import cache
 from typing import Any, ClassVar, TypeAlias
 
 from django.conf import settings
@@ -19,6 +20,17 @@ Integer: TypeAlias = "models.BigIntegerField[int, int]"
 OptionalInteger: TypeAlias = "models.BigIntegerField[int | None, int | None]"
 Count: TypeAlias = "models.PositiveIntegerField[int, int]"
 Flag: TypeAlias = "models.BooleanField[bool, bool]"
+
+
+@cache
+def is_plain(users: type[models.Model]) -> bool:
+    """Return whether the default manager of ``users`` looks up any row of their table by its key."""
+    kind = type(users._default_manager)
+    methods = ("get", "aget", "get_queryset")
+    if any(getattr(kind, name) is not getattr(models.Manager, name) for name in methods):
+        return False
+    plain = type(users._default_manager.all()) is models.QuerySet
+    return plain and not isinstance(users._meta.pk, models.CompositePrimaryKey)
 
 
 class UserKey(models.ForeignKey[Any, Any]):
@@ -37,7 +49,7 @@ class UserKey(models.ForeignKey[Any, Any]):
     def joinable_users(self) -> Any:
         """The user model, if a row and its user can be read in the same query; otherwise ``None``."""
         users = get_user_model()
-        return users if self.related_model is users and not self.is_text else None
+        return users if self.related_model is users and is_plain(users) else None
 
     @property
     def target_field(self) -> Any:
@@ -61,8 +73,8 @@ class Session(models.Model):
 
     id: Text = models.CharField(_("session id"), max_length=15, primary_key=True)
     secret: Text = models.CharField(max_length=64)
-    # JSON in ASCII. The database never looks into it.
-    former: LongText = models.TextField(default="{}")
+    # JSON in ASCII, or nothing. The database never looks into it.
+    former: LongText = models.TextField(blank=True, default="")
     data: LongText = models.TextField(default="{}")
     # Without a constraint, because the users may be in another database. Deleting a user needs no look
     # in here either: a session without its user is anonymous.

@@ -15,7 +15,7 @@ from django.db import connections
 from django.db.models import QuerySet
 from django.test import override_settings
 
-from frontdesk import sessions
+from frontdesk import models, sessions
 from frontdesk.http import middleware
 from tests import services
 from tests.fixtures import DATABASE, MEMORY, create, sign_in, use
@@ -157,13 +157,17 @@ class OfQuerySet(UserManager.from_queryset(Filtered)):
 
 
 @pytest.mark.parametrize("kind", [OwnQuerySet, OwnGet, OfQuerySet])
-def test_the_default_manager_decides_which_users_there_are(browser, user, monkeypatch, kind):
+def test_the_default_manager_decides_which_users_there_are(
+    browser, user, settings, monkeypatch, kind
+):
     manager = kind()
     manager.model, manager.auto_created = User, False
     monkeypatch.setattr(User._meta, "default_manager", manager)
-    monkeypatch.setattr(
-        middleware, "_is_plain", middleware._is_plain.__wrapped__
-    )  # remembers no manager
+    for module in (models, middleware):
+        monkeypatch.setattr(module, "is_plain", models.is_plain.__wrapped__)  # remembers no manager
+    settings.AUTH_USER_MODEL = (
+        settings.AUTH_USER_MODEL
+    )  # makes the storage anew, also after the test
     sign_in(browser, user)
     assert username(browser) == "ada"
     monkeypatch.setattr(kind, "hidden", {"ada"})

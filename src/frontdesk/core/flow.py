@@ -7,8 +7,9 @@ several flows step by step, in every order.
 
 import inspect
 from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass
 from functools import wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar, get_args
+from typing import Any, ParamSpec, TypeVar, get_args
 
 from asgiref.sync import sync_to_async
 
@@ -17,7 +18,8 @@ Result = TypeVar("Result")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Call(NamedTuple):
+@dataclass(slots=True)
+class Call:
     """One step that does I/O: ``target.name(*args)``, or ``await target.aname(*args)``."""
 
     target: Any

@@ -123,28 +123,25 @@ class Closing(Enum):
     SAVE = auto()
 
 
-class Outcome(NamedTuple):
-    """What a request did with its session: all that :func:`closing` looks at."""
-
-    state: State
-    modified: bool  # or SESSION_SAVE_EVERY_REQUEST
-    empty: bool
-    key_came: bool
-    overtaken: bool  # the key was good a moment ago, so the browser may have another one by now
-    failed: bool  # a 5xx response
-    quick: bool  # within CLEARING_WINDOW
-    activity_due: bool
-
-
-def closing(outcome: Outcome) -> Closing:
-    """Decide what becomes of the session of a request."""
-    if outcome.overtaken:
+def closing(  # noqa: PLR0913 (what a request did with its session)
+    *,
+    state: State,
+    modified: bool,  # or SESSION_SAVE_EVERY_REQUEST
+    empty: bool,
+    key_came: bool,
+    overtaken: bool,  # the key was good a moment ago, so the browser may have another one by now
+    failed: bool,  # a 5xx response
+    quick: bool,  # within CLEARING_WINDOW
+    activity_due: bool,
+) -> Closing:
+    """Decide what becomes of the session of a request, by what the request did with it."""
+    if overtaken:
         return Closing.LEAVE
-    if outcome.empty:
-        gone = outcome.state is State.NEW or (outcome.state is State.UNKNOWN and outcome.quick)
-        return Closing.CLEAR_COOKIE if gone and outcome.key_came else Closing.LEAVE
-    if outcome.failed:
+    if empty:
+        gone = state is State.NEW or (state is State.UNKNOWN and quick)
+        return Closing.CLEAR_COOKIE if gone and key_came else Closing.LEAVE
+    if failed:
         return Closing.LEAVE
-    if outcome.modified:
+    if modified:
         return Closing.SAVE
-    return Closing.RECORD_ACTIVITY if outcome.activity_due else Closing.LEAVE
+    return Closing.RECORD_ACTIVITY if activity_due else Closing.LEAVE

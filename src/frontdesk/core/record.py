@@ -38,7 +38,7 @@ class Former(NamedTuple):
     """Whose session it was then. A sign-out with this secret ends the session only if it still is."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Record:
     """One session, as a storage keeps it. Times and durations are microseconds, see :mod:`.clock`.
 
@@ -50,30 +50,30 @@ class Record:
     """Public, and the same for the whole life of the session."""
     secret: str
     """The SHA-256 of the secret in force."""
-    former: Mapping[str, Former] = field(default_factory=dict)
-    """The secrets of the last moments, by their SHA-256."""
-    values: Mapping[str, bytes] = field(default_factory=dict)
-    """The values of the session's dictionary, each serialized on its own."""
-    user_id: str | None = None
     created: int
-    authenticated: int | None = None
-    """When the user signed in or last entered the password again."""
     last_seen: int
     idle: int
     """How long the session may go unused."""
     deadline: int
     """When the session ends, however active."""
+    authenticated: int | None = None
+    """When the user signed in or last entered the password again."""
+    ended: int | None = None
+    """When the session was ended. Such a record stays for :data:`GRACE` and never becomes live again."""
     ip: str = ""
     user_agent: str = ""
     carrier: str = ""
     """How the key travels, and the attributes of its cookie in short, see :mod:`frontdesk.http.transport`."""
-    ended: int | None = None
-    """When the session was ended. Such a record stays for :data:`GRACE` and never becomes live again."""
     version: int = 1
     """Another one after every write, see :func:`next_version`.
 
     A write replaces only the version that it was made from.
     """
+    former: Mapping[str, Former] = field(default_factory=dict)
+    """The secrets of the last moments, by their SHA-256."""
+    values: Mapping[str, bytes] = field(default_factory=dict)
+    """The values of the session's dictionary, each serialized on its own."""
+    user_id: str | None = None
 
     @property
     def expires(self) -> int:

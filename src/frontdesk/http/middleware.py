@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from functools import cache, partial
+from functools import partial
 from typing import Any, Final, cast
 from weakref import ref
 
@@ -32,7 +32,6 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions import middleware as django_sessions
 from django.contrib.sessions.backends.base import UpdateError
-from django.db.models import CompositePrimaryKey, Manager, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.crypto import constant_time_compare
@@ -42,13 +41,14 @@ from django.utils.module_loading import import_string
 from frontdesk.conf import options
 from frontdesk.core import clock, policy
 from frontdesk.core.flow import Call, Flow, arun, blocking, run
-from frontdesk.core.policy import Closing, Outcome
+from frontdesk.core.policy import Closing
 from frontdesk.core.record import UNCHANGED
 from frontdesk.errors import StorageUnavailable
 from frontdesk.http import transport
 from frontdesk.http.problems import problem
 from frontdesk.http.session import SessionStore
 from frontdesk.http.unavailable import unavailable
+from frontdesk.models import is_plain
 from frontdesk.storages.rows import ByPk
 
 logger: logging.Logger = logging.getLogger("frontdesk")
@@ -286,13 +286,14 @@ def user_from(backend: Any, user_id: Any, read_along: Any = UNCHANGED) -> Flow[A
     ``user_id`` is the primary key as text. ``read_along`` is ``None`` if there is no such row, and
     ``UNCHANGED`` if it was not read.
     """
-    model: Any = get_user_model()
-    plain = _gets_user_plainly(type(backend)) and _is_plain(model)
+    plain = _gets_user_plainly(type(backend))
     if plain and read_along is not UNCHANGED:
         user = read_along
     else:
+        model: Any = get_user_model()
         pk = model._meta.pk.to_python(user_id)
-        if not plain or (isinstance(pk, int) and abs(pk) > MAX_INTEGER):
+        too_large = isinstance(pk, int) and abs(pk) > MAX_INTEGER
+        if too_large or not plain or not is_plain(model):
             return (yield Call(backend, "get_user", (pk,)))
         user = yield blocking(_users.get, model, pk)
     return user if user is None or backend.user_can_authenticate(user) else None
@@ -305,17 +306,6 @@ def _gets_user_plainly(backend: type[Any]) -> bool:
         and backend.get_user is ModelBackend.get_user
         and backend.aget_user is ModelBackend.aget_user
     )
-
-
-@cache
-def _is_plain(users: type[Model]) -> bool:
-    """Return whether the default manager of ``users`` looks up any row of their table by its key."""
-    kind = type(users._default_manager)
-    methods = ("get", "aget", "get_queryset")
-    if any(getattr(kind, name) is not getattr(Manager, name) for name in methods):
-        return False
-    plain = type(users._default_manager.all()) is QuerySet
-    return plain and not isinstance(users._meta.pk, CompositePrimaryKey)
 
 
 def _is_protected(view: Any) -> bool:
@@ -362,16 +352,14 @@ def _close(
 def _store(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
     now, found = clock.now(), session.record
     decision = policy.closing(
-        Outcome(
-            state=session.state,
-            modified=session.modified or settings.SESSION_SAVE_EVERY_REQUEST,
-            empty=session.is_empty(),
-            key_came=session.key_came,
-            overtaken=session.overtaken,
-            failed=response.status_code >= 500,
-            quick=time.monotonic() - session.began < policy.CLEARING_WINDOW,
-            activity_due=found is not None and policy.activity_is_due(found, options().limits, now),
-        )
+        state=session.state,
+        modified=session.modified or settings.SESSION_SAVE_EVERY_REQUEST,
+        empty=session.is_empty(),
+        key_came=session.key_came,
+        overtaken=session.overtaken,
+        failed=response.status_code >= 500,
+        quick=time.monotonic() - session.began < policy.CLEARING_WINDOW,
+        activity_due=found is not None and policy.activity_is_due(found, options().limits, now),
     )
     if decision is Closing.CLEAR_COOKIE:
         session.carrier.clear_key(response)

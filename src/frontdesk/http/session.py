@@ -98,7 +98,7 @@ class SessionStore(SessionBase):
         self.key_came: bool = session_key is not None
         """Whether a key came with the request, well-formed or not."""
         self.storage: Storage = get_storage()
-        super().__init__(session_key)
+        super().__init__()
         self._key = self._came = Key.parse(session_key)
         self.state = (
             State.NEW if session_key is None else State.UNREAD if self._key else State.UNKNOWN

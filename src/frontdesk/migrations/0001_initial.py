@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("secret", models.CharField(max_length=64)),
-                ("former", models.TextField(default="{}")),
+                ("former", models.TextField(blank=True, default="")),
                 ("data", models.TextField(default="{}")),
                 ("created", models.BigIntegerField()),
                 ("authenticated", models.BigIntegerField(null=True)),

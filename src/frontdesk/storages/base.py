@@ -123,17 +123,14 @@ class Storage(ABC):
 
     def read(self, id: str, *, latest: bool = False) -> Flow[Record | None]:
         """Return the session, if it is live or has ended within the grace period."""
-        found = yield from self._load([id], latest=latest)
-        now = clock.now()
-        return next((record for record in found if record.expires > now), None)
+        return _unexpired((yield from self._load([id], latest=latest)))
 
     def read_with_user(self, id: str) -> Flow[tuple[Record | None, Any]]:
         """Return what :meth:`read` does, and its user as :meth:`LoadsUser.load_with_user` does."""
         if not self.loads_user:
             return (yield from self.read(id)), UNCHANGED
         found, user = yield from self._watched("load_with_user", id)
-        now = clock.now()
-        return next((record for record in found if record.expires > now), None), user
+        return _unexpired(found), user
 
     def insert(self, record: Record) -> Flow[bool]:
         """Store a new session. ``False`` if its id is taken. Never overwrites."""
@@ -294,6 +291,15 @@ class Scans(Protocol):
 
     def count_expired(self, now: int) -> int:
         """Return how many records :meth:`Storage.purge` would delete."""
+
+
+def _unexpired(found: Collection[Record]) -> Record | None:
+    """Return the record in ``found``, which has one at most, unless it may be deleted."""
+    now = clock.now()
+    for each in found:
+        if each.expires > now:
+            return each
+    return None
 
 
 def _may_be_outdated(known: Record, now: int) -> bool:

@@ -22,10 +22,11 @@ logger: logging.Logger = logging.getLogger("frontdesk")
 
 Result = TypeVar("Result")
 
-COLUMNS: Final = (
-    *("id", "secret", "former", "data", "user_id", "created", "authenticated", "last_seen"),
-    *("idle", "deadline", "ended", "ip", "user_agent", "carrier", "version"),
-)
+ENCODED: Final = {"former", "values", "user_id"}
+"""The fields of a record that a row holds in another form."""
+
+PLAIN: Final = [name for name in Record.__dataclass_fields__ if name not in ENCODED]
+COLUMNS: Final = (*PLAIN, "former", "data", "user_id")
 
 SMALL: Final = 2**18
 """Bytes. A server of MySQL takes a statement of this size unless its limit was lowered much."""
@@ -249,11 +250,10 @@ def _pk_field() -> Any:
 
 
 def _columns(record: Record) -> dict[str, Any]:
-    plain = (name for name in COLUMNS if name not in {"id", "former", "data", "user_id"})
     values = {key: value.decode("latin-1") for key, value in record.values.items()}
     return {
-        **{name: getattr(record, name) for name in plain},
-        "former": json.dumps(record.former),
+        **{name: getattr(record, name) for name in PLAIN if name != "id"},
+        "former": json.dumps(record.former) if record.former else "",
         "data": json.dumps(values),
         "user_id": pk_of_id(record.user_id, _pk_field()),
         "expires": record.expires,
@@ -298,17 +298,16 @@ def _records(rows: Iterable[Sequence[Any]]) -> Iterator[Record]:
 
 
 def _record(row: Sequence[Any]) -> Record:
-    id, secret, former, data, user, *plain = row
+    *plain, former, data, user = row
     try:
-        return Record(
-            **dict(zip(COLUMNS[5:], plain, strict=True)),
-            id=id,
-            secret=secret,
-            former={digest: Former(*known) for digest, known in json.loads(former).items()},
-            values={key: value.encode("latin-1") for key, value in json.loads(data).items()},
-            user_id=None if user is None else id_of_pk(user, _pk_field()),
+        formers = json.loads(former).items() if former else ()
+        encoded: tuple[Any, ...] = (
+            {digest: Former(*known) for digest, known in formers},
+            {key: value.encode("latin-1") for key, value in json.loads(data).items()},
+            None if user is None else id_of_pk(user, _pk_field()),
         )
+        return Record(*plain, *encoded)
     except (ValueError, TypeError, AttributeError) as error:
         raise UndecodableRecord(
-            f"The stored session {id} is damaged and treated as ended: {error!r}."
+            f"The stored session {row[0]} is damaged and treated as ended: {error!r}."
         ) from error
