@@ -160,14 +160,13 @@ class OfQuerySet(UserManager.from_queryset(Filtered)):
 def test_the_default_manager_decides_which_users_there_are(
     browser, user, settings, monkeypatch, kind
 ):
+    settings.AUTH_USER_MODEL = settings.AUTH_USER_MODEL  # a new storage, here and after the test
     manager = kind()
     manager.model, manager.auto_created = User, False
     monkeypatch.setattr(User._meta, "default_manager", manager)
+    remembers_no_manager = models.is_plain.__wrapped__
     for module in (models, middleware):
-        monkeypatch.setattr(module, "is_plain", models.is_plain.__wrapped__)  # remembers no manager
-    settings.AUTH_USER_MODEL = (
-        settings.AUTH_USER_MODEL
-    )  # makes the storage anew, also after the test
+        monkeypatch.setattr(module, "is_plain", remembers_no_manager)
     sign_in(browser, user)
     assert username(browser) == "ada"
     monkeypatch.setattr(kind, "hidden", {"ada"})

@@ -84,7 +84,8 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
             response = unavailable(error, request)
         finally:
             _serving.reset(token)
-        run(_end(request, response))
+        if AT_END in vars(request):
+            run(_end(request, response))
         return response
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
@@ -107,7 +108,8 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
             raise
         finally:
             _serving.reset(token)
-        await arun(_end(request, response))
+        if AT_END in vars(request):
+            await arun(_end(request, response))
         return response
 
     def process_request(self, request: HttpRequest) -> None:

@@ -81,11 +81,10 @@ class FileStorage(DocumentStorage):
             return [self._write(write) for write in writes]
 
     def _read(self, name: str) -> bytes | None:
-        path = self._path(name)
         try:
-            data = path.read_bytes()
-            # The same for reading and writing: a write never replaces what a read leaves out.
-            return None if _has_expired(path, clock.now()) else data
+            with self._path(name).open("rb", buffering=0) as file:
+                # The same for reading and writing: a write never replaces what a read leaves out.
+                return None if _is_over(os.fstat(file.fileno()), clock.now()) else file.read()
         except FileNotFoundError as error:
             if not (self._root / DRAFTS).is_dir():
                 raise StorageUnavailable(
@@ -108,7 +107,7 @@ class FileStorage(DocumentStorage):
             return True
 
     def _path(self, name: str) -> Path:
-        return self._root / name[0] / name[2:4] / name[2:]
+        return self._root.joinpath(name[0], name[2:4], name[2:])
 
     @contextmanager
     def _locked(self, shard: str) -> Iterator[None]:
@@ -225,9 +224,13 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def _is_over(status: os.stat_result, now: int) -> bool:
+    return status.st_mtime_ns // 1000 <= now
+
+
 def _has_expired(path: Path, now: int) -> bool:
     try:
-        return path.stat().st_mtime_ns // 1000 <= now
+        return _is_over(path.stat(), now)
     except FileNotFoundError:
         return False
 
