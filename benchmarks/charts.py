@@ -8,7 +8,7 @@ from typing import NamedTuple
 WIDTH = 520
 """Units of the drawing. On a phone it shrinks to 350 pixels, where its text can still be read."""
 LEFT, TOP, EACH, THICK, BELOW = 16, 44, 42, 12, 50
-RIGHT = 110
+RIGHT = 124
 """Room for the text after the longest bar."""
 
 STYLE = """
@@ -52,6 +52,8 @@ class Chart(NamedTuple):
     axis: str
     """What the axis shows, with its unit."""
     bars: Sequence[Bar]
+    reach: float = 0
+    """What the axis reaches at least: the whole of which the bars are parts."""
 
 
 def svg(chart: Chart) -> str:
@@ -73,7 +75,7 @@ def svg(chart: Chart) -> str:
 
 
 def _drawn(chart: Chart) -> Iterator[str]:
-    most = max(max(bar.value, *(bar.spread or (0,))) for bar in chart.bars)
+    most = max(chart.reach, *(max(bar.value, *(bar.spread or (0,))) for bar in chart.bars))
     step = _step(most)
     end = max(1, -int(-most // step)) * step
     scale = (WIDTH - LEFT - RIGHT) / end

@@ -155,6 +155,7 @@ def migration() -> Shown:
         f"their user. {in_words(by_value(bars))}",
         "sessions moved by the command; the others moved with a request",
         by_value(bars),
+        reach=max(int(group[0]["sessions"]) for group in found.values()),
     )
     counts = ("requests", "signed out", "wrong user", "lost value", "cookie taken", "errors")
     rows = [[engine, *(total(group, name) for name in counts)] for engine, group in found.items()]
@@ -182,16 +183,16 @@ def throttle() -> Shown:
     columns += ("history rows", "history KB")
     rows = [[row["attack"], *(row[name] for name in columns)] for row in attacks]
     worst = min(times[1:], key=lambda row: float(row["p"]))
+    shares = "; ".join(
+        f"{row['answer']} {float(row['longer than the first']):.0%}" for row in times[1:]
+    )
     return Shown(
         chart,
         ("attack", *columns),
         rows,
         ("throttle-attacks", "throttle-times"),
-        "An answer took longer than that for a wrong password of a known account in "
-        + ", ".join(
-            f"{float(row['longer than the first']):.0%} ({row['answer']})" for row in times[1:]
-        )
-        + f" of the pairs. The smallest p-value is {worst['p']}.",
+        "Compared with a wrong password of a known account, an answer took longer in this share of the "
+        f"pairs: {shares}. The smallest p-value is {worst['p']}.",
     )
 
 

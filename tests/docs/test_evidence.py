@@ -56,6 +56,12 @@ def test_the_length_of_a_bar_is_its_share_of_the_longest():
     assert half * 2 == pytest.approx(whole, abs=0.2)
 
 
+def test_an_axis_reaches_the_whole_of_which_a_bar_is_a_part():
+    (half,) = widths(svg(Chart("Title", "What is seen.", "sessions", bars(5), reach=10)))
+    (whole,) = widths(svg(Chart("Title", "What is seen.", "sessions", bars(10))))
+    assert half * 2 == pytest.approx(whole, abs=0.2)
+
+
 def test_a_bar_of_zero_is_a_line():
     image = svg(Chart("Title", "What is seen.", "seconds", bars(0, 0)))
     assert widths(image) == [1.5, 1.5]
