@@ -92,7 +92,8 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true", help="show the tracebacks")
     options = parser.parse_args()
     records = options.labels == LABELS and options.storage != "django"
-    run = report.begin(records=records)
+    this = report.begin(records=records)
+    print(this)
 
     with tempfile.TemporaryDirectory(prefix="frontdesk-suites-") as folder:
         tests = Path(folder) / "tests"
@@ -107,8 +108,8 @@ def main() -> int:
             results.append(run(tests, settings, label, verbose=options.verbose))
             show(results[-1])
     failed = [name for result in results for name in result.failed]
-    tests = sum(result.tests for result in results)
-    print(f"Django {VERSION}, {options.storage}: {tests} tests, {len(failed)} failed")
+    number = sum(result.tests for result in results)
+    print(f"Django {VERSION}, {options.storage}: {number} tests, {len(failed)} failed")
     unknown = [name for name in failed if name not in known()]
     for name in unknown:
         print(f"  not in {FAILURES}.csv: {name}")
@@ -117,10 +118,10 @@ def main() -> int:
             "Django": VERSION,
             "Python": f"{sys.version_info.major}.{sys.version_info.minor}",
             "storage": options.storage,
-            "tests": tests,
+            "tests": number,
             "failed": len(failed),
         }
-        report.record("django-suites", run, [row], ["Django", "Python", "storage"])
+        report.record("django-suites", this, [row], ["Django", "Python", "storage"])
         evidence.draw("django-suites")
     return int(bool(unknown))
 
