@@ -35,7 +35,7 @@ PIP_INSTALL = -m pip install --quiet --quiet --disable-pip-version-check --no-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow site links docs coverage bench hammer outages moving throttle suites charts orders lint types format dist lock clean
+.PHONY: help demo test slow site links pictures docs coverage bench hammer outages moving throttle suites charts orders lint types format dist lock clean
 
 help:  ## list these commands
 	@echo "django-frontdesk: make COMMAND [PYTHON=python3.13]"
@@ -60,6 +60,9 @@ site: $(SITE_READY)  ## build the documentation site in build/site
 
 links: $(SITE_READY)  ## ask other hosts whether the links of the documentation still lead somewhere
 	@$(VENV_SITE)/bin/sphinx-build -q -b linkcheck docs build/links
+
+pictures: $(TEST_READY)  ## take the pictures of the documentation again, with the system's Chromium
+	@FRONTDESK_PICTURES=docs/images $(VENV)/bin/python -m pytest -q -m slow tests/browser/test_pictures.py
 
 docs: $(TEST_READY)  ## check that every snippet and command in the documentation works
 	@$(VENV)/bin/python -m pytest -q tests/docs $(ARGS)

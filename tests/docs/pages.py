@@ -12,6 +12,7 @@ _FENCE = re.compile(r"^( *)(```+|~~~+)(.*)$")
 _MARKER = re.compile(r"^<!-- test: (.+?) -->$")
 _HEADING = re.compile(r"^(#{1,6}) (.+?) *#*$")
 _LINK = re.compile(r"(!?)\[(?:[^\]]*)\]\(([^)\s]+)\)")
+_PICTURE = re.compile(r'(?:src|srcset)="([^"]+)"')
 
 
 class Block(NamedTuple):
@@ -92,7 +93,12 @@ def anchors(page: Path) -> set[str]:
 
 
 def links(page: Path) -> list[str]:
-    return [target for _, target in _LINK.findall(prose(page))]
+    return [target for _, target in _LINK.findall(prose(page))] + _PICTURE.findall(prose(page))
+
+
+def pictures(page: Path) -> list[Path]:
+    """The files of the ``<picture>`` elements on a page: one for a light screen, one for a dark screen."""
+    return [(page.parent / source).resolve() for source in _PICTURE.findall(prose(page))]
 
 
 def below(page: Path) -> list[Path]:
