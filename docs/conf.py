@@ -1,8 +1,10 @@
 """Configuration of the documentation site: make site."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "src"))
@@ -64,3 +66,13 @@ linkcheck_ignore = [
     r"https://django-frontdesk\.readthedocs\.io.*",
     r"https://github\.com/django-frontdesk/.*",
 ]
+
+
+def copy_pictures(app: Any, failed: Exception | None) -> None:
+    """Copy what ``<picture>`` elements name: Sphinx copies only the images of Markdown."""
+    if failed is None and app.builder.format == "html":
+        shutil.copytree(HERE / "images", Path(app.outdir) / "images", dirs_exist_ok=True)
+
+
+def setup(app: Any) -> None:
+    app.connect("build-finished", copy_pictures)

@@ -10,11 +10,6 @@ import frontdesk
 from tests.docs.pages import ROOT, blocks
 from tests.docs.scenario import Project
 
-PAGES = """
-from django.urls import include
-urlpatterns += [path("accounts/", include("frontdesk.urls"))]
-"""
-
 SIGN_IN = """
 from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
@@ -43,9 +38,8 @@ def main() -> None:
     program = str(Path(sys.executable).with_name("django-admin"))
     project.output([program, "startproject", "shop", "."])
     for block in blocks(ROOT / "README.md"):
-        if block.marker.startswith(("diff", "append", "run")):
+        if block.marker.startswith(("append", "run")):
             project.play(block)
-    project.append("urls.py", PAGES)
     project.command("python", "manage.py", "check", "--fail-level", "WARNING")
     project.command("python", "manage.py", "migrate", "--check")
     project.command("python", "manage.py", "makemigrations", "--check", "--dry-run")

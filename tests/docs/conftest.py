@@ -30,9 +30,6 @@ def switched_directory(stock_directory: Path, tmp_path_factory: pytest.TempPathF
     directory = tmp_path_factory.mktemp("switched") / "project"
     project = Project(Path(shutil.copytree(stock_directory, directory)))
     switch_over(project)
-    for block in blocks(ROOT / "README.md"):
-        if "ThrottleBackend" in block.text:
-            project.play(block)
     return directory
 
 
@@ -46,8 +43,8 @@ def switched(switched_directory: Path, tmp_path: Path) -> Project:
     return Project(Path(shutil.copytree(switched_directory, tmp_path / "project")))
 
 
-def switch_over(project: Project) -> None:
-    """Execute what the README says about switching an existing project."""
+def switch_over(project: Project, *, without: str = "MIGRATE_FROM") -> None:
+    """Execute what the README says about an existing project, but not the blocks with this word."""
     for block in blocks(ROOT / "README.md"):
-        if block.marker.startswith(("diff", "run")):
+        if block.marker.startswith(("append", "run")) and without not in block.text:
             project.play(block)

@@ -6,6 +6,7 @@ The line above each fenced block of README.md and docs/ says how:
     <!-- test: settings -->        check a project with these settings, as "manage.py check" does
     <!-- test: run -->             run these commands of manage.py
     <!-- test: run and look -->    the same for a check, whatever it answers
+    <!-- test: run by hand -->     show the help of these commands, which ask questions or go on
     <!-- test: quote FILE -->      look for the text in FILE, which other tests execute
     <!-- test: make -->            ask make, with --dry-run, whether it knows the targets
 
@@ -19,11 +20,11 @@ an error:
     <!-- test: pytest FILE -->     write FILE beside the project's package and run it with pytest
     <!-- test: server -->          run these commands of a shell while the project is served
     <!-- test: client -->          the same for Python code
-    <!-- test: install -->         compare with the name of the package that is installed here
+    <!-- test: install -->         compare the name of the package with the one that is installed here
     <!-- test: run in an empty directory -->   run, and go on with the project that it makes there
 
-The README and the quickstart start from a project with Django's own sessions, other pages from one that was
-switched to frontdesk.
+The README starts from a project with Django's own sessions, and other pages from one that was switched to
+frontdesk. The pages of the tutorial are one scenario, which makes its own project.
 """
 
 import os
@@ -51,6 +52,9 @@ BACKENDS = [
 """What a project has that uses frontdesk. With two, some tests would have to say whose backend they mean."""
 
 NEEDS_A_PROJECT = {"diff", "file", "append", "pytest", "install", "server", "client"}
+
+ENVIRONMENT = ["python -m venv .venv", "source .venv/bin/activate"]
+"""How a virtual environment is made. It takes long, and is Python's own affair."""
 
 ADDRESS = "127.0.0.1:8000"
 """Where pages say that a project is served."""
@@ -149,8 +153,9 @@ class Project:
         if rest == ["in an empty directory"]:
             self.directory = self.directory / "empty"
             self.directory.mkdir()
+        help = ["--help"] if rest == ["by hand"] else []
         for line in commands(text):
-            said = self.command(*shlex.split(line), may_fail=rest == ["and look"])
+            said = self.command(*shlex.split(line), *help, may_fail=rest == ["and look"])
             assert rest != ["and look"] or "System check identified" in said, said
 
     def shell(self, text: str) -> str:
@@ -213,8 +218,10 @@ class Project:
             server.wait()
 
     def install(self, text: str) -> None:
-        """The command would install this checkout, for which pip needs a package index."""
-        *pip, path = shlex.split(commands(text)[0])
+        """The last command would install this checkout, for which pip needs a package index."""
+        *before, last = commands(text)
+        assert before in ([], ENVIRONMENT)
+        *pip, path = shlex.split(last)
         assert pip == ["python", "-m", "pip", "install"]
         assert metadata.version(Path(path).name)
 

@@ -1,5 +1,6 @@
 """Every code block of the documentation does what it says."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,12 @@ import pytest
 
 from tests.docs.conftest import switch_over
 from tests.docs.pages import ALL, ROOT, Block, blocks, name_of
-from tests.docs.scenario import Here, Project, applied, needs_a_project
+from tests.docs.scenario import BACKENDS, Here, Project, applied, commands, needs_a_project
 
-FROM_STOCK = {"README.md", "docs/tutorial/index.md"}
+TUTORIAL = [
+    ROOT / "docs" / "tutorial" / f"{name}.md"
+    for name in ("index", "sessions-page", "protect-a-view", "go-live")
+]
 
 DROPS_TABLES = {"docs/howto/migrate.md"}
 
@@ -21,31 +25,6 @@ browser.post("/admin/login/", {"username": "eve", "password": "open-sesame"})
 
 
 AFTERWARDS = {
-    "docs/tutorial/index.md": """
-import asyncio
-from django.contrib.auth.models import User
-from django.test import AsyncClient, Client
-User.objects.create_user("bob", password="open-sesame")
-browser = Client()
-assert browser.get("/").headers["Location"] == "/accounts/login/?next=/"
-form = {"username": "bob", "password": "open-sesame"}
-page = browser.post("/accounts/login/", form, follow=True)
-assert page.content == b"Hello bob, visit 1.", page.content
-assert browser.get("/").content == b"Hello bob, visit 2."
-browser.post("/accounts/logout/")
-assert browser.get("/").status_code == 302
-
-async def visit():
-    browser = AsyncClient()
-    assert (await browser.get("/hello/")).status_code == 302
-    await browser.aforce_login(await User.objects.aget(username="bob"))
-    assert (await browser.get("/hello/")).content == b"Hello bob, number 1."
-    assert (await browser.get("/hello/")).content == b"Hello bob, number 2."
-    await browser.post("/leave/")
-    assert (await browser.get("/hello/")).status_code == 302
-
-asyncio.run(visit())
-""",
     "docs/howto/drf-and-ninja.md": """
 from django.contrib.auth.models import User
 from django.test import Client
@@ -102,27 +81,117 @@ def executed(page: Path) -> Any:
 
 
 @pytest.mark.urls("tests.docs.urls")
-@pytest.mark.parametrize("page", [executed(page) for page in ALL if blocks(page)])
+@pytest.mark.parametrize(
+    "page", [executed(page) for page in ALL if blocks(page) and page not in TUTORIAL]
+)
 def test_every_block_of_the_page_works(page, request, settings):
     settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
     where: Here | Project = Here()
     if needs_its_own(page):
-        where = request.getfixturevalue("stock" if name_of(page) in FROM_STOCK else "switched")
+        where = request.getfixturevalue("stock" if page.name == "README.md" else "switched")
     for block in blocks(page):
         where.play(block)
     if check := AFTERWARDS.get(name_of(page)):
         where.shell(check)
 
 
+READER = """
+from django.contrib.auth.models import User
+from django.test import Client
+from frontdesk.testing import Clock
+User.objects.create_user("bob", password="open-sesame")
+signing_in = {"username": "bob", "password": "open-sesame"}
+SESSIONS = "/accounts/sessions/"
+"""
+"""A user of the tutorial's project, which has no users of its own."""
+
+TUTORIAL_SAYS = {
+    "sessions-page": """
+first, second = Client(), Client()
+for browser in (first, second):
+    asked = browser.get(SESSIONS, follow=True)
+    address = asked.redirect_chain[-1][0]
+    assert browser.post(address, signing_in).headers["Location"] == SESSIONS
+seen = [row["session"] for row in first.get(SESSIONS).context["rows"]]
+assert len(seen) == 2
+(other,) = [session for session in seen if second.cookies["sessionid"].value.startswith(session.id)]
+first.post(SESSIONS + "end/", {"session": other.id})
+assert len(first.get(SESSIONS).context["rows"]) == 1
+assert second.get(SESSIONS).status_code == 302
+assert b"Signed in" in first.get(SESSIONS + "history/").content
+""",
+    "protect-a-view": """
+browser = Client()
+with Clock() as clock:
+    assert browser.get("/").headers["Location"] == "/accounts/login/?next=/"
+    page = browser.post("/accounts/login/", signing_in, follow=True)
+    assert b"Hello bob" in page.content and b"This is visit 1" in page.content
+    clock.advance(61)
+    asked = browser.post("/close-account/", {"reason": "too many parcels"})
+    assert asked.status_code == 403
+    assert b"Enter your password to close your account" in asked.content
+    sent = {"reason": "too many parcels", "reauthenticate-password": "open-sesame"}
+    closed = browser.post("/close-account/", sent, follow=True)
+    assert b"Closed, because of: too many parcels" in closed.content
+    clock.advance(59)
+    assert browser.post("/close-account/", {"reason": "again"}).status_code == 302
+""",
+}
+"""What a reader sees at the end of these pages of the tutorial."""
+
+
+def test_the_tutorial_works_from_its_first_page_to_its_last(tmp_path):
+    project = Project(tmp_path)
+    for page in TUTORIAL:
+        for block in blocks(page):
+            project.play(block)
+            if "createsuperuser" in block.text:
+                project.command("python", "manage.py", "migrate")
+                project.shell(READER)
+        if says := TUTORIAL_SAYS.get(page.stem):
+            project.shell(READER.replace("User.objects.create_user", "dict") + says)
+    project.command("python", "manage.py", "check", "--fail-level", "WARNING")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/index.md"])
+def test_the_settings_change_only_what_is_marked(page, stock):
+    before = settings_of(stock)
+    (block,) = [block for block in blocks(ROOT / page) if "SESSION_ENGINE" in block.text]
+    stock.play(block)
+    after = settings_of(stock)
+    ours = {"sessions": "frontdesk.middleware.SessionMiddleware"}
+    ours["auth"] = "frontdesk.middleware.AuthenticationMiddleware"
+    for name in ("sessions", "auth"):
+        theirs = ours[name].replace("frontdesk", f"django.contrib.{name}")
+        before["MIDDLEWARE"][before["MIDDLEWARE"].index(theirs)] = ours[name]
+    assert after == {
+        "INSTALLED_APPS": ["frontdesk", *before["INSTALLED_APPS"]],
+        "MIDDLEWARE": before["MIDDLEWARE"],
+        "AUTHENTICATION_BACKENDS": BACKENDS,
+        "SESSION_ENGINE": "frontdesk.engine",
+    }
+
+
+def settings_of(project):
+    names = "INSTALLED_APPS", "MIDDLEWARE", "AUTHENTICATION_BACKENDS", "SESSION_ENGINE"
+    shown = "from django.conf import settings\nimport json\n"
+    shown += f"print(json.dumps({{name: getattr(settings, name) for name in {names}}}))"
+    return json.loads(project.shell(shown))
+
+
+def test_each_page_installs_the_same():
+    found = {
+        commands(block.text)[-1]
+        for page in ALL
+        for block in blocks(page)
+        if block.marker == "install"
+    }
+    assert len(found) == 1
+
+
 def test_live_sessions_survive_the_switch_by_the_readme(stock):
     key = stock.shell(SIGN_IN + "print(browser.cookies['sessionid'].value)").strip()
-    before = (stock.package / "settings.py").read_text().splitlines()
-    switch_over(stock)
-    after = (stock.package / "settings.py").read_text().splitlines()
-    assert len(set(after) - set(before)) == 4
-    for block in blocks(ROOT / "README.md"):
-        if block.marker.startswith("append"):
-            stock.play(block)
+    switch_over(stock, without="nothing")
     stock.shell(
         f"""
 from django.core.management import call_command
@@ -136,9 +205,17 @@ assert old.cookies["sessionid"].value == {key!r}
     )
 
 
-def test_the_switch_changes_no_view(stock):
+def test_the_readme_names_the_engine_before_it_creates_the_tables():
+    found = [block.text for block in blocks(ROOT / "README.md")]
+    (named,) = [place for place, text in enumerate(found) if "MIGRATE_FROM" in text]
+    (migrated,) = [place for place, text in enumerate(found) if "migrate\n" in text]
+    assert named < migrated
+
+
+def test_without_the_throttle_the_switch_changes_no_view(stock):
     """A second backend would: Django then asks which one a user has who signs in without a password."""
     switch_over(stock)
+    stock.append("settings.py", "del AUTHENTICATION_BACKENDS")
     stock.shell(
         """
 from django.contrib.auth import login
@@ -172,14 +249,6 @@ assert new[:15] == row.id
 assert new[15:] not in str(vars(row))
 """
     )
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/index.md"])
-def test_each_list_of_a_diff_is_closed(page):
-    (diff,) = (block.text for block in blocks(ROOT / page) if block.marker.startswith("diff"))
-    kept = [line for line in diff.splitlines() if not line.startswith("-")]
-    closed = sum(line[1:] == "]" for line in kept)
-    assert sum(line.endswith("[") for line in kept) == closed >= 2
 
 
 def test_a_diff_that_does_not_fit_is_refused():

@@ -25,6 +25,7 @@ from tests.docs.pages import (
     headings,
     links,
     name_of,
+    pictures,
     prose,
     section,
 )
@@ -69,7 +70,7 @@ def test_no_heading_stands_twice(page):
     assert sorted(found) == sorted(set(found))
 
 
-@pytest.mark.parametrize("picture", sorted((DOCS / "images").iterdir()), ids=name_of)
+@pytest.mark.parametrize("picture", sorted((DOCS / "images").glob("*.svg")), ids=name_of)
 def test_a_picture_is_self_contained_and_described(picture):
     text = picture.read_text(encoding="utf-8")
     root = ElementTree.fromstring(text)
@@ -79,9 +80,19 @@ def test_a_picture_is_self_contained_and_described(picture):
     assert not re.search(r"@import|@font-face|<script|href", text)
 
 
-def test_one_page_says_how_to_install():
+def test_only_the_readme_and_the_tutorial_say_how_to_install():
     said = [name_of(page) for page in ALL if "pip install" in page.read_text(encoding="utf-8")]
-    assert said == ["README.md"]
+    assert said == ["README.md", "docs/tutorial/index.md"]
+
+
+def test_each_screenshot_is_small_and_shown_for_a_light_and_a_dark_screen():
+    shown = {picture for page in PAGES for picture in pictures(page)}
+    assert shown == set((DOCS / "images").glob("*.png"))
+    assert {path for path in shown if path.stat().st_size > 150_000} == set()
+    light = {path.name for path in shown if not path.stem.endswith("-dark")}
+    assert {f"{name.removesuffix('.png')}-dark.png" for name in light} == {
+        path.name for path in shown
+    } - light
 
 
 # --- settings -----------------------------------------------------------------------------------
