@@ -95,15 +95,18 @@ def test_every_block_of_the_page_works(page, request, settings):
         where.shell(check)
 
 
-READER = """
+CREATE_USER = """
 from django.contrib.auth.models import User
+User.objects.create_user("bob", password="open-sesame")
+"""
+"""What the reader does by hand."""
+
+READER = """
 from django.test import Client
 from frontdesk.testing import Clock
-User.objects.create_user("bob", password="open-sesame")
 signing_in = {"username": "bob", "password": "open-sesame"}
 SESSIONS = "/accounts/sessions/"
 """
-"""A user of the tutorial's project, which has no users of its own."""
 
 TUTORIAL_SAYS = {
     "sessions-page": """
@@ -147,9 +150,9 @@ def test_the_tutorial_works_from_its_first_page_to_its_last(tmp_path):
             project.play(block)
             if "createsuperuser" in block.text:
                 project.command("python", "manage.py", "migrate")
-                project.shell(READER)
+                project.shell(CREATE_USER)
         if says := TUTORIAL_SAYS.get(page.stem):
-            project.shell(READER.replace("User.objects.create_user", "dict") + says)
+            project.shell(READER + says)
     project.command("python", "manage.py", "check", "--fail-level", "WARNING")
 
 
