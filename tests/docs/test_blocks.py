@@ -115,7 +115,7 @@ for browser in (first, second):
     asked = browser.get(SESSIONS, follow=True)
     address = asked.redirect_chain[-1][0]
     assert browser.post(address, signing_in).headers["Location"] == SESSIONS
-seen = [row["session"] for row in first.get(SESSIONS).context["rows"]]
+seen = [row.session for row in first.get(SESSIONS).context["rows"]]
 assert len(seen) == 2
 (other,) = [session for session in seen if second.cookies["sessionid"].value.startswith(session.id)]
 first.post(SESSIONS + "end/", {"session": other.id})
