@@ -121,7 +121,7 @@ def test_each_picture_that_a_page_shows_is_taken(page, new_tab, clock, directory
     staff.locator("[name=username]").fill(STAFF)
     staff.locator("[name=password]").fill(PASSWORD)
     staff.locator("[type=submit]").click()
-    at(staff, "Live sessions in the database")
+    at(staff, "Live sessions")
     staff.set_viewport_size({"width": 1100, "height": 320})
     staff.locator("#toggle-nav-sidebar").click()
     take(staff, "admin-sessions", width=1100)
