@@ -356,7 +356,7 @@ def steps(flow: Flow[Any]) -> Flow[Any]:
 
 
 def _parts(call: Call) -> Flow[Any]:
-    target, name, args = call
+    target, name, args = call.target, call.name, call.args
     if not isinstance(target, Storage | Users):
         return (yield from _elsewhere(call))
     in_parts = getattr(target, f"{name}_in_parts", None)  # a seed of seeds.py

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 
 from frontdesk.core.flow import Call
 from tests.interleavings import operations as do
-from tests.interleavings import promises
+from tests.interleavings import explorer, promises, requests
 from tests.interleavings.explorer import CRASH, PAUSE, RESEND, STALL, Meeting, _Explorer, explore
 from tests.interleavings.promises import Operation, Result
 from tests.interleavings.seeds import CheckThenWrite
@@ -46,6 +46,24 @@ def test_every_order_is_counted_once(lengths, orders):
 def test_every_disturbance_is_counted_once(kind, orders):
     meeting = Meeting(signed_in(Records), [looking(2)], kinds=[kind])
     assert explore(meeting).orders == orders
+
+
+STEPS = {Records: ["load", "swap"], Documents: ["get", "get", "cas"]}
+"""How a request saves a value. On documents, it looks between into the index of the user."""
+
+
+@pytest.mark.parametrize("storage", STEPS)
+def test_a_request_that_saves_stops_at_each_call_of_its_storage(storage):
+    meeting = Meeting(signed_in(storage), [requests.PUT_A], disturbances=0)
+    with patch.object(explorer, "_answer", Mock(side_effect=explorer._answer)) as answer:
+        explore(meeting)
+    assert [made.args[0].name for made in answer.call_args_list] == STEPS[storage]
+
+
+@pytest.mark.parametrize("storage", STEPS)
+def test_a_request_that_saves_may_die_after_each_step(storage):
+    meeting = Meeting(signed_in(storage), [requests.PUT_A], kinds=[CRASH])
+    assert explore(meeting).orders == 1 + len(STEPS[storage])
 
 
 @pytest.mark.parametrize("storage", [Documents, CheckThenWrite])
