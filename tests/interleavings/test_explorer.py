@@ -7,8 +7,8 @@ from unittest.mock import Mock, patch
 import pytest
 
 from frontdesk.core.flow import Call
-from tests.interleavings import operations as do
 from tests.interleavings import explorer, promises, requests
+from tests.interleavings import operations as do
 from tests.interleavings.explorer import CRASH, PAUSE, RESEND, STALL, Meeting, _Explorer, explore
 from tests.interleavings.promises import Operation, Result
 from tests.interleavings.seeds import CheckThenWrite
