@@ -251,16 +251,26 @@ def drawn(page: str) -> tuple[str, str]:
 
 
 def measured(files: Iterable[str]) -> list[str]:
-    """Return what is known about the runs of all rows."""
-    runs: dict[str, list[str]] = {}
+    """Return what is known about the runs of all rows, and which rows are whose if there are several."""
+    runs: dict[str, dict[str, None]] = {}
     for name in files:
-        for row in report.read(name):
-            if "commit" in row:
-                run = report.Run(*(row[field] for field in report.Run._fields))
-                runs.setdefault(str(run), []).append(f"{name}.csv")
+        rows = [row for row in report.read(name) if "commit" in row]
+        of_file = by_run(rows)
+        for run, group in of_file.items():
+            part = "" if len(of_file) == 1 else f" ({', '.join(group)})"
+            runs.setdefault(run, {})[f"{name}.csv{part}"] = None
     if len(runs) == 1:
         return [f"Measured {next(iter(runs))}".strip()]
-    return [f"- {', '.join(dict.fromkeys(names))}: measured {run}" for run, names in runs.items()]
+    return [f"- {', '.join(parts)}: measured {run}".strip() for run, parts in runs.items()]
+
+
+def by_run(rows: Iterable[Row]) -> dict[str, dict[str, None]]:
+    """Return what the first column of the rows of each run has."""
+    runs: dict[str, dict[str, None]] = {}
+    for row in rows:
+        run = str(report.Run(*(row[field] for field in report.Run._fields)))
+        runs.setdefault(run, {})[next(iter(row.values()))] = None
+    return runs
 
 
 def grouped(rows: Iterable[Row], column: str) -> dict[str, list[Row]]:

@@ -93,7 +93,7 @@ def begin(
         raise SystemExit(
             "This run records its numbers under a commit, but the checkout has changes:\n"
             + "\n".join(changed)
-            + "\nCommit them, or run with fewer rounds, seconds or storages, which records nothing."
+            + "\nCommit them, or run with less load than the default, which records nothing."
         )
     named = [f"Python {platform.python_version()}", f"SQLite {sqlite3.sqlite_version}"]
     named += [f"{name} {version(name)}" for name in ("Django", *packages)]

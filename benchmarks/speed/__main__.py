@@ -406,6 +406,7 @@ def main() -> int:
                 shown(rows)
                 if records:
                     report.record("benchmarks-growth", run, rows, ["sessions"])
+                    evidence.draw("benchmarks")
                 continue
             group = GROUPS[name]
             for needed in {"redis", group.database} - {"sqlite"}:
@@ -426,8 +427,7 @@ def main() -> int:
             if records:
                 report.record("benchmarks", run, added, ["group", "subject", "operation"])
                 report.record("benchmarks-ratios", run, ratios, ["group", "subject", "other"])
-    if records:
-        evidence.draw("benchmarks")
+                evidence.draw("benchmarks")
     return 0
 
 

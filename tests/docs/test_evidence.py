@@ -102,6 +102,18 @@ def test_a_run_of_everything_replaces_all_rows(files):
     assert rows_of("some") == [("b", "2", "0123abcd")]
 
 
+def test_a_page_says_which_rows_are_of_which_run(files):
+    rows = [{"storage": "a", "requests": 1}, {"storage": "b", "requests": 2}]
+    report.record("some", RUN, rows, ["storage"])
+    assert evidence.measured(["some"]) == [f"Measured {RUN}"]
+    again = RUN._replace(commit="4567cdef")
+    report.record("some", again, [{"storage": "b", "requests": 3}], ["storage"])
+    assert evidence.measured(["some"]) == [
+        f"- some.csv (a): measured {RUN}",
+        f"- some.csv (b): measured {again}",
+    ]
+
+
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A checkout of its own, with one commit."""
