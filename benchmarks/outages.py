@@ -452,12 +452,12 @@ def main() -> int:
                     print(f"not tried: {entry.name}: {reason}", file=sys.stderr)
                     continue
                 for fault, outcome in _tried(entry, server, options):
-                    row = {"server": server, "storage": entry.name, "fault": fault}
+                    row = {"storage": entry.name, "server": server, "fault": fault}
                     rows.append(row | outcome.cells)
                     broken |= bool(outcome.wrong)
                     print(*rows[-1].values(), *outcome.wrong, sep="  ", flush=True)
     if records and rows:
-        report.record("outages", run, rows, ["server", "storage", "fault"])
+        report.record("outages", run, rows, ["storage", "server", "fault"])
         evidence.draw("outages")
     return int(broken)
 
