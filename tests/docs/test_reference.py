@@ -15,11 +15,15 @@ from django.core.management import get_commands, load_command_class
 from django.dispatch import Signal
 from django.test import Client
 
-from frontdesk import api_tokens, conf, errors, sessions, signals
+from frontdesk import api_tokens, conf, errors, sessions, signals, urls
 from frontdesk.engine import SessionStore
 from frontdesk.management.commands import frontdesk as command
+from frontdesk.pages.sessions import Row
+from frontdesk.pages.tokens import TokenRow
 from frontdesk.signals import End, Reason
+from frontdesk.templatetags import frontdesk as tags
 from tests.docs.pages import ROOT, blocks, headings, prose, section
+from tests.docs.template_names import FOLDER, TEMPLATES, blocks_of, variables_of
 
 REFERENCE = ROOT / "docs" / "reference"
 
@@ -220,6 +224,74 @@ def test_exactly_the_options_of_a_subcommand_are_described(name):
 def test_the_exit_codes_are_those_of_the_command():
     found = {row[0] for row in rows(part(COMMANDS, "Exit codes", level=3))}
     assert found == {"0", "1", "2", str(command.UNAVAILABLE), str(command.INTERRUPTED)}
+
+
+# --- pages --------------------------------------------------------------------------------------
+
+PAGES = REFERENCE / "pages.md"
+STATIC = FOLDER.parent / "static" / "frontdesk"
+FRAME = "frontdesk/base.html"
+
+
+def test_each_url_is_described_with_its_path_and_view():
+    described = [tuple(codes(cell)[0] for cell in row[:3]) for row in rows(part(PAGES, "URLs"))]
+    assert described == [
+        (each.name, str(each.pattern), each.callback.view_class.__name__)
+        for each in urls.urlpatterns
+    ]
+
+
+def test_each_template_is_described_with_its_blocks():
+    table = {codes(row[0])[0]: set(codes(row[2])) for row in rows(part(PAGES, "Templates"))}
+    assert table == {name: set() if name == FRAME else blocks_of(name) for name in TEMPLATES}
+
+
+def test_each_block_of_the_frame_is_described():
+    described = [codes(row[0])[0] for row in rows(part(PAGES, "Blocks of the frame"))]
+    assert sorted(described) == sorted(blocks_of(FRAME))
+
+
+def test_exactly_the_variables_of_each_template_are_described():
+    shared = {codes(row[0])[0] for row in rows(part(PAGES, "Of every page", level=3))}
+    described: dict[str, set[str]] = {name: set() for name in TEMPLATES}
+    for template, names, *_ in rows(part(PAGES, "Of one template", level=3)):
+        described[codes(template)[0]] |= set(codes(names))
+    assert described == {name: variables_of(name) - shared for name in TEMPLATES}
+
+
+def test_each_attribute_of_a_row_is_described():
+    described = [codes(row[0])[0] for row in rows(part(PAGES, "Rows", level=3))]
+    assert described == [*Row._fields, *TokenRow._fields]
+
+
+def test_each_template_tag_is_described():
+    named = set(re.findall(r"`\{% (\w+)|\\\|(\w+)", part(PAGES, "Template tags")))
+    assert {one or other for one, other in named} - {"load"} == {
+        *tags.register.tags,
+        *tags.register.filters,
+    }
+
+
+def test_each_custom_property_is_described_with_its_values():
+    text = (STATIC / "frontdesk.css").read_text(encoding="utf-8")
+    light, dark = (
+        dict(re.findall(r"(--[a-z-]+): (.+);", block))
+        for block in re.findall(r":root \{[^}]+", text)
+    )
+    fonts = {"--fd-sans", "--fd-mono"}
+    described = {
+        codes(name)[0]: (codes(one), codes(other))
+        for name, _, one, other in rows(part(PAGES, "Custom properties"))
+    }
+    assert described == {
+        name: ([] if name in fonts else [value], [dark[name]] if name in dark else [])
+        for name, value in light.items()
+    }
+
+
+def test_each_static_file_is_described():
+    described = [codes(row[0])[0] for row in rows(part(PAGES, "Static files"))]
+    assert sorted(described) == sorted(f"frontdesk/{path.name}" for path in STATIC.iterdir())
 
 
 # --- storages -----------------------------------------------------------------------------------
