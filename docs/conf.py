@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "src"))
@@ -14,6 +13,9 @@ sys.path.insert(0, str(HERE / "_site"))
 import django  # noqa: E402
 
 django.setup()
+
+from docutils.nodes import Element  # noqa: E402
+from sphinx.application import Sphinx  # noqa: E402
 
 import frontdesk  # noqa: E402
 
@@ -39,14 +41,41 @@ myst_enable_extensions = ["colon_fence", "attrs_inline", "attrs_block"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+# Packages that the modules of frontdesk.contrib need.
+autodoc_mock_imports = ["ninja", "rest_framework"]
 python_use_unqualified_type_names = True
 
 # Names of Django and Python lead to their documentation. Without a network, the names are looked up
 # in the copies here, and the links are the same.
 intersphinx_mapping = {
     "python": ("https://docs.python.org/3/", (None, "_site/python.inv")),
+    "django": (
+        "https://docs.djangoproject.com/en/stable/",
+        ("https://docs.djangoproject.com/en/stable/_objects/", "_site/django.inv"),
+    ),
 }
 intersphinx_timeout = 5
+
+# Each name in a docstring or signature leads to its description, except these.
+nitpicky = True
+nitpick_ignore_regex = [
+    # Variables of types.
+    ("py:class", r"frontdesk\.(decorators\.ViewFunction|storages\.base\.Result)"),
+    # They have no inventory that every build can read.
+    ("py:class", r"rest_framework\..*"),
+    # What flows yield.
+    ("py:class", r"frontdesk\.core\.flow\.Call"),
+]
+
+DOCUMENTED_AS = {
+    "django.contrib.auth.base_user.AbstractBaseUser": "django.contrib.auth.models.AbstractBaseUser",
+    "django.core.checks.messages.CheckMessage": "django.core.checks.CheckMessage",
+    "django.dispatch.dispatcher.Signal": "django.dispatch.Signal",
+    "django.http.request.HttpRequest": "django.http.HttpRequest",
+    "django.http.response.HttpResponse": "django.http.HttpResponse",
+    "django.http.response.HttpResponseBase": "django.http.HttpResponseBase",
+}
+"""Where Django describes classes that it defines elsewhere. Signatures name the module that defines one."""
 
 html_theme = "furo"
 html_title = f"django-frontdesk {version}"
@@ -68,11 +97,18 @@ linkcheck_ignore = [
 ]
 
 
-def copy_pictures(app: Any, failed: Exception | None) -> None:
+def copy_pictures(app: Sphinx, failed: Exception | None) -> None:
     """Copy what ``<picture>`` elements name: Sphinx copies only the images of Markdown."""
     if failed is None and app.builder.format == "html":
         shutil.copytree(HERE / "images", Path(app.outdir) / "images", dirs_exist_ok=True)
 
 
-def setup(app: Any) -> None:
+def as_documented(_app: Sphinx, _env: object, node: Element, _text: object) -> None:
+    """Look for a name where it is described."""
+    node["reftarget"] = DOCUMENTED_AS.get(node["reftarget"], node["reftarget"])
+
+
+def setup(app: Sphinx) -> None:
     app.connect("build-finished", copy_pictures)
+    # Before intersphinx, which then looks for the new name.
+    app.connect("missing-reference", as_documented, priority=400)

@@ -3,8 +3,10 @@
 SECRET_KEY = "not used"
 INSTALLED_APPS = [
     "frontdesk",
+    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.messages",
     "django.contrib.sessions",
 ]
 USE_TZ = True

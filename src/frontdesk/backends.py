@@ -1,9 +1,9 @@
-"""The authentication backend of the throttle, and what it says to views.
+"""The authentication backend of the throttle, and what it says to views::
 
-AUTHENTICATION_BACKENDS = [
-    "frontdesk.backends.ThrottleBackend",
-    "django.contrib.auth.backends.ModelBackend",
-]
+    AUTHENTICATION_BACKENDS = [
+        "frontdesk.backends.ThrottleBackend",
+        "django.contrib.auth.backends.ModelBackend",
+    ]
 
 Source: https://docs.djangoproject.com/en/stable/topics/auth/customizing/#specifying-authentication-backends
 """

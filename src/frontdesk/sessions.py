@@ -30,6 +30,27 @@ from frontdesk.words import methods
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.places import place_of
 
+__all__ = [
+    "SessionInfo",
+    "acount",
+    "acurrent",
+    "aend",
+    "aend_all",
+    "aend_others",
+    "afor_user",
+    "aheader_key",
+    "ais_live",
+    "count",
+    "current",
+    "end",
+    "end_all",
+    "end_others",
+    "for_user",
+    "header_key",
+    "is_live",
+    "use_header",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:

@@ -2,7 +2,7 @@
 
 Those about sessions and API tokens are sent once a transaction can no longer undo what they report, and an
 error of a receiver is logged, not raised. The ``sender`` of those about sessions is the class of the storage.
-The ``sender`` of those about API tokens is :class:`frontdesk.models.ApiToken`. Ids are text.
+The ``sender`` of those about API tokens is ``frontdesk.models.ApiToken``. Ids are text.
 
 ``user_reauthenticated`` and ``sign_in_throttled`` are sent at once, within the request, as Django's
 ``user_logged_in`` is.
@@ -20,6 +20,21 @@ from django.dispatch import Signal
 from frontdesk.core.flow import Call, Flow
 from frontdesk.core.record import Record
 from frontdesk.storages.base import Storage
+
+__all__ = [
+    "End",
+    "Reason",
+    "api_token_created",
+    "api_token_ended",
+    "api_token_used_from_new_network",
+    "expired_purged",
+    "session_ended",
+    "session_rotated",
+    "session_started",
+    "sessions_ended",
+    "sign_in_throttled",
+    "user_reauthenticated",
+]
 
 session_started: Signal = Signal()
 """A session is stored for the first time, an anonymous one too.

@@ -40,7 +40,7 @@ class Former(NamedTuple):
 
 @dataclass(slots=True)
 class Record:
-    """One session, as a storage keeps it. Times and durations are microseconds, see :mod:`.clock`.
+    """One session, as a storage keeps it. Times and durations are microseconds.
 
     Treat it as immutable: :func:`dataclasses.replace` makes another. It is not frozen only because
     making a frozen one takes four times as long.
@@ -59,13 +59,13 @@ class Record:
     authenticated: int | None = None
     """When the user signed in or last entered the password again."""
     ended: int | None = None
-    """When the session was ended. Such a record stays for :data:`GRACE` and never becomes live again."""
+    """When the session was ended. Such a record stays for 30 seconds, and never becomes live again."""
     ip: str = ""
     user_agent: str = ""
     carrier: str = ""
-    """How the key travels, and the attributes of its cookie in short, see :mod:`frontdesk.http.transport`."""
+    """How the key travels, and the attributes of its cookie in short."""
     version: int = 1
-    """Another one after every write, see :func:`next_version`.
+    """Another one after every write.
 
     A write replaces only the version that it was made from.
     """

@@ -1,6 +1,6 @@
 """The sign-in history of users: sign-ins, failed attempts, new passwords, ends of sessions, API tokens.
 
-:mod:`frontdesk.history.recording` writes it. Signing in and out does not depend on it: a history that cannot
+Signing in and out does not depend on it: a history that cannot
 be written is logged.
 """
 
@@ -113,7 +113,7 @@ class Entry:
 
     @property
     def place(self) -> str:
-        """The approximate place of the address, see :func:`frontdesk.words.places.place_of`."""
+        """The approximate place of the address, empty if unknown."""
         return place_of(self.ip)
 
 

@@ -82,7 +82,7 @@ class LogoutView(auth_views.LogoutView):
 class PasswordChangeView(SiteNameMixin, auth_views.PasswordChangeView):
     """Change the password, stay signed in here, and end all other sessions and the API tokens of the user.
 
-    They end at once, with :attr:`Reason.PASSWORD_CHANGE`. In Django, each session ends at its next request.
+    They end at once, with the reason ``PASSWORD_CHANGE``. In Django, each session ends at its next request.
     They stay only if the form says so: ``other_sessions`` is "keep", ``keep_api_tokens`` is on. A user who is
     not the session's is refused.
     """

@@ -52,8 +52,8 @@ class SessionsView(OwnPage):
     """List where the user is signed in.
 
     One query reads all sessions, and one all API tokens. The context has ``page``, a page of Django's
-    paginator, ``rows``, its sessions as :class:`Row`, ``tokens``, each a
-    :class:`~frontdesk.pages.tokens.TokenRow`, ``has_scopes`` and ``has_history``.
+    paginator, ``rows``, its sessions as ``Row``, ``tokens``, each a ``TokenRow``, ``has_scopes`` and
+    ``has_history``.
     """
 
     template_name: str = "frontdesk/sessions.html"

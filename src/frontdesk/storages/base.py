@@ -2,7 +2,7 @@
 
 A storage supplies four primitives: :meth:`Storage.load`, :meth:`~Storage.swap`, :meth:`~Storage.ids_of`
 and :meth:`~Storage.purge`. The rest of the contract follows from them, is the same on every storage, and
-is written as flows (see :mod:`frontdesk.core.flow`).
+is written as flows (see ``frontdesk.core.flow``).
 
 A storage knows no request, cookie, policy or setting other than its options. It never turns a fault into
 an empty answer: it raises :exc:`~frontdesk.errors.StorageUnavailable` when it cannot answer, and

@@ -57,7 +57,7 @@ class Write(NamedTuple):
     """The version to replace; 0 if there must be no document."""
     data: bytes
     expires: int
-    """When the place may forget the document, a time of :mod:`frontdesk.core.clock`."""
+    """When the place may forget the document, in microseconds since 1970-01-01 UTC."""
 
 
 class DocumentStorage(Storage):

@@ -63,7 +63,7 @@ def methods_of(values: Mapping[str, Any]) -> tuple[str, ...]:
       ``ModelBackend``. Any other backend is the last part of its dotted path. So is a
       ``RemoteUserBackend``: it inherits from ``ModelBackend``, but checks no password;
     - ``"otp"`` after them, if django-otp has verified a device.
-    - only ``"impersonation"`` if a member of staff acts as the user, see :func:`is_impersonated`.
+    - only ``"impersonation"`` if a member of staff acts as the user.
 
     The tuple is empty if no user is signed in. Values in an unknown form are skipped. Raises only what
     importing a backend of the project raises.
