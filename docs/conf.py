@@ -63,8 +63,6 @@ nitpick_ignore_regex = [
     ("py:class", r"frontdesk\.(decorators\.ViewFunction|storages\.base\.Result)"),
     # They have no inventory that every build can read.
     ("py:class", r"rest_framework\..*"),
-    # What flows yield.
-    ("py:class", r"frontdesk\.core\.flow\.Call"),
 ]
 
 DOCUMENTED_AS = {

@@ -1,10 +1,13 @@
 """The pages of docs/reference/ and the code agree."""
 
 import argparse
+import ast
 import inspect
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +295,65 @@ def test_each_custom_property_is_described_with_its_values():
 def test_each_static_file_is_described():
     described = [codes(row[0])[0] for row in rows(part(PAGES, "Static files"))]
     assert sorted(described) == sorted(f"frontdesk/{path.name}" for path in STATIC.iterdir())
+
+
+# --- Python -------------------------------------------------------------------------------------
+
+PYTHON = "\n".join(path.read_text(encoding="utf-8") for path in (REFERENCE / "python").glob("*.md"))
+PUBLIC = [
+    "frontdesk.api_tokens",
+    "frontdesk.backends",
+    "frontdesk.contrib.ninja",
+    "frontdesk.contrib.rest_framework",
+    "frontdesk.decorators",
+    "frontdesk.engine",
+    "frontdesk.errors",
+    "frontdesk.history",
+    "frontdesk.middleware",
+    "frontdesk.sessions",
+    "frontdesk.signals",
+    "frontdesk.testing",
+    "frontdesk.typing",
+    "frontdesk.views",
+]
+
+
+def described_in(module: str) -> set[str]:
+    """The names of a module that the pages about Python describe."""
+    of_module = re.search(
+        rf"^\.\. (auto)?module:: {re.escape(module)}\n(.*?)^```", PYTHON, re.MULTILINE | re.DOTALL
+    )
+    assert of_module, f"{module} is not described"
+    if not of_module[1]:
+        return set(re.findall(r"^\.\. auto\w+:: (\w+)", of_module[2], re.MULTILINE))
+    assert ":members:" in of_module[2]
+    found = import_module(module)
+    source = ast.parse(inspect.getsource(found))
+    # autodoc leaves out what has no docstring. That of a variable is the line below it.
+    below = {
+        before.target.id
+        for before, after in pairwise(source.body)
+        if isinstance(before, ast.AnnAssign)
+        and isinstance(before.target, ast.Name)
+        and isinstance(after, ast.Expr)
+    }
+    return below | {
+        name
+        for name, each in vars(found).items()
+        if (inspect.isclass(each) or inspect.isfunction(each)) and each.__doc__
+    }
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_each_public_name_is_described(module):
+    names = getattr(import_module(module), "__all__", ALL_ERRORS)
+    assert set(names) - described_in(module) == set()
+
+
+def test_each_page_about_python_is_named_in_the_overview():
+    overview = (REFERENCE / "python.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\(python/(.+)\.md\)", overview))
+    assert named == {path.stem for path in (REFERENCE / "python").glob("*.md")}
 
 
 # --- storages -----------------------------------------------------------------------------------
