@@ -237,7 +237,7 @@ FRAME = "frontdesk/base.html"
 
 
 def test_each_url_is_described_with_its_path_and_view():
-    described = [tuple(codes(cell)[0] for cell in row[:3]) for row in rows(part(PAGES, "URLs"))]
+    described = [tuple(codes(cell)[0] for cell in row) for row in rows(part(PAGES, "URLs"))]
     assert described == [
         (each.name, str(each.pattern), each.callback.view_class.__name__)
         for each in urls.urlpatterns
@@ -327,6 +327,9 @@ def described_in(module: str) -> set[str]:
     if not of_module[1]:
         return set(re.findall(r"^\.\. auto\w+:: (\w+)", of_module[2], re.MULTILINE))
     assert ":members:" in of_module[2]
+    left_out = re.search(r":exclude-members: (.+?)(?=\n   :|\n\n|\Z)", of_module[2], re.DOTALL)
+    excluded = set(re.findall(r"\w+", left_out[1])) if left_out else set()
+    only_own = ":ignore-module-all:" in of_module[2]
     found = import_module(module)
     source = ast.parse(inspect.getsource(found))
     # autodoc leaves out what has no docstring. That of a variable is the line below it.
@@ -337,11 +340,14 @@ def described_in(module: str) -> set[str]:
         and isinstance(before.target, ast.Name)
         and isinstance(after, ast.Expr)
     }
-    return below | {
+    defined = {
         name
         for name, each in vars(found).items()
         if (inspect.isclass(each) or inspect.isfunction(each)) and each.__doc__
+        if each.__module__ == module or not only_own
     }
+    added = set(re.findall(r"^\.\. auto\w+:: (\w+)$", of_module[2], re.MULTILINE))
+    return added | (below | defined) - excluded
 
 
 @pytest.mark.parametrize("module", PUBLIC)
