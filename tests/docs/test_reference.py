@@ -179,6 +179,22 @@ def test_an_error_is_what_the_summary_says(name):
         assert status == "503"
 
 
+# --- checks -------------------------------------------------------------------------------------
+
+
+def test_the_summary_has_each_check_in_the_order_of_the_page():
+    page = REFERENCE / "checks.md"
+    found = [(codes(row[0])[0], row[1]) for row in rows(prose(page))]
+    assert found == [
+        (
+            name,
+            {"E": "error", "W": "warning"}[name.rpartition(".")[2][0]]
+            + (", *deploy*" if "*deploy*" in section(page, name) else ""),
+        )
+        for name in headings(page)[1:]
+    ]
+
+
 # --- commands -----------------------------------------------------------------------------------
 
 COMMANDS = REFERENCE / "commands.md"
