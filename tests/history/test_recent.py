@@ -251,4 +251,4 @@ def test_the_words_are_in_the_active_language(user):
     record(user, user_agent=FIREFOX)
     with translation.override("de"):
         (entry,) = history.recent(user)
-        assert entry.device == "Firefox unter Linux"
+        assert entry.device == "Firefox auf Linux"
