@@ -18,6 +18,7 @@ from frontdesk.conf import options
 from frontdesk.core import clock
 from frontdesk.history import oldest
 from frontdesk.models import HistoryEntry, What
+from frontdesk.words.addresses import address_in_words
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.mail import send
 from frontdesk.words.places import place_of
@@ -80,7 +81,7 @@ def _facts(entry: HistoryEntry, request: HttpRequest, user: AbstractBaseUser) ->
         "protocol": request.scheme,
         "device": device_in_words(entry.user_agent),
         "place": place_of(entry.ip),
-        "ip": entry.ip,
+        "ip": address_in_words(entry.ip),
         "at": formats.date_format(at.astimezone(UTC), "DATETIME_FORMAT"),
         "at_local": formats.date_format(at.astimezone(zone), "DATETIME_FORMAT"),
         "time_zone": timezone.get_default_timezone_name(),
