@@ -7,6 +7,8 @@ The line above each fenced block of README.md and docs/ says how:
     <!-- test: run -->             run these commands of manage.py
     <!-- test: run and look -->    the same for a check, whatever it answers
     <!-- test: run by hand -->     show the help of these commands, which ask questions or go on
+    <!-- test: cron -->            run the command of manage.py that a line of a crontab starts
+    <!-- test: systemd -->         the same for a unit of systemd
     <!-- test: quote FILE -->      look for the text in FILE, which other tests execute
     <!-- test: make -->            ask make, with --dry-run, whether it knows the targets
 
@@ -23,6 +25,8 @@ an error:
     <!-- test: install -->         compare the name of the package with the one that is installed here
     <!-- test: run in an empty directory -->   run, and go on with the project that it makes there
 
+Each how-to guide finds a user "ada", who is signed in with two browsers.
+
 The README starts from a project with Django's own sessions, and other pages from one that was switched to
 frontdesk. The pages of the tutorial are one scenario, which makes its own project.
 """
@@ -34,6 +38,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from configparser import ConfigParser
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
@@ -100,11 +105,17 @@ class Here:
                 code = error.code
             assert len(how) == 2 or not code, f"{line}: exit code {code}"
 
+    def cron(self, text: str) -> None:
+        self.run(cron(text))
+
+    def systemd(self, text: str) -> None:
+        self.run(systemd(text))
+
     def make(self, text: str) -> None:
         make(text)
 
     def quote(self, name: str, text: str) -> None:
-        assert text in (ROOT / name).read_text(encoding="utf-8"), f"{name} does not have this"
+        quote(name, text)
 
 
 class Project:
@@ -179,8 +190,17 @@ class Project:
         ds = f"--ds={self.package.name}.settings"
         self.command("python", "-m", "pytest", "-q", ds, *plugins, name)
 
+    def cron(self, text: str) -> None:
+        self.run(cron(text))
+
+    def systemd(self, text: str) -> None:
+        self.run(systemd(text))
+
     def make(self, text: str) -> None:
         make(text)
+
+    def quote(self, name: str, text: str) -> None:
+        quote(name, text)
 
     def server(self, text: str) -> None:
         """Each command has to succeed, with the variables that those before it have set."""
@@ -266,6 +286,30 @@ def commands(text: str) -> list[str]:
     lines = text.replace("\\\n", "").splitlines()
     assert all(line.startswith("$ ") for line in lines), f"not only commands: {lines}"
     return [line[2:] for line in lines]
+
+
+def cron(text: str) -> str:
+    """Return the command of a crontab's line, as a console block has it."""
+    (line,) = text.splitlines()
+    *when, change, to, and_, program, manage, command = line.split()
+    assert len(when) == 5, line
+    assert (change, and_, Path(program).name, manage) == ("cd", "&&", "python", "manage.py"), line
+    assert Path(to).is_absolute()
+    return f"$ python {manage} {command}\n"
+
+
+def systemd(text: str) -> str:
+    """Return the command of a unit's ``ExecStart``, as a console block has it."""
+    unit = ConfigParser()
+    unit.read_string(text)
+    program, *arguments = shlex.split(unit["Service"]["ExecStart"])
+    assert program.startswith(unit["Service"]["WorkingDirectory"])
+    return f"$ {Path(program).name} {shlex.join(arguments)}\n"
+
+
+def quote(name: str, text: str) -> None:
+    """Look for a text in a file of the checkout."""
+    assert text in (ROOT / name).read_text(encoding="utf-8"), f"{name} does not have this"
 
 
 def make(text: str) -> None:

@@ -15,7 +15,8 @@ TUTORIAL = [
     for name in ("index", "sessions-page", "protect-a-view", "go-live")
 ]
 
-DROPS_TABLES = {"docs/howto/migrate.md"}
+USES_ALL_DATABASES = {"docs/howto/deploy.md", "docs/howto/migrate.md", "docs/howto/purge.md"}
+"""Their commands may not touch those of the tests."""
 
 SIGN_IN = """
 from django.test import Client
@@ -24,12 +25,22 @@ browser.post("/admin/login/", {"username": "eve", "password": "open-sesame"})
 """
 
 
+ADA = """
+from django.contrib.auth.models import User
+from django.test import Client
+ada = User.objects.create_user("ada", "ada@example.com", "open-sesame")
+for agent in ("phone", "laptop"):
+    Client(headers={"user-agent": agent}).force_login(ada)
+"""
+"""What each how-to guide finds."""
+
+
 AFTERWARDS = {
     "docs/howto/drf-and-ninja.md": """
 from django.contrib.auth.models import User
 from django.test import Client
 from frontdesk import api_tokens
-ada = User.objects.create_user("ada")
+ada = User.objects.get(username="ada")
 _info, text = api_tokens.create(ada, "backup", ["orders:read"])
 program, browser = Client(headers={"Authorization": f"Bearer {text}"}), Client()
 browser.force_login(ada)
@@ -41,20 +52,69 @@ for path in ("/order/", "/api/orders"):
     assert "orders:write" in program.post(path)["WWW-Authenticate"]
     assert browser.post(path).json() == {"changed_by": "ada"}
 """,
-    "docs/howto/sessions.md": """
+    "docs/howto/api-tokens.md": """
+from django.contrib.auth.models import User
+from django.test import Client
+from frontdesk import api_tokens
+ada = User.objects.get(username="ada")
+(token,) = api_tokens.for_user(ada)
+assert token.name == "nightly backup"
+_token, text = api_tokens.create(ada, "another", ["orders:read"])
+script = Client(headers={"Authorization": f"Bearer {text}"})
+assert script.get("/orders/").json() == {"user": "ada", "token": "another"}
+api_tokens.end_all(ada)
+assert script.get("/orders/").status_code == 401
+""",
+    "docs/howto/json-api.md": """
+from django.test import Client
+answer = Client().post(
+    "/api/auth/session", {"name": "ada"}, content_type="application/json"
+)
+assert answer.json() == {
+    "type": "about:blank",
+    "title": "Bad Request",
+    "status": 400,
+    "code": "invalid_input",
+    "detail": "Some fields are missing or wrong. See errors.",
+    "errors": {"name": [{"message": "There is no such field.", "code": "unknown_field"}]},
+}
+wrong = {"username": "ada", "password": "wrong"}
+answer = Client().post("/api/auth/session", wrong, content_type="application/json")
+assert answer.status_code == 400
+assert answer.json()["errors"]["__all__"][0]["code"] == "invalid_login"
+""",
+    "docs/howto/close-connections.md": """
+from unittest.mock import AsyncMock, patch
 from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
 from channels.auth import AuthMiddlewareStack
 from django.contrib.auth.models import User
-from django.test import Client, override_settings
+from django.test import AsyncRequestFactory, Client, override_settings
 from frontdesk import sessions
+from frontdesk.middleware import AuthenticationMiddleware, SessionMiddleware
+from shop import streams
 from shop.consumers import Events
 
 fay, browser = User.objects.create_user("fay"), Client()
 browser.force_login(fay)
-cookie = f"sessionid={browser.cookies['sessionid'].value}".encode()
+key = browser.cookies["sessionid"].value
 
-async def connect_and_end():
+async def stream_until_the_end():
+    request = AsyncRequestFactory().get("/events/")
+    request.COOKIES["sessionid"] = key
+    serve = SessionMiddleware(AuthenticationMiddleware(streams.events))
+    with patch.object(streams.asyncio, "sleep", AsyncMock()):
+        chunks = aiter((await serve(request)).streaming_content)
+        assert await anext(chunks) == b"data: tick\\n\\n"
+        assert await anext(chunks) == b"data: tick\\n\\n"
+        other = Client()
+        await other.aforce_login(fay)
+        await sessions.aend(fay, key[:15])
+        assert [chunk async for chunk in chunks] == []
+        return other.cookies["sessionid"].value
+
+async def connect_and_end(key):
+    cookie = f"sessionid={key}".encode()
     scope = {"type": "websocket", "path": "/events/", "headers": [(b"cookie", cookie)]}
     socket = ApplicationCommunicator(AuthMiddlewareStack(Events.as_asgi()), scope)
     await socket.send_input({"type": "websocket.connect"})
@@ -65,14 +125,202 @@ async def connect_and_end():
 
 LAYER = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 with override_settings(CHANNEL_LAYERS=LAYER):
-    async_to_sync(connect_and_end)()
+    async_to_sync(connect_and_end)(async_to_sync(stream_until_the_end)())
+""",
+    "docs/howto/theme.md": """
+import re
+from django.contrib.staticfiles import finders
+from django.template.loader import render_to_string
+from django.test import Client
+
+page = Client().get("/accounts/login/").content.decode()
+assert '<link rel="stylesheet" href="/static/shop/shop.css">' in page
+assert "My shop" in page and "Privacy" in page
+assert 'name="password"' in page and "Create an account" in page
+
+def properties(path):
+    return re.findall(r"(--fd-[a-z-]+):", open(finders.find(path)).read())
+
+theirs = properties("frontdesk/frontdesk.css")
+assert {*properties("shop/shop.css")} <= {*theirs}
+for name in properties("shop/shop.css"):
+    assert properties("shop/shop.css").count(name) == theirs.count(name) == 2
+unavailable = render_to_string("frontdesk/unavailable.html", {"cause": ""})
+assert "My shop" in unavailable and "Temporarily unavailable" in unavailable
+""",
+    "docs/howto/reauthenticate.md": """
+from django.test import Client
+from frontdesk.testing import Clock
+
+browser = Client()
+form = {"username": "eve", "password": "open-sesame"}
+with Clock() as clock:
+    assert browser.get("/transfer/").url == "/accounts/login/?next=/transfer/"
+    browser.post("/accounts/login/", form)
+    assert browser.get("/secret/").content == b"The secret."
+
+    clock.advance(16 * 60)
+    assert browser.get("/secret/").url == "/accounts/reauthenticate/?next=/secret/"
+    asked = browser.post("/close/", {"reason": ["price", "other"]})
+    assert asked.status_code == 403
+    assert b"Enter your password to close your account" in asked.content
+    assert b'name="reason" value="price"' in asked.content
+
+    sent = {"reason": ["price", "other"], "reauthenticate-password": "open-sesame"}
+    assert browser.post("/close/", sent).content.decode() == "Closed, as ['price', 'other']."
+    assert browser.get("/secret/").content == b"The secret."
+""",
+    "docs/howto/passwords.md": """
+from django.contrib.auth.models import User
+from django.test import Client, RequestFactory
+from frontdesk import sessions
+from frontdesk.middleware import AuthenticationMiddleware, SessionMiddleware
+from shop.passwords import set_password
+
+bob = User.objects.create_user("bob", password="open-sesame", is_staff=True)
+laptop, phone = Client(), Client()
+for browser in (laptop, phone):
+    browser.force_login(bob)
+new = "a lantern in the hall"
+fields = {"old_password": "open-sesame", "new_password1": new, "new_password2": new}
+laptop.post("/accounts/password_change/", {**fields, "other_sessions": "keep"})
+assert phone.get("/accounts/sessions/").status_code == 200
+fields = {"old_password": new, "new_password1": new + "!", "new_password2": new + "!"}
+laptop.post("/admin/password_change/", fields)
+assert sessions.count(bob) == 1
+assert phone.get("/accounts/sessions/").status_code == 302
+
+phone.force_login(bob)
+request = RequestFactory().get("/")
+request.COOKIES["sessionid"] = laptop.cookies["sessionid"].value
+
+def view(request):
+    from django.http import HttpResponse
+    set_password(request, "open-sesame")
+    return HttpResponse()
+
+response = SessionMiddleware(AuthenticationMiddleware(view))(request)
+assert sessions.count(bob) == 1
+laptop.cookies.update(response.cookies)
+assert laptop.get("/accounts/sessions/").status_code == 200
+assert bob.check_password(new) is False
+""",
+    "docs/howto/sessions.md": """
+from django.contrib.auth.models import User
+from django.test import Client, override_settings
+from django.urls import path
+from frontdesk import sessions
+from shop import cart, receivers, support, views
+from shop.urls import urlpatterns
+
+urlpatterns += [
+    path("mine/", views.my_sessions, name="my_sessions"),
+    path("mine/end/", views.end_session),
+    path("mine/end-others/", views.end_others),
+    path("cart/", cart.add_to_cart),
+    path("act-as/<int:user_id>/", support.act_as),
+]
+ada, eve = User.objects.get(username="ada"), User.objects.get(username="eve")
+one, two = Client(), Client()
+for browser in (one, two):
+    browser.force_login(ada)
+rows = one.get("/mine/").json()["sessions"]
+assert [row["here"] for row in rows].count(True) == 1
+(other,) = [row["id"] for row in rows if not row["here"]]
+one.post("/mine/end/", {"session": other})
+assert two.get("/mine/").status_code == 302
+two.force_login(ada)
+one.post("/mine/end-others/")
+assert sessions.count(ada) == 1
+one.post("/cart/", {"item": "tea"})
+assert one.post("/cart/", {"item": "milk"}).json() == {"cart": ["tea", "milk"]}
+two.force_login(eve)
+two.post(f"/act-as/{ada.pk}/")
+assert ("impersonation",) in [session.methods for session in sessions.for_user(ada)]
+sessions.end_all(ada, reason="revoked_by_staff")
+assert len(receivers.ended_by_staff) == 2
+""",
+    "docs/howto/remember-me.md": """
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import path
+from shop import views
+from shop.urls import urlpatterns
+
+urlpatterns.append(path("in/", views.sign_in))
+form = {"username": "ada", "password": "open-sesame"}
+plain, remembered = Client(), Client()
+assert Client().post("/in/", {**form, "password": "wrong"}).status_code == 400
+plain.post("/in/", form)
+assert plain.cookies["sessionid"]["max-age"] == ""
+remembered.post("/in/", {**form, "remember": "on"})
+assert remembered.cookies["sessionid"]["max-age"] == 30 * 86400  # the absolute timeout of these settings
+assert remembered.session.get_expiry_age() > 59 * 86400
+""",
+    "docs/howto/limit-sessions.md": """
+from django.contrib.auth.models import User
+from django.test import Client, override_settings
+from django.urls import path
+from frontdesk import sessions
+from shop import views
+from shop.urls import urlpatterns
+
+urlpatterns.append(path("in/", views.sign_in))
+ada = User.objects.get(username="ada")
+form = {"username": "ada", "password": "open-sesame"}
+with override_settings(FRONTDESK={"MAX_SESSIONS_PER_USER": 2, "AT_MAX_SESSIONS": "refuse"}):
+    third = Client()
+    assert third.post("/in/", form).status_code == 409
+    assert "_auth_user_id" not in third.session
+    assert third.post("/in/", {**form, "make_room": "1"}).status_code == 302
+    assert sessions.count(ada) == 2
+""",
+    "docs/howto/new-device-mail.md": """
+from django.conf import settings
+from django.core import mail
+from django.test import Client, override_settings
+from pathlib import Path
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+CHROME = FIREFOX.replace("Gecko/20100101 Firefox/140.0", "AppleWebKit/537.36 Chrome/140.0.0.0")
+
+def sign_in(agent):
+    form = {"username": "eve", "password": "open-sesame"}
+    Client(headers={"user-agent": agent}).post("/admin/login/", form)
+
+from django.contrib.auth.models import User
+User.objects.filter(username="eve").update(email="eve@example.com")
+templates = [{**settings.TEMPLATES[0], "DIRS": [Path("shop/templates").resolve()]}]
+with override_settings(FRONTDESK={"NEW_DEVICE_MAIL": True}, TEMPLATES=templates):
+    sign_in(FIREFOX)  # the first sign-in
+    sign_in(FIREFOX.replace("140", "141"))  # an update of the browser
+    assert mail.outbox == []
+    sign_in(CHROME)
+    assert "you signed in to testserver with Chrome on Linux" in mail.outbox[0].body
+""",
+    "docs/howto/come-from.md": """
+from django.contrib.sessions.models import Session
+from shop.old_sessions import SessionStore
+from django.contrib.sessions.backends import db
+import sys, types
+# In place of the package, whose model has Django's columns and some more.
+sys.modules["user_sessions"] = types.ModuleType("user_sessions")
+sys.modules["user_sessions.models"] = types.SimpleNamespace(Session=Session)
+from django.test import override_settings
+from frontdesk.engine import SessionStore as New
+old = db.SessionStore()
+old["cart"] = ["tea"]
+old.save()
+with override_settings(FRONTDESK={"MIGRATE_FROM": "shop.old_sessions"}):
+    assert New(old.session_key)["cart"] == ["tea"]
+assert not old.exists(old.session_key)
 """,
 }
 """What the project of a page does once its blocks are executed."""
 
 
 def needs_its_own(page: Path) -> bool:
-    return needs_a_project(blocks(page)) or name_of(page) in DROPS_TABLES
+    return needs_a_project(blocks(page)) or name_of(page) in USES_ALL_DATABASES
 
 
 def executed(page: Path) -> Any:
@@ -89,6 +337,8 @@ def test_every_block_of_the_page_works(page, request, settings):
     where: Here | Project = Here()
     if needs_its_own(page):
         where = request.getfixturevalue("stock" if page.name == "README.md" else "switched")
+    if page.parent.name == "howto":
+        where.shell(ADA)
     for block in blocks(page):
         where.play(block)
     if check := AFTERWARDS.get(name_of(page)):
