@@ -86,7 +86,7 @@ def _probe_postgresql() -> None:
         user=POSTGRESQL.username,
         password=POSTGRESQL.password,
         dbname="postgres",
-        connect_timeout=3,
+        connect_timeout=30,
     ).close()
 
 
@@ -100,7 +100,7 @@ def _probe_mariadb() -> None:
         port=MARIADB.port,
         user=MARIADB.username,
         password=MARIADB.password or "",
-        connect_timeout=3,
+        connect_timeout=30,
     ).close()
 
 
@@ -108,7 +108,7 @@ def _probe_redis() -> None:
     import redis
 
     _answers(REDIS)
-    with redis.Redis.from_url(REDIS.geturl(), socket_connect_timeout=3) as client:
+    with redis.Redis.from_url(REDIS.geturl(), socket_connect_timeout=30) as client:
         client.ping()
 
 
@@ -159,7 +159,7 @@ PROBES: dict[str, Callable[[], None]] = {
 def _answers(url: SplitResult) -> None:
     """Refuse in a moment where nothing listens, in one wording for every driver."""
     try:
-        socket.create_connection((url.hostname, url.port), timeout=2).close()
+        socket.create_connection((url.hostname, url.port), timeout=30).close()
     except OSError as error:
         raise ConnectionError(f"{url.hostname}:{url.port} does not answer ({error})") from error
 
@@ -225,8 +225,8 @@ def _server(engine: str, url: SplitResult, **options: object) -> dict[str, objec
 
 DATABASES: dict[str, Callable[[], dict[str, object]]] = {
     "sqlite": _sqlite,
-    "postgresql": lambda: _server("postgresql", POSTGRESQL, connect_timeout=5),
-    "mariadb": lambda: _server("mysql", MARIADB, connect_timeout=5, charset="utf8mb4"),
+    "postgresql": lambda: _server("postgresql", POSTGRESQL, connect_timeout=30),
+    "mariadb": lambda: _server("mysql", MARIADB, connect_timeout=30, charset="utf8mb4"),
 }
 
 
@@ -299,7 +299,7 @@ def start_memcached() -> tuple[subprocess.Popen[bytes], str]:
 
 
 def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

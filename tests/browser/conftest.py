@@ -20,6 +20,9 @@ from tests.browser.steps import EMAIL, NAME, PASSWORD
 
 SANDBOX = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
+PATIENCE = 60_000
+"""Milliseconds, after which the browser gives up waiting. Only a fault takes that long."""
+
 # What a browser says about a response with this status, which some pages have on purpose.
 EXPECTED = (
     "status of 400 (Bad Request)",
@@ -93,8 +96,9 @@ def in_browser() -> Iterator[Run]:
 
 @pytest.fixture(scope="session")
 def browser(in_browser: Run) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     playwright = in_browser(sync_playwright().start)
     path = services.chromium_path()
     chromium = in_browser(playwright.chromium.launch, executable_path=path, args=SANDBOX)
@@ -125,7 +129,7 @@ def new_tab(site: str, browser: Any, in_browser: Run) -> Iterator[Run]:
     def open_tab(**look: Any) -> Any:
         given = {"base_url": site, "locale": "en-GB", **look}
         contexts.append(browser.new_context(**given))
-        contexts[-1].set_default_timeout(10_000)
+        contexts[-1].set_default_timeout(PATIENCE)
         tab = contexts[-1].new_page()
         tab.on("console", lambda message: complain(message.text))
         tab.on("pageerror", lambda error: complain(str(error)))

@@ -71,7 +71,7 @@ def picture(request: HttpRequest, order: str, number: int) -> HttpResponse:
     if order in {"early", "both"}:
         _use(request)
     _arrived.release()
-    if not _gate.wait(timeout=20):
+    if not _gate.wait(timeout=60):
         return HttpResponse("the test never opened the gate", status=504)
     if order in {"late", "both"}:
         _use(request)
@@ -94,7 +94,7 @@ def pictures_under_way(tab: Any, *orders: str) -> Iterator[None]:
     # Under new addresses, as a browser keeps pictures that it has loaded once.
     tab.evaluate(LOAD, [f"/picture/{order}/{next(_numbers)}/" for order in orders])
     for _ in orders:
-        assert _arrived.acquire(timeout=10), "a picture was never asked for"
+        assert _arrived.acquire(timeout=60), "a picture was never asked for"
     yield
     _gate.set()
     tab.evaluate("() => window.pictures")

@@ -55,7 +55,7 @@ def fetch(process: subprocess.Popen[str], address: str) -> bytes:
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(address, timeout=5) as response:
+            with urllib.request.urlopen(address, timeout=60) as response:
                 return response.read()
         except OSError:  # it does not listen yet
             time.sleep(0.05)
