@@ -76,7 +76,17 @@ async def arun(flow: Flow[Result]) -> Result:
 
 
 def sync(flow: Callable[P, Flow[Result]]) -> Callable[P, Result]:
-    """Make a function that runs ``flow``. A decorator; see :func:`twin`."""
+    """Make a function that runs a flow.
+
+    A decorator. :func:`twin` makes the async twin of the function::
+
+        @sync
+        def read(shelf: Shelf) -> Flow[str]:
+            return (yield Call(shelf, "read"))
+
+
+        aread: Final = twin(read)
+    """
 
     @wraps(flow)
     def function(*args: P.args, **kwargs: P.kwargs) -> Result:
@@ -86,13 +96,13 @@ def sync(flow: Callable[P, Flow[Result]]) -> Callable[P, Result]:
 
 
 def twin(function: Callable[P, Result]) -> Callable[P, Coroutine[Any, Any, Result]]:
-    """Return the async twin of a function that :func:`sync` has made: ``aread: Final = twin(read)``.
+    """Return the async twin of a function that :func:`sync` has made.
 
-    ``Final`` gives it a type. A variable without an annotation has none for the users of a typed package.
+    Assign it to a ``Final`` name. Without an annotation, it has no type for the users of a typed package.
 
     Source: https://typing.python.org/en/latest/guides/libraries.html
     """
-    flow: Callable[P, Flow[Result]] = vars(function)["__wrapped__"]
+    flow: Callable[P, Flow[Result]] = vars(function)["__wrapped__"]  # by wraps()
 
     @wraps(flow)
     async def async_function(*args: P.args, **kwargs: P.kwargs) -> Result:
@@ -108,9 +118,10 @@ def twin(function: Callable[P, Result]) -> Callable[P, Coroutine[Any, Any, Resul
 
 
 def _described(function: Function, flow: Callable[..., Any]) -> Function:
-    """Let ``function`` say what it returns, not what its flow does."""
+    """Let ``function`` say that it returns ``bool``, where ``flow`` says ``Flow[bool]``."""
     signature = inspect.signature(flow)
-    for result in get_args(signature.return_annotation)[-1:]:  # Flow[Result]
+    if arguments := get_args(signature.return_annotation):  # of Generator[Call, Any, bool]
+        result = arguments[-1]
         signature = signature.replace(return_annotation=result)
         function.__annotations__ = {**function.__annotations__, "return": result}
     vars(function)["__signature__"] = signature

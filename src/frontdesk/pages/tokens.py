@@ -75,7 +75,7 @@ class CreateTokenView(
         if created is None:
             return self.form_invalid(form)
         # Not by a redirect, which would have to store the text somewhere.
-        self.template_name: str = self.created_template_name
+        self.template_name = self.created_template_name
         token, text = created
         return self.render_to_response(self.get_context_data(token=token, text=text))
 

@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 ENCODED: Final = {"former", "values", "user_id"}
 """The fields of a record that a row holds in another form."""
 
+# _record() makes records by position, so the encoded fields are the last of a record.
 PLAIN: Final = [name for name in Record.__dataclass_fields__ if name not in ENCODED]
 COLUMNS: Final = (*PLAIN, "former", "data", "user_id")
 
