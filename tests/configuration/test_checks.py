@@ -282,6 +282,11 @@ def test_a_second_session_middleware_with_its_own_cookie_is_right(right, setting
     assert run_checks() == []
 
 
+def test_a_project_may_have_no_urls(right, settings):
+    del settings.ROOT_URLCONF
+    assert run_checks() == []
+
+
 @pytest.mark.parametrize(
     ("name", "ours", "djangos"),
     [
