@@ -146,3 +146,11 @@ def test_methods_are_words_in_the_active_language(methods, english, german):
     for language, words in (("en", english), ("de", german)):
         with translation.override(language):
             assert methods_in_words(methods) == words
+
+
+def test_the_word_for_and_stands_as_its_language_writes_it():
+    methods = ("password", "otp", "passkey")
+    with translation.override("he"):
+        assert methods_in_words(methods) == "סיסמה, קוד חד-פעמי ומפתח גישה"
+    with translation.override("ja"):
+        assert methods_in_words(methods[:2]) == "パスワードとワンタイムコード"

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from frontdesk.core import clock
@@ -43,7 +43,10 @@ class SignedIn(admin.SimpleListFilter):
     parameter_name: str = "signed_in"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", gettext("Signed in")), ("no", capfirst(gettext("anonymous")))]
+        return [
+            ("yes", capfirst(pgettext("a session", "signed in"))),
+            ("no", capfirst(gettext("anonymous"))),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         anonymous = {"yes": False, "no": True}.get(self.value() or "")
