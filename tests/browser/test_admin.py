@@ -102,7 +102,7 @@ def visit_all(page, new_tab):
     yield "the question about the selected sessions"
 
 
-DARK_PHONE = {"viewport": {"width": 400, "height": 800}, "color_scheme": "dark", "locale": "de-DE"}
+DARK_PHONE = {"viewport": {"width": 360, "height": 800}, "color_scheme": "dark", "locale": "de-DE"}
 
 
 @pytest.mark.parametrize("look", [{**LAPTOP, "color_scheme": "light"}, DARK_PHONE])
