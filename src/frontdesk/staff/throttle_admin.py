@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from frontdesk.core import clock
 from frontdesk.models import Throttle
 from frontdesk.staff import buckets
-from frontdesk.staff.rows import ReadOnlyMixin
+from frontdesk.staff.rows import STYLES, ReadOnlyMixin
 from frontdesk.words.times import exact_time
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ class ThrottleAdmin(ReadOnlyMixin, ModelAdmin):
     )
     fields: ClassVar[tuple[str, ...]] = list_display
     readonly_fields: ClassVar[tuple[str, ...]] = list_display
+
+    class Media:
+        css = STYLES
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Throttle]:
         """Leave out what counts no failures, such as the rows of users who sign in at once."""
