@@ -3,19 +3,22 @@
 Django's own checks look for the dotted paths of Django's classes, so they say nothing about these.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware as DjangoAuthentication
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSession
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, router
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 import frontdesk
@@ -26,6 +29,7 @@ from frontdesk.errors import InvalidSetting
 from frontdesk.middleware import AuthenticationMiddleware, SessionMiddleware
 from frontdesk.migrate.from_django import origin
 from frontdesk.migrate.to_django import WayBack
+from frontdesk.models import Session
 from frontdesk.pages.auth import PasswordResetView
 from frontdesk.storages import get_storage
 from frontdesk.words import places
@@ -269,6 +273,37 @@ def check_migrate_from(**_: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register(Tags.database)
+def check_live_sessions(databases: Collection[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """W024: the site is about to switch, and the switch would sign its users out.
+
+    ``migrate`` asks, before it makes frontdesk's tables. Once they are there, the switch has been made.
+    """
+    if conf.problems() or conf.options().migrate_from:
+        return []
+    ours = _is_engine(settings.SESSION_ENGINE, SessionStore)
+    if not ours or not apps.is_installed("django.contrib.sessions"):
+        return []
+    old: Any = apps.get_model("sessions", "Session")
+    alias = router.db_for_read(old)
+    if alias not in (databases or ()):
+        return []
+    tables = connections[alias].introspection.table_names()
+    if old._meta.db_table not in tables or Session._meta.db_table in tables:
+        return []
+    if not old._default_manager.using(alias).filter(expire_date__gt=timezone.now()).exists():
+        return []
+    return [
+        checks.Warning(
+            "Users are signed in with Django's session engine, and FRONTDESK['MIGRATE_FROM'] is not set. The "
+            "switch signs them out, and clears their cookies.",
+            hint="Name the engine that the site has used, such as MIGRATE_FROM = "
+            "'django.contrib.sessions.backends.db', before the site runs with frontdesk.",
+            id="frontdesk.W024",
+        )
+    ]
 
 
 @register()

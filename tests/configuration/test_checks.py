@@ -8,11 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.contrib.sessions.models import Session as DjangoSession
 from django.core import checks
 from django.core.management import call_command
+from django.utils import timezone
 
 import frontdesk
 from frontdesk.engine import SessionStore
+from frontdesk.models import Session
 
 pytestmark = pytest.mark.django_db  # Django's own checks ask the database
 
@@ -301,10 +304,41 @@ def test_a_wrong_cookie_is_reported_once(right, settings, name, ours, djangos, a
     assert said & {ours, djangos} == {djangos if arranged is setting else ours}
 
 
+@pytest.fixture
+def about_to_switch(right, db, monkeypatch):
+    """A user is signed in with Django's engine, and ``migrate`` has not made frontdesk's tables yet."""
+    from django.contrib.sessions.backends.db import SessionStore
+
+    session = SessionStore()
+    session["_auth_user_id"] = "1"
+    session.save()
+    monkeypatch.setattr(Session._meta, "db_table", "frontdesk_not_there")
+
+
+def test_a_switch_that_signs_users_out_is_told_before_it_is_made(about_to_switch):
+    (message,) = found("W024")
+    assert "MIGRATE_FROM = 'django.contrib.sessions.backends.db'" in message.hint
+
+
+def test_a_switch_that_moves_the_sessions_needs_no_word(about_to_switch, settings):
+    settings.FRONTDESK = {"MIGRATE_FROM": "django.contrib.sessions.backends.db"}
+    assert found("W024") == []
+
+
+def test_a_switch_without_live_sessions_needs_no_word(about_to_switch):
+    DjangoSession.objects.update(expire_date=timezone.now() - timedelta(days=1))
+    assert found("W024") == []
+
+
+def test_after_the_switch_old_sessions_are_not_asked_for(about_to_switch, monkeypatch):
+    monkeypatch.undo()
+    assert found("W024") == []
+
+
 def test_every_id_in_the_code_has_its_test():
     sources = (path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
     ids = {name for source in sources for name in re.findall(r'id="frontdesk\.([EW]\d+)"', source)}
-    assert ids == {check_id for check_id, _, _ in CASES}
+    assert ids == {check_id for check_id, _, _ in CASES} | {"W024"}
 
 
 def test_every_check_is_registered():

@@ -189,7 +189,9 @@ def test_the_summary_has_each_check_in_the_order_of_the_page():
         (
             name,
             {"E": "error", "W": "warning"}[name.rpartition(".")[2][0]]
-            + (", *deploy*" if "*deploy*" in section(page, name) else ""),
+            + "".join(
+                f", {mark}" for mark in ("*deploy*", "*database*") if mark in section(page, name)
+            ),
         )
         for name in headings(page)[1:]
     ]
