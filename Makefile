@@ -13,6 +13,7 @@ ARGS    ?=
 VENV       ?= .venv
 VENV_LINT  ?= .venv-lint
 VENV_DEMO  ?= .venv-demo
+VENV_SITE  ?= .venv-site
 VENV_DIST  ?= .venv-dist
 
 # "311" for Python 3.11; empty when $(PYTHON) cannot be run, which check-python then explains.

@@ -13,6 +13,14 @@ from tests.docs.pages import ROOT
 from tests.test_packaging import MODULES
 
 
+@pytest.mark.parametrize("target", ["demo", "test", "site", "lint", "dist"])
+def test_make_uses_no_variable_that_is_not_defined(target):
+    """An environment without a name would be made in the root directory."""
+    command = ["make", "--dry-run", "--warn-undefined-variables", target]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "undefined variable" not in done.stderr
+
+
 def test_make_alone_lists_the_commands_that_the_documentation_names():
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for target in ("demo", "test", "docs"):
