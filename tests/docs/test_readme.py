@@ -37,7 +37,7 @@ def test_no_write_was_lost():
 
 def test_so_many_were_lost_with_django():
     (row,) = rows("races-django", probe="keys", storage="Django, db (SQLite)")
-    assert f"`db` engine, [{row['lost']} of {int(row['operations']):,}](" in README
+    assert f"`db` engine, [{int(row['lost']):,} of {int(row['operations']):,}](" in README
 
 
 def test_the_user_of_a_request_costs_so_much_less():
