@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.urls import include, path
 
 from frontdesk import api_tokens, history
@@ -107,7 +108,38 @@ def test_a_token_that_could_not_be_deleted_is_logged(user, text, monkeypatch, ca
     monkeypatch.setattr(rows, "end", fail)
     monkeypatch.setattr(deleted._pending, "users", {})  # other tests have rolled back deletions
     user.delete()
-    assert "API tokens of 1 deleted users were not deleted" in caplog.text
+    assert "API tokens of deleted users were not deleted" in caplog.text
+
+
+@pytest.fixture
+def again(user):
+    """Delete the user and create another one with the same primary key, at once."""
+
+    def create_again():
+        pk = user.pk
+        user.delete()
+        return User.objects.create_user(pk=pk, username="another")
+
+    return create_again
+
+
+def test_a_user_who_is_created_again_gets_no_token_of_the_former(browser, user, text, again, clock):
+    with transaction.atomic():
+        other = again()
+        clock.move(seconds=1)
+        kept, _text = api_tokens.create(other, "of the new user")
+    assert browser.get("/orders/", **bearer(text)).status_code == 401
+    assert api_tokens.for_user(other) == [kept]
+    assert recorded(other) == ["API token “of the new user” created"]
+
+
+def test_a_deletion_that_is_rolled_back_keeps_the_tokens(user, other_user, text, again):
+    with transaction.atomic():
+        with transaction.atomic():
+            again()
+            transaction.set_rollback(True)
+        other_user.delete()
+    assert len(api_tokens.for_user(User.objects.get())) == 1
 
 
 # --- time ---------------------------------------------------------------------------------------
