@@ -114,7 +114,7 @@ class Reason(StrEnum):
     ABSOLUTE = "absolute"
     """It has reached the absolute timeout."""
     LIMIT = "limit"
-    """Another sign-in needed its place, see ``MAX_SESSIONS_PER_USER``."""
+    """The user had too many, see ``MAX_SESSIONS_PER_USER`` and ``frontdesk.api_tokens.MAX_PER_USER``."""
     USER_GONE = "user_gone"
     """The user has been deleted."""
     EXPIRED = "expired"

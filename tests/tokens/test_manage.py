@@ -1,9 +1,11 @@
 """Making, listing and ending API tokens."""
 
 import inspect
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connections, transaction
 
 from frontdesk import api_tokens
 from frontdesk.core import keys
@@ -15,6 +17,8 @@ from frontdesk.signals import (
     api_token_ended,
     api_token_used_from_new_network,
 )
+from tests import services
+from tests.fixtures import create
 from tests.requests.site import step
 from tests.tokens.conftest import bearer
 
@@ -116,6 +120,36 @@ def test_a_user_has_50_at_most(browser, user, other_user, clock):
     api_tokens.create(other_user, "of another user")
     clock.move(days=2)
     api_tokens.create(user, "after the others have expired")
+
+
+@services.each_database(transaction=True)
+def test_a_user_has_50_at_most_where_each_view_is_a_transaction(database, sent):
+    user = create("ada")
+    for number in range(49):
+        api_tokens.create(user, str(number))
+    committing, errors = threading.Barrier(4), []
+
+    def view():
+        try:
+            with transaction.atomic(using=database):
+                api_tokens.create(user, "one more")
+                if connections[database].vendor != "sqlite":  # there, one after the other
+                    committing.wait(timeout=60)
+        except Exception as error:  # noqa: BLE001 (handed to the test)
+            errors.append(type(error))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=view) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    refused = len(errors)
+    assert errors == [ApiTokenLimitReached] * refused
+    assert len(api_tokens.for_user(user)) == 50
+    ended = [facts["reason"] for name, facts in sent if name == "ended"]
+    assert ended == [Reason.LIMIT] * (3 - refused)
 
 
 def test_the_newest_is_listed_first(user, clock):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
-from django.db import router, transaction
+from django.db import connections, router, transaction
 from django.db.models import QuerySet
 
 from frontdesk.core import clock
@@ -115,13 +115,16 @@ def insert(row: ApiToken, user: Any, most: int) -> bool:
     """Store ``row``, unless its user has ``most`` live tokens.
 
     It is inserted first and counted then, so that concurrent calls cannot exceed the limit. Those in
-    transactions do not see each other, so each of them may exceed it by one token.
+    transactions do not see each other, so they count again after the commit, and the newest tokens end.
     """
     row.save(using=alias(), force_insert=True)
     if live_rows().filter(user_id=row.user_id).count() > most:
         all_rows().filter(pk=row.pk).delete()
         return False
     _after_commit(partial(api_token_created.send_robust, ApiToken, token=info_of(row, user)))
+    if connections[alias()].in_atomic_block:
+        surplus = live_rows().filter(user_id=row.user_id).order_by("created", "pk")[most:]
+        _after_commit(partial(end, surplus, Reason.LIMIT, user))
     return True
 
 
