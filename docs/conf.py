@@ -1,6 +1,7 @@
 """Configuration of the documentation site: make site."""
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -14,8 +15,9 @@ import django  # noqa: E402
 
 django.setup()
 
-from docutils.nodes import Element  # noqa: E402
+from docutils import nodes  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
+from sphinx.writers.html5 import HTML5Translator  # noqa: E402
 
 import frontdesk  # noqa: E402
 
@@ -41,6 +43,8 @@ myst_enable_extensions = ["colon_fence", "attrs_inline", "attrs_block"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+# The heading above them names the module.
+add_module_names = False
 # Packages that the modules of frontdesk.contrib need.
 autodoc_mock_imports = ["ninja", "rest_framework"]
 python_use_unqualified_type_names = True
@@ -101,12 +105,55 @@ def copy_pictures(app: Sphinx, failed: Exception | None) -> None:
         shutil.copytree(HERE / "images", Path(app.outdir) / "images", dirs_exist_ok=True)
 
 
-def as_documented(_app: Sphinx, _env: object, node: Element, _text: object) -> None:
+def as_documented(_app: Sphinx, _env: object, node: nodes.Element, _text: object) -> None:
     """Look for a name where it is described."""
     node["reftarget"] = DOCUMENTED_AS.get(node["reftarget"], node["reftarget"])
 
 
+SAYS_NOTHING = re.compile(r"\((\*args(: Any)?, )?\*\*kwargs(: Any)?\)|\(\*values\)")
+
+
+def without_kwargs(
+    _app: Sphinx,
+    what: str,
+    _name: str,
+    _obj: object,
+    _options: object,
+    signature: str,
+    returned: str,
+) -> tuple[str, str] | None:
+    """Leave out the signature of a class that takes whatever its base class does."""
+    return ("", returned) if what == "class" and SAYS_NOTHING.fullmatch(signature or "") else None
+
+
+JOINT = re.compile(r"(?<=[\w)\]])([._/(=])(?=\w)|(?<=[a-z])(?=[A-Z][a-z])")
+"""Where a long name may go on in the next line."""
+SHORT = 18
+"""Characters, up to which a name stays in one line."""
+
+
+class Translator(HTML5Translator):
+    """Lets a line end within a long name in a table or heading, which are narrow on a phone."""
+
+    def visit_Text(self, node: nodes.Text) -> None:  # noqa: N802
+        start = len(self.body)
+        super().visit_Text(node)
+        code = self.protect_literal_text and len(node) > SHORT and _inside(node, nodes.entry)
+        if code or _inside(node, nodes.title):
+            self.body[start:] = [JOINT.sub(r"\1<wbr>", part) for part in self.body[start:]]
+
+
+def _inside(node: nodes.Node, kind: type[nodes.Node]) -> bool:
+    while node.parent is not None:
+        node = node.parent
+        if isinstance(node, kind):
+            return True
+    return False
+
+
 def setup(app: Sphinx) -> None:
+    app.set_translator("html", Translator)
+    app.connect("autodoc-process-signature", without_kwargs)
     app.connect("build-finished", copy_pictures)
     # Before intersphinx, which then looks for the new name.
     app.connect("missing-reference", as_documented, priority=400)

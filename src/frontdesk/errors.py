@@ -1,14 +1,16 @@
 """The exceptions of frontdesk.
 
-FrontdeskError
-├── StorageUnavailable     the storage cannot answer; the user keeps the cookie and gets a 503
-│   └── Contention         only this request could not be served; sending it again is safe
-├── SessionLimitReached    the user has as many sessions as are allowed (a PermissionDenied)
-├── ApiTokenLimitReached   the user has as many API tokens as are allowed (a PermissionDenied)
-├── UndeclaredScope        an API token was to get a scope that API_SCOPES does not have (a ValueError)
-├── CarrierRefused         a session key in a header is not allowed here (a PermissionDenied)
-├── UndecodableRecord      a stored session cannot be read; it is treated as ended, and logged
-└── InvalidSetting         a value in settings.FRONTDESK is wrong (an ImproperlyConfigured)
+::
+
+    FrontdeskError
+    ├── StorageUnavailable     the storage cannot answer: a 503, and the cookie stays
+    │   └── Contention         only this request could not be served: send it again
+    ├── SessionLimitReached    the user has as many sessions as are allowed: a 403
+    ├── ApiTokenLimitReached   the user has as many API tokens as are allowed: a 403
+    ├── UndeclaredScope        an API token was to get a scope that is not in API_SCOPES
+    ├── CarrierRefused         a session key in a header is not allowed here: a 403
+    ├── UndecodableRecord      a stored session cannot be read; it is treated as ended
+    └── InvalidSetting         a value in settings.FRONTDESK is wrong
 
 Django's own CreateError, UpdateError and SessionInterrupted keep their meaning.
 """

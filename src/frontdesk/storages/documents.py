@@ -53,9 +53,11 @@ class Write(NamedTuple):
     """One compare-and-set of a document."""
 
     name: str
+    """Of the document."""
     version: int
     """The version to replace; 0 if there must be no document."""
     data: bytes
+    """What to store."""
     expires: int
     """When the place may forget the document, in microseconds since 1970-01-01 UTC."""
 
