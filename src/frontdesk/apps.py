@@ -13,8 +13,8 @@ class FrontdeskConfig(AppConfig):
     """Registers the system checks and connects the receivers."""
 
     name = "frontdesk"
-    default_auto_field: str = "django.db.models.BigAutoField"
-    verbose_name: Any = _("Sign-ins and sessions")
+    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = _("Sign-ins and sessions")
 
     def ready(self) -> None:
         # The app registry must be loaded first. Importing the checks registers them.

@@ -78,7 +78,7 @@ class Session(models.Model):
     data: LongText = models.TextField(default="{}")
     # Without a constraint, because the users may be in another database. Deleting a user needs no look
     # in here either: a session without its user is anonymous.
-    user: UserKey = UserKey(
+    user = UserKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("user"),
         null=True,
@@ -102,11 +102,11 @@ class Session(models.Model):
     objects: ClassVar[models.Manager["Session"]] = models.Manager()
 
     class Meta:
-        verbose_name: ClassVar[Any] = _("session")
-        verbose_name_plural: ClassVar[Any] = _("sessions")
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
         # Staff may view sessions and end them. Sessions are not edited.
-        default_permissions: ClassVar[tuple[str, ...]] = ("view",)
-        permissions: ClassVar[list[tuple[str, Any]]] = [("end_session", "Can end session")]
+        default_permissions = ("view",)
+        permissions = [("end_session", "Can end session")]
 
     def __str__(self) -> str:
         return self.id
@@ -140,7 +140,7 @@ class HistoryEntry(models.Model):
     period: OptionalInteger = models.BigIntegerField(null=True)
     # Without a constraint, as in Session. Empty for a failed attempt: looking up the user would take a
     # time that tells whether there is one.
-    user: UserKey = UserKey(
+    user = UserKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("user"),
         null=True,
@@ -162,15 +162,15 @@ class HistoryEntry(models.Model):
     objects: ClassVar[models.Manager["HistoryEntry"]] = models.Manager()
 
     class Meta:
-        verbose_name: ClassVar[Any] = _("sign-in history entry")
-        verbose_name_plural: ClassVar[Any] = _("sign-in history entries")
+        verbose_name = _("sign-in history entry")
+        verbose_name_plural = _("sign-in history entries")
         # History is not written by hand.
-        default_permissions: ClassVar[tuple[str, ...]] = ("view",)
-        indexes: ClassVar[list[models.Index]] = [
+        default_permissions = ("view",)
+        indexes = [
             models.Index(fields=["user", "at"], name="frontdesk_history_user"),
             models.Index(fields=["at"], name="frontdesk_history_at"),
         ]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
+        constraints = [
             models.UniqueConstraint(fields=["name_hash", "period"], name="frontdesk_history_name"),
         ]
 
@@ -184,7 +184,7 @@ class ApiToken(models.Model):
     id: Text = models.CharField(_("token id"), max_length=15, primary_key=True)
     secret: Text = models.CharField(max_length=64)
     # Without a constraint, as in Session. A token without its user opens nothing.
-    user: UserKey = UserKey(
+    user = UserKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("user"),
         on_delete=models.DO_NOTHING,
@@ -207,10 +207,10 @@ class ApiToken(models.Model):
     objects: ClassVar[models.Manager["ApiToken"]] = models.Manager()
 
     class Meta:
-        verbose_name: ClassVar[Any] = _("API token")
-        verbose_name_plural: ClassVar[Any] = _("API tokens")
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
         # Staff may view tokens and end them, which deletes them. Tokens are not edited, and staff make none.
-        default_permissions: ClassVar[tuple[str, ...]] = ("view", "delete")
+        default_permissions = ("view", "delete")
 
     def __str__(self) -> str:
         return self.name
@@ -232,10 +232,10 @@ class Throttle(models.Model):
     objects: ClassVar[models.Manager["Throttle"]] = models.Manager()
 
     class Meta:
-        verbose_name: ClassVar[Any] = _("sign-in throttle")
-        verbose_name_plural: ClassVar[Any] = _("sign-in throttles")
+        verbose_name = _("sign-in throttle")
+        verbose_name_plural = _("sign-in throttles")
         # Staff may view the counts, and clear them.
-        default_permissions: ClassVar[tuple[str, ...]] = ("view", "delete")
+        default_permissions = ("view", "delete")
 
     def __str__(self) -> str:
         return self.bucket

@@ -7,11 +7,11 @@ The first group has the paths and names of ``django.contrib.auth.urls``, without
 working. Source: https://docs.djangoproject.com/en/stable/topics/auth/default/#using-the-views
 """
 
-from django.urls import URLPattern, path
+from django.urls import path
 
 from frontdesk import views
 
-urlpatterns: list[URLPattern] = [
+urlpatterns = [
     path("login/", views.LoginView.as_view(), name="login"),
     path("logout/", views.LogoutView.as_view(), name="logout"),
     path("password_change/", views.PasswordChangeView.as_view(), name="password_change"),

@@ -5,9 +5,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import aget_object_or_404
 
 from frontdesk import api_tokens, sessions
+from frontdesk.admin import SessionAdmin
 from frontdesk.decorators import recent_login_required, scope_required
 from frontdesk.models import ApiToken, Session
 from frontdesk.typing import SessionRequest, TokenRequest
+from frontdesk.views import LoginView
 
 
 def add(cart: list[str]) -> list[str]:
@@ -72,6 +74,14 @@ async def rows(request: HttpRequest) -> HttpResponse:
     token = ApiToken(name="backup", created=0)
     token.created = "today"  # wrong
     return HttpResponse(f"{text} {version} {ended} {never} {token.name}")
+
+
+class MyLoginView(LoginView):
+    template_name = "sign_in.html"
+
+
+class MySessionAdmin(SessionAdmin):
+    list_display = ["user_link", "device"]
 
 
 close_account(HttpRequest(), "moved")

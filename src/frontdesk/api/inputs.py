@@ -46,11 +46,11 @@ FAULTS: Final = {
 class SignIn(SignInForm):
     """Signs in."""
 
-    make_room: forms.BooleanField = forms.BooleanField(
+    make_room = forms.BooleanField(
         required=False,
         help_text="End the least recently used session if the user has as many as are allowed.",
     )
-    carrier: forms.ChoiceField = forms.ChoiceField(
+    carrier = forms.ChoiceField(
         choices=[("cookie", "cookie"), ("header", "header")],
         required=False,
         help_text='How the key of the session travels. With "header", the answer has the key, once.',
@@ -58,7 +58,7 @@ class SignIn(SignInForm):
 
     def __init__(self, request: HttpRequest, data: Any) -> None:
         super().__init__(request, data)
-        self.is_for_program: bool = data.get("carrier") == "header"
+        self.is_for_program = data.get("carrier") == "header"
         if self.is_for_program and not may_use_header(request):
             raise Problem("carrier_refused")
 
@@ -92,10 +92,10 @@ class ResetPassword(auth_forms.PasswordResetForm):
 class SetPassword(SetPasswordForm):
     """Sets a new password by the link of such a mail."""
 
-    uid: forms.CharField = forms.CharField(help_text="The first part of the link: who it is for.")
-    token: forms.CharField = forms.CharField(help_text="The second part of the link.")
+    uid = forms.CharField(help_text="The first part of the link: who it is for.")
+    token = forms.CharField(help_text="The second part of the link.")
 
-    error_messages: dict[str, Any] = {
+    error_messages = {
         **auth_forms.SetPasswordForm.error_messages,
         "invalid_link": _("This link no longer works"),
     }
@@ -107,7 +107,7 @@ class SetPassword(SetPasswordForm):
     def clean(self) -> dict[str, Any]:
         """Find the user of the link, and check the password. Raises ``ValidationError``."""
         page = PasswordResetConfirmView()
-        self.user: Any = page.get_user(self.cleaned_data.get("uid", ""))
+        self.user = page.get_user(self.cleaned_data.get("uid", ""))
         token = self.cleaned_data.get("token")
         if self.user is None or not page.token_generator.check_token(self.user, token):
             raise forms.ValidationError(self.error_messages["invalid_link"], code="invalid_link")
@@ -117,7 +117,7 @@ class SetPassword(SetPasswordForm):
 class CreateToken(ApiTokenForm):
     """Creates an API token, which may last for any number of seconds up to the longest."""
 
-    age: forms.IntegerField = forms.IntegerField(  # type: ignore[assignment]
+    age = forms.IntegerField(  # type: ignore[assignment]
         min_value=1,
         required=False,
         help_text="Seconds, up to API_TOKEN_MAX_AGE; API_TOKEN_AGE if not given.",
@@ -139,15 +139,13 @@ class CreateToken(ApiTokenForm):
 class Page(forms.Form):
     """Chooses a page of a list."""
 
-    page: forms.IntegerField = forms.IntegerField(
-        min_value=1, max_value=10_000, required=False, help_text="From 1."
-    )
+    page = forms.IntegerField(min_value=1, max_value=10_000, required=False, help_text="From 1.")
 
 
 class Limit(forms.Form):
     """Limits a list."""
 
-    limit: forms.IntegerField = forms.IntegerField(
+    limit = forms.IntegerField(
         min_value=1, max_value=200, required=False, help_text="How many entries; 50 if not given."
     )
 
@@ -155,7 +153,7 @@ class Limit(forms.Form):
 class Current(forms.Form):
     """Asks whether the session of the request ends, too."""
 
-    current: forms.ChoiceField = forms.ChoiceField(
+    current = forms.ChoiceField(
         choices=[("0", "no"), ("1", "yes")],
         required=False,
         help_text="1 to end the session of this request, too.",

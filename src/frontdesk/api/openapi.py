@@ -136,7 +136,7 @@ def _body(form: type[forms.Form]) -> Schema:
 
 def _fields(form: type[forms.Form] | None) -> list[tuple[str, forms.Field]]:
     absent = set() if options().remember_me else {"remember"}
-    fields: dict[str, forms.Field] = {} if form is None else form.base_fields
+    fields = {} if form is None else form.base_fields
     return [(name, field) for name, field in fields.items() if name not in absent]
 
 

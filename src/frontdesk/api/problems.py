@@ -63,8 +63,8 @@ class Problem(Exception):
         usual: str
         self.status: int
         self.status, usual = DETAILS[code]
-        self.detail: str = detail or usual
-        self.headers: Mapping[str, str] = headers or {}
+        self.detail = detail or usual
+        self.headers = headers or {}
         self.members = members
 
     def response(self) -> JsonResponse:

@@ -64,7 +64,7 @@ class SessionAuth(_Auth):
     )
 
     def __init__(self) -> None:
-        self.openapi_name: str = settings.SESSION_COOKIE_NAME
+        self.openapi_name = settings.SESSION_COOKIE_NAME
         super().__init__()
 
     def authenticating(self, request: HttpRequest) -> Flow[Any]:

@@ -8,7 +8,7 @@ Sources: RFC 6750, and https://www.django-rest-framework.org/api-guide/authentic
 """
 
 from importlib.util import find_spec
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
@@ -60,7 +60,7 @@ class TokenAuth(_Bearer):
     :class:`~frontdesk.api_tokens.TokenInfo`. Without scopes, any token will do.
     """
 
-    scopes: ClassVar[tuple[str, ...]] = ()
+    scopes: tuple[str, ...] = ()
 
     @classmethod
     def requiring(cls, *scopes: str) -> type[Self]:
@@ -89,4 +89,4 @@ class InsufficientScope(exceptions.PermissionDenied):
     def __init__(self, scopes: tuple[str, ...]) -> None:
         super().__init__()
         # REST framework's exception handler sends it as WWW-Authenticate.
-        self.auth_header: str = guard.challenge(**guard.insufficient_scope(scopes))
+        self.auth_header = guard.challenge(**guard.insufficient_scope(scopes))

@@ -33,8 +33,8 @@ class LoginView(auth_views.LoginView):
     refused, because that would tell whether a guess was right.
     """
 
-    form_class: type[SignInForm] = SignInForm
-    template_name: str = "frontdesk/login.html"
+    form_class = SignInForm
+    template_name = "frontdesk/login.html"
 
     def form_valid(self, form: Any) -> HttpResponse:
         try:
@@ -68,8 +68,8 @@ class LogoutView(auth_views.LogoutView):
     it shows a page here: a question if they are signed in, and that they are signed out otherwise.
     """
 
-    http_method_names: list[str] = ["get", "head", "post", "options"]
-    template_name: str = "frontdesk/logged_out.html"
+    http_method_names = ["get", "head", "post", "options"]
+    template_name = "frontdesk/logged_out.html"
     confirm_template_name = "frontdesk/logout.html"
 
     def get_template_names(self) -> list[str]:
@@ -87,8 +87,8 @@ class PasswordChangeView(SiteNameMixin, auth_views.PasswordChangeView):
     not the session's is refused.
     """
 
-    form_class: type[PasswordChangeForm] = PasswordChangeForm
-    template_name: str = "frontdesk/password_change_form.html"
+    form_class = PasswordChangeForm
+    template_name = "frontdesk/password_change_form.html"
 
     def get_form(self, form_class: Any = None) -> Any:
         form = super().get_form(form_class)
@@ -115,7 +115,7 @@ class PasswordChangeView(SiteNameMixin, auth_views.PasswordChangeView):
 class PasswordChangeDoneView(SiteNameMixin, auth_views.PasswordChangeDoneView):
     """Say that the password has been changed."""
 
-    template_name: str = "frontdesk/password_change_done.html"
+    template_name = "frontdesk/password_change_done.html"
 
 
 @never_stored
@@ -125,7 +125,7 @@ class PasswordResetView(SiteNameMixin, auth_views.PasswordResetView):
     The response does not tell whether there is an account, or whether a mail was sent.
     """
 
-    template_name: str = "frontdesk/password_reset_form.html"
+    template_name = "frontdesk/password_reset_form.html"
     email_template_name = "frontdesk/password_reset_email.txt"
     subject_template_name = "frontdesk/password_reset_subject.txt"
 
@@ -139,14 +139,14 @@ class PasswordResetView(SiteNameMixin, auth_views.PasswordResetView):
 class PasswordResetDoneView(SiteNameMixin, auth_views.PasswordResetDoneView):
     """Say that the link is on its way."""
 
-    template_name: str = "frontdesk/password_reset_done.html"
+    template_name = "frontdesk/password_reset_done.html"
 
 
 @never_stored
 class PasswordResetConfirmView(SiteNameMixin, auth_views.PasswordResetConfirmView):
     """Set a new password by the link from the mail, and end all sessions and API tokens of the user."""
 
-    template_name: str = "frontdesk/password_reset_confirm.html"
+    template_name = "frontdesk/password_reset_confirm.html"
 
     def form_valid(self, form: Any) -> HttpResponse:
         # So the user can sign in here, even while strangers use up the attempts.
@@ -159,4 +159,4 @@ class PasswordResetConfirmView(SiteNameMixin, auth_views.PasswordResetConfirmVie
 class PasswordResetCompleteView(SiteNameMixin, auth_views.PasswordResetCompleteView):
     """Say that the new password is set."""
 
-    template_name: str = "frontdesk/password_reset_complete.html"
+    template_name = "frontdesk/password_reset_complete.html"

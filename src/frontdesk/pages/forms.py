@@ -24,7 +24,7 @@ from frontdesk.words.devices import printable
 class SignInForm(auth_forms.AuthenticationForm):
     """Django's form, with "Remember me" if ``FRONTDESK["REMEMBER_ME"]`` is on."""
 
-    remember: forms.BooleanField = forms.BooleanField(
+    remember = forms.BooleanField(
         label=_("Remember me"),
         help_text=_(
             "Stay signed in when the browser is closed. Leave this off on a shared device."
@@ -60,7 +60,7 @@ class PasswordChangeForm(auth_forms.PasswordChangeForm):
     They end if the field is absent, as in a form that a project wrote for Django's view.
     """
 
-    other_sessions: forms.ChoiceField = forms.ChoiceField(
+    other_sessions = forms.ChoiceField(
         label=_("Your other sessions"),
         choices=[
             ("end", _("Sign out everywhere else")),
@@ -71,7 +71,7 @@ class PasswordChangeForm(auth_forms.PasswordChangeForm):
         widget=forms.RadioSelect,
         help_text=_("Sign out if another person may know your old password."),
     )
-    keep_api_tokens: forms.BooleanField = forms.BooleanField(
+    keep_api_tokens = forms.BooleanField(
         label=_("Keep my API tokens"),
         help_text=_("Otherwise, programs that use them are refused from now on."),
         required=False,
@@ -105,23 +105,23 @@ AGES: Final = tuple(days * clock.DAY for days in (7, 30, 90, 180, 365))
 class ApiTokenForm(forms.Form):
     """Creates an API token of ``user``: a name, what it may do, and for how long."""
 
-    name: forms.CharField = forms.CharField(
+    name = forms.CharField(
         label=_("Name"),
         max_length=api_tokens.NAME_LENGTH,
         help_text=_("What will use it, such as a program or a server."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    scopes: forms.MultipleChoiceField = forms.MultipleChoiceField(
+    scopes = forms.MultipleChoiceField(
         label=_("Permissions"),
         widget=forms.CheckboxSelectMultiple,
     )
-    age: forms.TypedChoiceField = forms.TypedChoiceField(
+    age = forms.TypedChoiceField(
         label=_("Lifetime"),
         coerce=int,
         help_text=_("After that, programs that use it are refused."),
     )
 
-    error_messages: dict[str, Any] = {
+    error_messages = {
         "limit": _("This is the maximum number of API tokens. Revoke one to create another."),
     }
 

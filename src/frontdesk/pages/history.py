@@ -23,7 +23,7 @@ class HistoryView(OwnPage):
     follow each other as one entry.
     """
 
-    template_name: str = "frontdesk/history_page.html"
+    template_name = "frontdesk/history_page.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         if options().history_retention is None:

@@ -31,8 +31,8 @@ class ReauthenticateView(
     password, and those who are not the session's own user, are redirected to the sign-in page.
     """
 
-    form_class: type[reauth.ReauthenticationForm] = reauth.ReauthenticationForm
-    template_name: str = reauth.TEMPLATE
+    form_class = reauth.ReauthenticationForm
+    template_name = reauth.TEMPLATE
     request: HttpRequest
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

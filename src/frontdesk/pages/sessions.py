@@ -57,7 +57,7 @@ class SessionsView(OwnPage):
     ``has_history``.
     """
 
-    template_name: str = "frontdesk/sessions.html"
+    template_name = "frontdesk/sessions.html"
     unlisted_template_name = "frontdesk/sessions_unlisted.html"
 
     def get_template_names(self) -> list[str]:
@@ -175,7 +175,7 @@ class EndSessionView(EndView):
 class EndOthersView(EndView):
     """End all sessions of the user but this one. A GET asks first, with ``count`` in the context."""
 
-    template_name: str = "frontdesk/end_others.html"
+    template_name = "frontdesk/end_others.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         others = [each for each in own_sessions(self.request) if not each.is_current(self.request)]
@@ -198,7 +198,7 @@ class EndOthersView(EndView):
 class EndAllView(EndView):
     """End all sessions of the user, this one too. A GET asks first."""
 
-    template_name: str = "frontdesk/end_all.html"
+    template_name = "frontdesk/end_all.html"
 
     def action(self) -> str:
         return pgettext("Enter your password to", "sign out everywhere")

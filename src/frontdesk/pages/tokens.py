@@ -54,8 +54,8 @@ class CreateTokenView(
     A 404 if ``API_SCOPES`` declares no scope.
     """
 
-    form_class: type[ApiTokenForm] = ApiTokenForm
-    template_name: str = "frontdesk/create_token.html"
+    form_class = ApiTokenForm
+    template_name = "frontdesk/create_token.html"
     created_template_name = "frontdesk/token_created.html"
     request: HttpRequest
 
@@ -88,7 +88,7 @@ class EndTokenView(OwnPage):
     Any text may come as an id. A 404 for what is not the user's (OWASP ASVS 8.2.2).
     """
 
-    template_name: str = "frontdesk/end_token.html"
+    template_name = "frontdesk/end_token.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         token = self._found()

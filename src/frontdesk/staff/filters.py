@@ -19,8 +19,8 @@ Rows = QuerySet[Session]
 class OfUser(admin.SimpleListFilter):
     """The sessions of one user. The user's page links to it."""
 
-    title: Any = _("user")
-    parameter_name: str = "user"
+    title = _("user")
+    parameter_name = "user"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Offer the user that was asked for, and with it the way back to all users."""
@@ -39,8 +39,8 @@ class OfUser(admin.SimpleListFilter):
 class SignedIn(admin.SimpleListFilter):
     """Whether a user is signed in."""
 
-    title: Any = _("sign-in")
-    parameter_name: str = "signed_in"
+    title = _("sign-in")
+    parameter_name = "signed_in"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [
@@ -56,8 +56,8 @@ class SignedIn(admin.SimpleListFilter):
 class Activity(admin.SimpleListFilter):
     """How long ago a session was used."""
 
-    title: Any = _("last use")
-    parameter_name: str = "used"
+    title = _("last use")
+    parameter_name = "used"
     PERIODS: Final = {"hour": 60 * clock.MINUTE, "day": clock.DAY, "week": 7 * clock.DAY}
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:

@@ -1,6 +1,6 @@
 """The sign-in history in the admin, which staff can only read."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -31,8 +31,8 @@ else:
 class Event(admin.SimpleListFilter):
     """What an entry is about."""
 
-    title: Any = _("event")
-    parameter_name: str = "event"
+    title = _("event")
+    parameter_name = "event"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return What.choices
@@ -49,7 +49,7 @@ class HistoryChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         site = self.model_admin.admin_site
-        self.result_list: Any = with_links(list(self.result_list), request, site)
+        self.result_list = with_links(list(self.result_list), request, site)
 
 
 def with_links(rows: list[Any], request: HttpRequest, site: admin.AdminSite) -> list[Any]:
@@ -82,7 +82,7 @@ def _live_sessions(ids: set[str], request: HttpRequest, site: admin.AdminSite) -
 class HistoryAdmin(ReadOnlyMixin, ModelAdmin):
     """A list, which can be searched for the exact user name or the id of a session."""
 
-    list_display: tuple[str, ...] = (
+    list_display = [
         "when",
         "event",
         "user_link",
@@ -90,18 +90,19 @@ class HistoryAdmin(ReadOnlyMixin, ModelAdmin):
         "place",
         "ip",
         "session",
-    )
-    list_filter: ClassVar[tuple[Any, ...]] = (Event,)
+    ]
+    list_filter = [Event]
     list_per_page = 50
-    ordering: ClassVar[tuple[str, ...]] = ("-at", "-pk")
+    ordering = ["-at", "-pk"]
     show_facets = admin.ShowFacets.NEVER  # each would be a query
     # get_search_results() decides what is searched.
-    search_fields: ClassVar[tuple[str, ...]] = ("session_id",)
-    search_help_text: ClassVar[Any] = _(
+    search_fields = ["session_id"]
+    search_help_text = _(
         "Search for an exact user name, which also finds failed sign-in attempts, or for a session id."
     )
-    fields: ClassVar[tuple[str, ...]] = (*list_display, "method", "user_agent")
-    readonly_fields: ClassVar[tuple[str, ...]] = fields
+    fields = [
+        *("when", "event", "user_link", "device", "place", "ip", "session", "method", "user_agent"),
+    ]
 
     class Media:
         css = STYLES

@@ -6,7 +6,7 @@ Staff may view sessions and end them. No page shows a key. The values of a sessi
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -56,21 +56,19 @@ class SessionChangeList(ChangeList):
         site = self.model_admin.admin_site
         if operations.is_table():
             super().get_results(request)
-            self.result_list: Any = rows_of(
-                map(operations.record_of, self.result_list), request, site
-            )
+            self.result_list = rows_of(map(operations.record_of, self.result_list), request, site)
             return
         found = list(islice(self._sessions(), READ + 1))
         newest = sorted(found, key=lambda record: record.last_seen, reverse=True)[:PAGE]
         self.result_list = rows_of(newest, request, site)
-        self.result_count: int = len(newest)
-        self.full_result_count: int | None = len(newest)
+        self.result_count = len(newest)
+        self.full_result_count = len(newest)
         self.show_full_result_count = self.can_show_all = self.multi_page = False
-        self.show_admin_actions: bool = bool(newest)
-        self.paginator: Any = Paginator(newest, PAGE)
-        self.page_num: int = 1
+        self.show_admin_actions = bool(newest)
+        self.paginator = Paginator(newest, PAGE)
+        self.page_num = 1
         if len(found) > len(newest):
-            self.search_help_text: Any = gettext(
+            self.search_help_text = gettext(
                 "These are not all sessions. Search for a user to see all sessions of that user."
             )
 
@@ -93,21 +91,20 @@ class SessionChangeList(ChangeList):
 class SessionAdmin(Columns, ReadOnlyMixin, ModelAdmin):
     """The list of live sessions, a page for each, and the ways to end them."""
 
-    list_display: tuple[str, ...] = ("user_link", "device", "ip", "used", "ends")
-    list_display_links: tuple[str, ...] = ("device",)
-    list_filter: ClassVar[tuple[Any, ...]] = (OfUser, SignedIn, Activity)
+    list_display = ["user_link", "device", "ip", "used", "ends"]
+    list_display_links = ["device"]
+    list_filter = [OfUser, SignedIn, Activity]
     list_per_page = list_max_show_all = PAGE
     show_facets = admin.ShowFacets.NEVER  # each would be a query
-    ordering: ClassVar[tuple[str, ...]] = ("-last_seen",)
+    ordering = ["-last_seen"]
     # get_search_results() decides what is searched.
-    search_fields: ClassVar[tuple[str, ...]] = ("user",)
-    search_help_text: ClassVar[Any] = _("Search for a user name, a user id or a session id.")
-    actions: tuple[str, ...] = ("end_selected",)
-    fields: ClassVar[tuple[str, ...]] = (
+    search_fields = ["user"]
+    search_help_text = _("Search for a user name, a user id or a session id.")
+    actions = ["end_selected"]
+    fields = [
         *("user_link", "device", "ip", "place", "method", "signed_in_at", "began", "used_at"),
         *("idle_until", "ends_at", "user_agent", "id", "values"),
-    )
-    readonly_fields: ClassVar[tuple[str, ...]] = fields
+    ]
 
     class Media:
         css = STYLES
@@ -121,17 +118,14 @@ class SessionAdmin(Columns, ReadOnlyMixin, ModelAdmin):
         """Return whether this user may end sessions. The action asks."""
         return may_end(request)
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
         """Allow the filters only. Other look-ups could find out the values of a session."""
-        return lookup in {each.parameter_name for each in self._filters()}
+        return lookup in {each.parameter_name for each in self.get_list_filter(request)}
 
     # The list.
 
-    def _filters(self) -> Sequence[type[admin.SimpleListFilter]]:
-        return self.list_filter if operations.is_table() else (OfUser,)
-
     def get_list_filter(self, request: HttpRequest) -> Any:
-        return self._filters()
+        return self.list_filter if operations.is_table() else [OfUser]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return SessionChangeList
@@ -174,7 +168,8 @@ class SessionAdmin(Columns, ReadOnlyMixin, ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Session | None = None) -> Any:
         shown = {"values": options().admin_shows_data, "place": has_places()}
-        return [name for name in self.fields if shown.get(name, True)]
+        hidden = [name for name, is_shown in shown.items() if not is_shown]
+        return [name for name in self.fields if name not in hidden]
 
     def change_view(
         self,

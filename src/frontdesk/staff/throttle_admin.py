@@ -1,6 +1,6 @@
 """The throttle in the admin: staff see what is refused, and clear it."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.actions import delete_selected
@@ -26,17 +26,16 @@ else:
 class ThrottleAdmin(ReadOnlyMixin, ModelAdmin):
     """A list, which can be searched for an exact user name, e-mail address or network."""
 
-    list_display: tuple[str, ...] = ("counted_for", "which", "failures", "state", "window_end")
-    actions: tuple[str, ...] = ("delete_selected",)
+    list_display = ["counted_for", "which", "failures", "state", "window_end"]
+    actions = ["delete_selected"]
     list_per_page = 50
-    ordering: ClassVar[tuple[str, ...]] = ("-until", "-attempts")
+    ordering = ["-until", "-attempts"]
     # get_search_results() decides what is searched.
-    search_fields: ClassVar[tuple[str, ...]] = ("bucket",)
-    search_help_text: ClassVar[Any] = _(
+    search_fields = ["bucket"]
+    search_help_text = _(
         "Search for an exact user name, email address or network. Names are stored as hashes."
     )
-    fields: ClassVar[tuple[str, ...]] = list_display
-    readonly_fields: ClassVar[tuple[str, ...]] = list_display
+    fields = ["counted_for", "which", "failures", "state", "window_end"]
 
     class Media:
         css = STYLES

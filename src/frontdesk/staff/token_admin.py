@@ -1,7 +1,7 @@
 """API tokens in the admin: staff see them without their secrets, and end them by deleting them."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -34,7 +34,7 @@ class TokenChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         site = self.model_admin.admin_site
-        self.result_list: Any = with_users(self.result_list, request, site)
+        self.result_list = with_users(self.result_list, request, site)
 
 
 def with_users(found: Iterable[Any], request: HttpRequest, site: admin.AdminSite) -> list[Any]:
@@ -53,17 +53,16 @@ def with_users(found: Iterable[Any], request: HttpRequest, site: admin.AdminSite
 class TokenAdmin(ReadOnlyMixin, ModelAdmin):
     """The list of live tokens, a page for each, and their end."""
 
-    list_display: tuple[str, ...] = ("name", "user_link", "allows", "used", "address", "ends")
+    list_display = ["name", "user_link", "allows", "used", "address", "ends"]
     list_per_page = 100
-    ordering: ClassVar[tuple[str, ...]] = ("-created", "-pk")
+    ordering = ["-created", "-pk"]
     # get_search_results() decides what is searched.
-    search_fields: ClassVar[tuple[str, ...]] = ("user",)
-    search_help_text: ClassVar[Any] = _("Search for a user name, a user id or a token id.")
-    fields: ClassVar[tuple[str, ...]] = (
+    search_fields = ["user"]
+    search_help_text = _("Search for a user name, a user id or a token id.")
+    fields = [
         *("name", "user_link", "allows", "created_at", "ends_at", "used_at", "address", "place"),
         *("device", "user_agent", "known_networks", "id"),
-    )
-    readonly_fields: ClassVar[tuple[str, ...]] = fields
+    ]
 
     class Media:
         css = STYLES

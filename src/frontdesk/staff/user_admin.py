@@ -45,7 +45,7 @@ class SessionsUserAdminMixin(ModelAdmin):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.actions: Any = [*(self.actions or ()), ACTION]
+        self.actions = [*(self.actions or ()), ACTION]
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         """Return whether this user may end sessions. The action asks."""

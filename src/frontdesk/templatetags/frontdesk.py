@@ -9,7 +9,7 @@ from django.utils.timezone import get_current_timezone_name
 
 from frontdesk.words.times import ago_between, ago_in_words, exact_time
 
-register: template.Library = template.Library()
+register = template.Library()
 
 
 @register.simple_tag

@@ -31,7 +31,7 @@ class Command(BaseCommand):
     help = "List, end, count, purge and import sessions; the sign-in throttle; API tokens."
 
     # Some of Django's checks ask the database. If that is down, they end in a traceback.
-    requires_system_checks: list[str] = []
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         subcommands = parser.add_subparsers(metavar="SUBCOMMAND")
