@@ -123,25 +123,36 @@ class Closing(Enum):
     SAVE = auto()
 
 
-def closing(  # noqa: PLR0913 (what a request did with its session)
-    *,
-    state: State,
-    modified: bool,  # or SESSION_SAVE_EVERY_REQUEST
-    empty: bool,
-    key_came: bool,
-    overtaken: bool,  # the key was good a moment ago, so the browser may have another one by now
-    failed: bool,  # a 5xx response
-    quick: bool,  # within CLEARING_WINDOW
-    activity_due: bool,
-) -> Closing:
-    """Decide what becomes of the session of a request, by what the request did with it."""
-    if overtaken:
+class Outcome(NamedTuple):
+    """What a request did with its session."""
+
+    state: State
+    modified: bool
+    """Whether it is to be saved: it was changed, or ``SESSION_SAVE_EVERY_REQUEST`` is on."""
+    empty: bool
+    """Whether it has neither a key nor values."""
+    key_came: bool
+    """Whether a key came with the request."""
+    overtaken: bool
+    """Whether that key was good a moment ago, so that the browser may have another one by now."""
+    failed: bool
+    """Whether the response is a server error."""
+    quick: bool
+    """Whether the response is ready within :data:`CLEARING_WINDOW`."""
+    activity_due: bool
+    """Whether :func:`activity_is_due`."""
+
+
+def closing(outcome: Outcome) -> Closing:
+    """Decide what becomes of the session of a request."""
+    if outcome.overtaken:
         return Closing.LEAVE
-    if empty:
-        gone = state is State.NEW or (state is State.UNKNOWN and quick)
-        return Closing.CLEAR_COOKIE if gone and key_came else Closing.LEAVE
-    if failed:
+    if outcome.empty:
+        unknown = outcome.state is State.UNKNOWN and outcome.quick
+        gone = unknown or outcome.state is State.NEW
+        return Closing.CLEAR_COOKIE if gone and outcome.key_came else Closing.LEAVE
+    if outcome.failed:
         return Closing.LEAVE
-    if modified:
+    if outcome.modified:
         return Closing.SAVE
-    return Closing.RECORD_ACTIVITY if activity_due else Closing.LEAVE
+    return Closing.RECORD_ACTIVITY if outcome.activity_due else Closing.LEAVE

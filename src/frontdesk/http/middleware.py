@@ -41,7 +41,7 @@ from django.utils.module_loading import import_string
 from frontdesk.conf import options
 from frontdesk.core import clock, policy
 from frontdesk.core.flow import Call, Flow, arun, blocking, run
-from frontdesk.core.policy import Closing
+from frontdesk.core.policy import Closing, Outcome
 from frontdesk.core.record import UNCHANGED
 from frontdesk.errors import StorageUnavailable
 from frontdesk.http import transport
@@ -73,9 +73,8 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
     def __call__(self, request: HttpRequest) -> Any:
         if self.async_mode:
             return self.__acall__(request)
-        if transport.is_refused(request):
-            return _carrier_refused()
-        self.process_request(request)
+        if (refusal := self.process_request(request)) is not None:
+            return refusal
         token = _serving.set(ref(request))
         try:
             response: Any = self.get_response(request)
@@ -89,9 +88,8 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
         return response
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
-        if transport.is_refused(request):
-            return _carrier_refused()
-        self.process_request(request)
+        if (refusal := self.process_request(request)) is not None:
+            return refusal
         token = _serving.set(ref(request))
         try:
             response: HttpResponseBase = await cast(Any, self.get_response)(request)
@@ -112,9 +110,11 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
             await arun(_end(request, response))
         return response
 
-    def process_request(self, request: HttpRequest) -> None:
-        """Attach a session, which reads nothing until it is touched."""
+    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:  # type: ignore[override]
+        """Attach a session, which reads nothing until it is touched. Or refuse the request."""
         carrier = transport.carrier_of(request)
+        if carrier is transport.HEADER and not transport.may_use_header(request):
+            return _carrier_refused()
         request.session = self.SessionStore(carrier.key_in(request))
         if isinstance(request.session, SessionStore):
             request.session.carrier = carrier
@@ -124,6 +124,7 @@ class SessionMiddleware(django_sessions.SessionMiddleware):
             # No browser adds this header by itself, so no other site can make one send it. Django has no
             # public way to say so. This is the attribute that its test client and other packages set.
             request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+        return None
 
     def process_response(  # type: ignore[override]
         self, request: HttpRequest, response: HttpResponseBase
@@ -353,7 +354,7 @@ def _close(
 
 def _store(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
     now, found = clock.now(), session.record
-    decision = policy.closing(
+    outcome = Outcome(
         state=session.state,
         modified=session.modified or settings.SESSION_SAVE_EVERY_REQUEST,
         empty=session.is_empty(),
@@ -363,6 +364,7 @@ def _store(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
         quick=time.monotonic() - session.began < policy.CLEARING_WINDOW,
         activity_due=found is not None and policy.activity_is_due(found, options().limits, now),
     )
+    decision = policy.closing(outcome)
     if decision is Closing.CLEAR_COOKIE:
         session.carrier.clear_key(response)
     elif decision is Closing.RECORD_ACTIVITY:

@@ -146,11 +146,6 @@ def may_use_header(request: HttpRequest) -> bool:
     return options().header_carrier == "anyone"
 
 
-def is_refused(request: HttpRequest) -> bool:
-    """Return whether a page in a browser sends a key in the header, although it may not."""
-    return carrier_of(request) is HEADER and not may_use_header(request)
-
-
 def vary(response: HttpResponseBase, *, personal: bool) -> None:
     """Tell caches that the response depends on the session.
 

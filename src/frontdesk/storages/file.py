@@ -13,6 +13,7 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,7 +83,7 @@ class FileStorage(DocumentStorage):
 
     def _read(self, name: str) -> bytes | None:
         try:
-            with self._path(name).open("rb", buffering=0) as file:
+            with FileIO(self._path(name)) as file:
                 # The same for reading and writing: a write never replaces what a read leaves out.
                 return None if _is_over(os.fstat(file.fileno()), clock.now()) else file.read()
         except FileNotFoundError as error:
@@ -97,7 +98,7 @@ class FileStorage(DocumentStorage):
         with self._locked(shard):
             if version_in(self._read(write.name)) != write.version:
                 return False
-            path, draft = self._path(write.name), self._root / DRAFTS / shard
+            path, draft = Path(self._path(write.name)), self._root / DRAFTS / shard
             with open(draft, "wb", opener=_private) as file:
                 file.write(write.data)
             moment = min(write.expires, YEAR_2200) * 1000
@@ -106,8 +107,9 @@ class FileStorage(DocumentStorage):
             draft.replace(path)
             return True
 
-    def _path(self, name: str) -> Path:
-        return self._root.joinpath(name[0], name[2:4], name[2:])
+    def _path(self, name: str) -> str:
+        # As text: joining and opening paths of pathlib takes a twentieth of what a request adds.
+        return f"{self._root}/{name[0]}/{name[2:4]}/{name[2:]}"
 
     @contextmanager
     def _locked(self, shard: str) -> Iterator[None]:
