@@ -13,7 +13,7 @@ from django.conf import global_settings
 from django.core.management import get_commands
 
 from frontdesk import conf
-from frontdesk.checks import SESSION
+from frontdesk.checks.engine import SESSION
 from frontdesk.core import clock, keys, policy, record
 from frontdesk.http import client, unavailable
 from tests.docs.pages import (
