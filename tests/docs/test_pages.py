@@ -60,8 +60,8 @@ READ_THROUGH = [page for page in PAGES if page.parent.name in {"tutorial", "howt
 
 
 @pytest.mark.parametrize("page", READ_THROUGH, ids=name_of)
-def test_a_page_to_read_through_has_at_most_1500_words(page):
-    assert len(prose(page).split()) <= 1500
+def test_a_page_to_read_through_has_at_most_1200_words(page):
+    assert len(prose(page).split()) <= 1200
 
 
 @pytest.mark.parametrize("page", ALL, ids=name_of)
