@@ -1,15 +1,25 @@
 """The pages where passwords and mails are asked for: what they say when there were too many."""
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.test import Client
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils import translation
 
 from frontdesk.models import Throttle
+from frontdesk.views import LoginView, PasswordChangeView
+from tests.pages import urls
 from tests.pages.catalogue import PASSWORD, page, reset_link
 
 pytestmark = pytest.mark.django_db
+
+urlpatterns = [
+    path("admin/login/", LoginView.as_view()),
+    path("admin/password_change/", PasswordChangeView.as_view()),
+    path("admin/", admin.site.urls),
+    *urls.urlpatterns,
+]
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +102,42 @@ def test_a_throttled_network_is_told_nothing_about_accounts(full_network, user):
     known, unknown = sign_in(user.username, PASSWORD), sign_in("o'neil & no")
     text = without_token(known).replace("o&#x27;neil &amp; co", "o&#x27;neil &amp; no")
     assert (text, known.status_code) == (without_token(unknown), unknown.status_code)
+
+
+@pytest.fixture
+def in_the_admin(settings):
+    """Put these pages in the place of the admin's own, as docs/howto/throttle.md and passwords.md say."""
+    settings.ROOT_URLCONF = __name__
+    return "/admin/login/?next=/admin/"
+
+
+def test_staff_sign_in_to_the_admin_by_this_page(in_the_admin, user):
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    browser = Client()
+    assert browser.get("/admin/").headers["Location"] == in_the_admin
+    form = {"username": user.username, "password": PASSWORD}
+    answer = browser.post(in_the_admin, form, follow=True)
+    assert answer.request["PATH_INFO"] == "/admin/"
+    assert answer.status_code == 200
+
+
+def test_other_users_get_no_further(in_the_admin, user):
+    form = {"username": user.username, "password": PASSWORD}
+    answer = Client().post(in_the_admin, form, follow=True)
+    assert answer.redirect_chain == [("/admin/", 302), (in_the_admin, 302)]
+    assert answer.status_code == 200
+
+
+def test_the_admin_tells_a_throttled_network(in_the_admin, full_network):
+    form = {"username": "ada", "password": "wrong"}
+    assert Client().post(in_the_admin, form, REMOTE_ADDR="203.0.113.7").status_code == 429
+
+
+def test_the_admin_counts_the_old_password(in_the_admin, member):
+    form = {"old_password": "wrong", "new_password1": "new", "new_password2": "new"}
+    assert not Throttle.objects.exists()
+    assert member.post("/admin/password_change/", form).status_code == 200
+    assert Throttle.objects.exists()
 
 
 def test_after_the_window_the_network_signs_in(full_network, user, clock):
