@@ -1,6 +1,7 @@
 """Runs flows step by step, in every order. A step is one call of a storage or of an old engine."""
 
 from collections.abc import Callable, Iterator
+from inspect import unwrap
 from typing import Any
 
 from frontdesk.core.flow import Flow
@@ -10,14 +11,8 @@ from frontdesk.storages.moving import MovingStorage
 
 Actors = dict[str, Flow[Any]]
 
-MOVING = {
-    "load": "_load_both",
-    "load_with_user": "_load_both_with_user",
-    "swap": "_swap_each",
-    "ids_of": "_ids_in_both",
-    "purge": "_purge_both",
-}
-"""The flows of ``MovingStorage`` that make its primitives, and so have steps of their own."""
+MOVING = {"load", "load_with_user", "swap", "ids_of", "purge"}
+"""The primitives of ``MovingStorage``, which are flows, and so have steps of their own."""
 
 
 def every_order(begin: Callable[[], Actors]) -> Iterator[dict[str, Any]]:
@@ -63,7 +58,8 @@ def _steps(flow: Flow[Any]) -> Iterator[None]:
         while True:
             try:
                 if isinstance(call.target, MovingStorage) and call.name in MOVING:
-                    answer = yield from _steps(getattr(call.target, MOVING[call.name])(*call.args))
+                    flow_of = unwrap(getattr(MovingStorage, call.name))
+                    answer = yield from _steps(flow_of(call.target, *call.args))
                 else:
                     answer = getattr(call.target, call.name)(*call.args)
                     if isinstance(call.target, Storage | Origin):

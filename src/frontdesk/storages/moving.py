@@ -20,7 +20,7 @@ from typing import Any, cast
 from django.core.checks import CheckMessage
 
 from frontdesk.core import record
-from frontdesk.core.flow import Call, Flow, arun, run
+from frontdesk.core.flow import Call, Flow, sync, twin
 from frontdesk.core.record import UNCHANGED, Record
 from frontdesk.storages.base import Scans, Storage, Swap
 from frontdesk.storages.documents import SKEW
@@ -39,14 +39,22 @@ class MovingStorage(Storage):
             self.scan: Callable[..., Iterator[Record]] = partial(_scan, self)
             self.count_expired: Callable[[int], int] = partial(_count_expired, self)
 
-    def _load_both(self, ids: Collection[str], latest: bool = False) -> Flow[list[Record]]:
+    # The primitives. Their twins are Any, because mypy would expect functions of any Storage.
+
+    @sync
+    def load(self, ids: Collection[str], latest: bool = False) -> Flow[list[Record]]:
         found: list[Record] = yield Call(self.new, "load", (ids, latest))
         missing = set(ids) - {each.id for each in found}
         return found + (yield from self._load_old(missing, latest))
 
-    def _load_both_with_user(self, id: str) -> Flow[tuple[list[Record], Any]]:
+    aload: Any = twin(load)
+
+    @sync
+    def load_with_user(self, id: str) -> Flow[tuple[list[Record], Any]]:
         found, user = yield Call(self.new, "load_with_user", (id,))
         return (found, user) if found else ((yield from self._load_old({id})), UNCHANGED)
+
+    aload_with_user: Any = twin(load_with_user)
 
     def _load_old(self, ids: set[str], latest: bool = False) -> Flow[list[Record]]:
         """Return what the old storage has of ``ids``, which the new one did not have a moment ago.
@@ -64,11 +72,14 @@ class MovingStorage(Storage):
         over = missing - {each.id for each in moved}
         return waiting + moved + [each for each in copies if each.id in over]
 
-    def _swap_each(self, swaps: Sequence[Swap]) -> Flow[list[bool]]:
+    @sync
+    def swap(self, swaps: Sequence[Swap]) -> Flow[list[bool]]:
         stored = []
         for before, after in swaps:
             stored.append((yield from self._swap_one(before, after)))
         return stored
+
+    aswap: Any = twin(swap)
 
     def _swap_one(self, before: Record | None, after: Record) -> Flow[bool]:
         if before is None:
@@ -86,17 +97,23 @@ class MovingStorage(Storage):
         (stored,) = yield Call(self.new, "swap", ([(before, after)],))
         return bool(stored)
 
-    def _ids_in_both(self, user_id: str) -> Flow[list[str]]:
+    @sync
+    def ids_of(self, user_id: str) -> Flow[list[str]]:
         # In this order: what has left the old storage meanwhile is in the new one.
         old: list[str] = yield Call(self.old, "ids_of", (user_id,))
         new: list[str] = yield Call(self.new, "ids_of", (user_id,))
         return list(dict.fromkeys(new + old))
 
-    def _purge_both(self, now: int, limit: int) -> Flow[list[Record]]:
+    aids_of: Any = twin(ids_of)
+
+    @sync
+    def purge(self, now: int, limit: int) -> Flow[list[Record]]:
         gone: list[Record] = yield Call(self.new, "purge", (now, limit))
         if len(gone) < limit:
             gone = gone + (yield Call(self.old, "purge", (now, limit - len(gone))))
         return gone
+
+    apurge: Any = twin(purge)
 
     def retire(self, copy: Record) -> None:
         """End the copy of a session that has moved, once no transaction can undo the move."""
@@ -120,36 +137,6 @@ class MovingStorage(Storage):
             if found is not None and copy.ended is None:
                 yield Call(self, "retire", (copy,))
         return False
-
-    def load(self, ids: Collection[str], latest: bool = False) -> list[Record]:
-        return run(self._load_both(ids, latest))
-
-    async def aload(self, ids: Collection[str], latest: bool = False) -> list[Record]:
-        return await arun(self._load_both(ids, latest))
-
-    def load_with_user(self, id: str) -> tuple[list[Record], Any]:
-        return run(self._load_both_with_user(id))
-
-    async def aload_with_user(self, id: str) -> tuple[list[Record], Any]:
-        return await arun(self._load_both_with_user(id))
-
-    def swap(self, swaps: Sequence[Swap]) -> list[bool]:
-        return run(self._swap_each(swaps))
-
-    async def aswap(self, swaps: Sequence[Swap]) -> list[bool]:
-        return await arun(self._swap_each(swaps))
-
-    def ids_of(self, user_id: str) -> list[str]:
-        return run(self._ids_in_both(user_id))
-
-    async def aids_of(self, user_id: str) -> list[str]:
-        return await arun(self._ids_in_both(user_id))
-
-    def purge(self, now: int, limit: int) -> list[Record]:
-        return run(self._purge_both(now, limit))
-
-    async def apurge(self, now: int, limit: int) -> list[Record]:
-        return await arun(self._purge_both(now, limit))
 
     def after_commit(self, function: Any) -> None:
         self.new.after_commit(function)
