@@ -1,7 +1,6 @@
 """The sign-in history of users: sign-ins, failed attempts, new passwords, ends of sessions, API tokens.
 
-Signing in and out does not depend on it: a history that cannot
-be written is logged.
+Signing in and out does not depend on it: a history that cannot be written is logged.
 """
 
 from collections.abc import Iterable
@@ -9,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import router
@@ -19,6 +17,7 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from frontdesk.conf import options
 from frontdesk.core import clock
+from frontdesk.core.flow import Flow, blocking, sync, twin
 from frontdesk.models import HistoryEntry, What
 from frontdesk.signals import Reason
 from frontdesk.signin.deleted import names_of
@@ -117,7 +116,8 @@ class Entry:
         return place_of(self.ip)
 
 
-def recent(user: AbstractBaseUser, limit: int = 20) -> list[Entry]:
+@sync
+def recent(user: AbstractBaseUser, limit: int = 20) -> Flow[list[Entry]]:
     """Return up to ``limit`` entries of ``user``, newest first: one query.
 
     Failed attempts are those with the name or the e-mail address of the user. They take at most half of the
@@ -126,7 +126,7 @@ def recent(user: AbstractBaseUser, limit: int = 20) -> list[Entry]:
     """
     if options().history_retention is None or limit <= 0:
         return []
-    rows = _newest(user, limit)
+    rows = yield blocking(_newest, user, limit)
     failed = [row for row in rows if row.what == What.FAILED]
     others = [row for row in rows if row.what != What.FAILED]
     failed = failed[: max(limit // 2, limit - len(others))]
@@ -135,32 +135,31 @@ def recent(user: AbstractBaseUser, limit: int = 20) -> list[Entry]:
     return sorted(entries, key=lambda entry: entry.until, reverse=True)
 
 
-async def arecent(user: AbstractBaseUser, limit: int = 20) -> list[Entry]:
-    """See :func:`recent`."""
-    return await sync_to_async(recent)(user, limit)
+arecent: Final = twin(recent)
 
 
-def purge(limit: int = BATCH) -> int:
+@sync
+def purge(limit: int = BATCH) -> Flow[int]:
     """Delete up to ``limit`` entries older than ``HISTORY_RETENTION``, and return how many went.
 
     With ``HISTORY_RETENTION = None``, all entries go. Several processes may do this at once.
     """
-    return delete_some(rows_to_write().filter(at__lt=oldest()).order_by("at"), limit)
+    too_old = rows_to_write().filter(at__lt=oldest()).order_by("at")
+    gone: int = yield blocking(delete_some, too_old, limit)
+    return gone
 
 
-async def apurge(limit: int = BATCH) -> int:
-    """See :func:`purge`."""
-    return await sync_to_async(purge)(limit)
+apurge: Final = twin(purge)
 
 
-def forget(user: AbstractBaseUser) -> int:
+@sync
+def forget(user: AbstractBaseUser) -> Flow[int]:
     """Delete the history of ``user``, failed attempts included, and return how many entries went."""
-    return forget_all([user.pk], names_of(user))
+    gone: int = yield blocking(forget_all, [user.pk], names_of(user))
+    return gone
 
 
-async def aforget(user: AbstractBaseUser) -> int:
-    """See :func:`forget`."""
-    return await sync_to_async(forget)(user)
+aforget: Final = twin(forget)
 
 
 # For the modules of this package and for the pages of staff.
