@@ -13,12 +13,13 @@ from django.contrib.auth import get_user_model
 from django.db import router
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 
 from frontdesk.conf import options
 from frontdesk.core import clock, keys, policy
 from frontdesk.core.flow import run
 from frontdesk.core.record import Record
-from frontdesk.models import Session
+from frontdesk.models import HistoryEntry, Session
 from frontdesk.sessions import end_all_of
 from frontdesk.signals import Reason, ends_of, notify_ends
 from frontdesk.storages import get_storage
@@ -88,6 +89,13 @@ def names_of(user_ids: Iterable[str | None]) -> dict[str, str]:
     return {id_of_pk(pk): str(name) for pk, name in found}
 
 
+def user_in_words(user_id: str | None, names: dict[str, str]) -> str:
+    """Return the name of the user of a session. ``names`` is what :func:`names_of` returned."""
+    if user_id is None:
+        return gettext("anonymous")
+    return names.get(user_id) or gettext("deleted user %(id)s") % {"id": user_id}
+
+
 def all_user_ids() -> Iterator[str]:
     """Yield the ids of all users of the project."""
     pks = get_user_model()._base_manager.order_by("pk").values_list("pk", flat=True)
@@ -148,20 +156,25 @@ def live_rows() -> QuerySet[Session]:
 
 
 def keys_of(user_ids: Iterable[str]) -> list[Any]:
-    """Return what the rows of the sessions of these users have in ``user_id``."""
-    keys = [pk_of_id(user_id, _user_key()) for user_id in user_ids]
+    """Return what rows of these users have in ``user_id``."""
+    keys = [pk_of_id(user_id, _key_of_users(Session)) for user_id in user_ids]
     return [key for key in keys if key is not None]
 
 
-def _user_key() -> Any:
-    return Session._meta.get_field("user").target_field
+def user_id_in(row: Session | HistoryEntry) -> str | None:
+    """Return the id of the user that a row names."""
+    return None if row.user_id is None else id_of_pk(row.user_id, _key_of_users(type(row)))
+
+
+def _key_of_users(model: Any) -> Any:
+    return model._meta.get_field("user").target_field
 
 
 def record_of(row: Session) -> Record:
     """Return a row of the table as a record, without what :func:`live_rows` leaves out."""
     names = ("id", "created", "authenticated", "last_seen", "idle", "deadline", "ip", "user_agent")
-    user_id = None if row.user_id is None else id_of_pk(row.user_id, _user_key())
-    return Record(secret="", user_id=user_id, **{name: getattr(row, name) for name in names})
+    values = {name: getattr(row, name) for name in names}
+    return Record(secret="", user_id=user_id_in(row), **values)
 
 
 def newest(sessions: Iterable[Record], limit: int) -> tuple[int, list[Record]]:

@@ -4,9 +4,9 @@ Staff may view sessions and end them. No page shows a key. The values of a sessi
 ``FRONTDESK["ADMIN_SHOWS_DATA"]``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -14,11 +14,10 @@ from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.http import urlencode
-from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -27,14 +26,10 @@ from frontdesk.core import keys
 from frontdesk.core.record import Record
 from frontdesk.models import Session
 from frontdesk.staff import operations
+from frontdesk.staff.base import USERS, DescribedChangeList, OfUsersAdmin, session_url
 from frontdesk.staff.ending import NAMED, confirmation, is_confirmed, may_end, say_ended
 from frontdesk.staff.filters import Activity, OfUser, SignedIn
-from frontdesk.staff.rows import STYLES, Columns, ReadOnlyMixin, has_places, rows_of
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Session]
-else:
-    ModelAdmin = admin.ModelAdmin
+from frontdesk.staff.rows import Columns, rows_of
 
 PAGE: Final = 100
 """How many sessions a page of the list has."""
@@ -42,25 +37,20 @@ PAGE: Final = 100
 READ: Final = 1000
 """How many sessions are read for the list of a storage that has no table."""
 
-USERS: Final = 50
-"""How many users a search takes into account."""
 
-
-class SessionChangeList(ChangeList):
+class SessionChangeList(DescribedChangeList):
     """The list of sessions: filtered, sorted and paged by the table if there is one.
 
     Otherwise one page of those that the storage finds.
     """
 
     def get_results(self, request: HttpRequest) -> None:
-        site = self.model_admin.admin_site
         if operations.is_table():
             super().get_results(request)
-            self.result_list = rows_of(map(operations.record_of, self.result_list), request, site)
             return
         found = list(islice(self._sessions(), READ + 1))
         newest = sorted(found, key=lambda record: record.last_seen, reverse=True)[:PAGE]
-        self.result_list = rows_of(newest, request, site)
+        self.result_list = rows_of(newest, request, self.model_admin.admin_site)
         self.result_count = len(newest)
         self.full_result_count = len(newest)
         self.show_full_result_count = self.can_show_all = self.multi_page = False
@@ -88,26 +78,34 @@ class SessionChangeList(ChangeList):
             )
 
 
-class SessionAdmin(Columns, ReadOnlyMixin, ModelAdmin):
+class SessionAdmin(Columns, OfUsersAdmin):
     """The list of live sessions, a page for each, and the ways to end them."""
 
+    list_title = _("live sessions")
     list_display = ["user_link", "device", "ip", "used", "ends"]
     list_display_links = ["device"]
     list_filter = [OfUser, SignedIn, Activity]
     list_per_page = list_max_show_all = PAGE
-    show_facets = admin.ShowFacets.NEVER  # each would be a query
     ordering = ["-last_seen"]
     # get_search_results() decides what is searched.
     search_fields = ["user"]
     search_help_text = _("Search for a user name, a user id or a session id.")
     actions = ["end_selected"]
     fields = [
-        *("user_link", "device", "ip", "place", "method", "signed_in_at", "began", "used_at"),
-        *("idle_until", "ends_at", "user_agent", "id", "values"),
+        "user_link",
+        "device",
+        "ip",
+        "place",
+        "method",
+        "signed_in_at",
+        "began",
+        "used_at",
+        "idle_until",
+        "ends_at",
+        "user_agent",
+        "id",
+        "values",
     ]
-
-    class Media:
-        css = STYLES
 
     # Permissions.
 
@@ -139,25 +137,12 @@ class SessionAdmin(Columns, ReadOnlyMixin, ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
     ) -> tuple[QuerySet[Session], bool]:
-        """Look for users first, because they may be in another database."""
-        term = search_term.strip()
-        if not term or not operations.is_table():
-            return queryset, False
-        users = operations.keys_of(operations.ids_of_users_like(term, USERS))
-        ids = [term] if keys.is_id(term) else []
-        return queryset.filter(Q(user_id__in=users) | Q(pk__in=ids)), False
+        if not operations.is_table():
+            return queryset, False  # SessionChangeList searches
+        return super().get_search_results(request, queryset, search_term)
 
-    def get_actions(self, request: HttpRequest, action_location: Any = None) -> Any:
-        """Leave out the actions of the whole site: one that exports rows would export values."""
-        location = () if action_location is None else (action_location,)  # since Django 6.1
-        found = super().get_actions(request, *location)
-        return {name: action for name, action in found.items() if name in self.actions}
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        title = capfirst(gettext("live sessions"))
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+    def described(self, rows: Iterable[Any], request: HttpRequest) -> list[Any]:
+        return rows_of(map(operations.record_of, rows), request, self.admin_site)
 
     # The page of one session.
 
@@ -167,9 +152,8 @@ class SessionAdmin(Columns, ReadOnlyMixin, ModelAdmin):
         return next(iter(rows_of(operations.find([object_id]), request, self.admin_site)), None)
 
     def get_fields(self, request: HttpRequest, obj: Session | None = None) -> Any:
-        shown = {"values": options().admin_shows_data, "place": has_places()}
-        hidden = [name for name, is_shown in shown.items() if not is_shown]
-        return [name for name in self.fields if name not in hidden]
+        fields = super().get_fields(request, obj)
+        return [name for name in fields if name != "values" or options().admin_shows_data]
 
     def change_view(
         self,
@@ -180,7 +164,7 @@ class SessionAdmin(Columns, ReadOnlyMixin, ModelAdmin):
     ) -> HttpResponse:
         context = {**(extra_context or {})}
         if may_end(request) and keys.is_id(object_id):
-            context["end_url"] = self._url("end", object_id)
+            context["end_url"] = session_url(self.admin_site, "end", object_id)
         return super().change_view(request, object_id, form_url, context)
 
     # Ending.
@@ -197,9 +181,6 @@ class SessionAdmin(Columns, ReadOnlyMixin, ModelAdmin):
             *super().get_urls(),
         ]
 
-    def _url(self, name: str, *args: str) -> str:
-        return reverse(f"{self.admin_site.name}:frontdesk_session_{name}", args=args)
-
     @admin.action(permissions=["end"], description=_("End selected sessions"))
     def end_selected(self, request: HttpRequest, queryset: QuerySet[Session]) -> HttpResponse:
         """End the selected sessions, or all that the list shows, after a confirmation."""
@@ -215,13 +196,15 @@ class SessionAdmin(Columns, ReadOnlyMixin, ModelAdmin):
 
     def end_view(self, request: HttpRequest, session_id: str) -> HttpResponse:
         """End one session, after a confirmation."""
-        after = self._url("changelist")
-        return self._end(request, [session_id], back=self._url("change", session_id), after=after)
+        back = session_url(self.admin_site, "change", session_id)
+        after = session_url(self.admin_site, "changelist")
+        return self._end(request, [session_id], back=back, after=after)
 
     def end_user_view(self, request: HttpRequest, user_id: str) -> HttpResponse:
         """End all sessions of a user, after a confirmation."""
         wanted = unquote(user_id)
-        page = f"{self._url('changelist')}?{urlencode({OfUser.parameter_name: wanted})}"
+        query = urlencode({OfUser.parameter_name: wanted})
+        page = f"{session_url(self.admin_site, 'changelist')}?{query}"
         ids = [record.id for record in operations.sessions_of(wanted)]
         return self._end(request, ids, back=page, after=page)
 

@@ -1,29 +1,20 @@
 """The throttle in the admin: staff see what is refused, and clear it."""
 
-from typing import TYPE_CHECKING, Any
-
 from django.contrib import admin
 from django.contrib.admin.actions import delete_selected
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from frontdesk.core import clock
 from frontdesk.models import Throttle
 from frontdesk.staff import buckets
-from frontdesk.staff.rows import STYLES, ReadOnlyMixin
+from frontdesk.staff.base import ReadOnlyAdmin
 from frontdesk.words.times import exact_time
 
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Throttle]
-else:
-    ModelAdmin = admin.ModelAdmin
 
-
-class ThrottleAdmin(ReadOnlyMixin, ModelAdmin):
+class ThrottleAdmin(ReadOnlyAdmin):
     """A list, which can be searched for an exact user name, e-mail address or network."""
 
     list_display = ["counted_for", "which", "failures", "state", "window_end"]
@@ -37,18 +28,9 @@ class ThrottleAdmin(ReadOnlyMixin, ModelAdmin):
     )
     fields = ["counted_for", "which", "failures", "state", "window_end"]
 
-    class Media:
-        css = STYLES
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Throttle]:
         """Leave out what counts no failures, such as the rows of users who sign in at once."""
         return super().get_queryset(request).filter(Q(attempts__gt=0) | Q(before__gt=0))
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        context = {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
-        return super().changelist_view(request, context)
 
     @admin.action(description=_("Clear selected counts"), permissions=["delete"])
     def delete_selected(
@@ -63,7 +45,7 @@ class ThrottleAdmin(ReadOnlyMixin, ModelAdmin):
         term = search_term.strip()
         return (queryset.filter(buckets.matching(term)) if term else queryset), False
 
-    # Columns and fields. None has the name of a field of the model.
+    # Columns and fields.
 
     @admin.display(description=_("counted for"))
     def counted_for(self, row: Throttle) -> str:
@@ -86,4 +68,4 @@ class ThrottleAdmin(ReadOnlyMixin, ModelAdmin):
 
     @admin.display(description=_("until"), ordering="until")
     def window_end(self, row: Throttle) -> str:
-        return exact_time(clock.to_datetime(row.until))
+        return exact_time(buckets.shown(row).until)

@@ -10,7 +10,6 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.text import capfirst
@@ -20,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from frontdesk import sessions
 from frontdesk.models import Session
 from frontdesk.staff import operations
+from frontdesk.staff.base import session_url
 from frontdesk.staff.ending import NAMED, confirmation, is_confirmed, may_end, say_ended
 from frontdesk.staff.filters import OfUser
 from frontdesk.storages.rows import user_id_of
@@ -79,16 +79,15 @@ class SessionsUserAdminMixin(ModelAdmin):
         count, user_id = sessions.count(user), user_id_of(user)
         text = ngettext("%(count)d session", "%(count)d sessions", count) % {"count": count}
         query = urlencode({OfUser.parameter_name: user_id})
-        link = format_html('<a href="{}?{}">{}</a>', self._url("changelist"), query, text)
+        link = format_html(
+            '<a href="{}?{}">{}</a>', session_url(self.admin_site, "changelist"), query, text
+        )
         if not count or not user.frontdesk_may_end:
             return link
-        end = self._url("end_user", quote(user_id))
+        end = session_url(self.admin_site, "end_user", quote(user_id))
         return format_html(
             '{} &nbsp; <a href="{}">{}</a>', link, end, gettext("End all sessions of this user")
         )
-
-    def _url(self, name: str, *args: str) -> str:
-        return reverse(f"{self.admin_site.name}:frontdesk_session_{name}", args=args)
 
     @admin.action(permissions=["end"], description=_("End all sessions of selected users"))
     def end_all_sessions(self, request: HttpRequest, queryset: QuerySet[AbstractBaseUser]) -> Any:

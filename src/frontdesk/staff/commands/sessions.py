@@ -27,7 +27,6 @@ from frontdesk.staff.commands.arguments import (
     number,
 )
 from frontdesk.staff.commands.output import Output, times_as_json
-from frontdesk.staff.rows import user_in_words
 from frontdesk.staff.terminal import Progress
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import Scans
@@ -213,7 +212,7 @@ def _described(records: Iterable[Record]) -> Iterator[tuple[SessionInfo, str]]:
     while batch := list(islice(remaining, operations.BATCH)):
         names = operations.names_of(record.user_id for record in batch)
         for record in batch:
-            yield info_of(record, serializer), user_in_words(record.user_id, names)
+            yield info_of(record, serializer), operations.user_in_words(record.user_id, names)
 
 
 def _as_row(info: SessionInfo, user: str) -> tuple[str, ...]:

@@ -26,7 +26,6 @@ from frontdesk.staff.commands.arguments import (
     number,
 )
 from frontdesk.staff.commands.output import Output, times_as_json
-from frontdesk.staff.rows import user_in_words
 from frontdesk.tokens import rows as token_rows
 from frontdesk.tokens.info import TokenInfo, info_of, pk_for
 from frontdesk.words.times import ago_in_words, exact_time
@@ -143,7 +142,7 @@ def _described(found: Iterable[ApiToken]) -> Iterator[tuple[TokenInfo, str]]:
     infos = [info_of(row) for row in found]
     names = operations.names_of(info.user_id for info in infos)
     for info in infos:
-        yield info, user_in_words(info.user_id, names)
+        yield info, operations.user_in_words(info.user_id, names)
 
 
 def _as_json(info: TokenInfo, user: str) -> dict[str, Any]:
