@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from frontdesk.conf import options
@@ -123,8 +124,11 @@ afor_user: Final = twin(for_user)
 
 
 def _live_of(user: AbstractBaseUser) -> list[TokenInfo]:
-    found = rows.live_rows().filter(user_id=pk_for(user_id_of(user)))
-    return [info_of(row, user) for row in found.order_by("-created", "-pk")]
+    return [info_of(row, user) for row in _rows_of(user).order_by("-created", "-pk")]
+
+
+def _rows_of(user: AbstractBaseUser) -> QuerySet[ApiToken]:
+    return rows.live_rows().filter(user_id=pk_for(user_id_of(user)))
 
 
 @sync
@@ -135,7 +139,8 @@ def end(user: AbstractBaseUser, token_id: str, *, reason: Reason = Reason.REVOKE
     """
     if not keys.is_id(token_id):
         return False
-    return bool((yield from rows.in_database(_end_of, user, reason, {"pk": token_id})))
+    token = _rows_of(user).filter(pk=token_id)
+    return bool((yield from rows.in_database(rows.end, token, reason, user)))
 
 
 aend: Final = twin(end)
@@ -144,15 +149,10 @@ aend: Final = twin(end)
 @sync
 def end_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> Flow[int]:
     """End all tokens of ``user`` at once, and return how many."""
-    return (yield from rows.in_database(_end_of, user, reason, {}))
+    return (yield from rows.in_database(rows.end, _rows_of(user), reason, user))
 
 
 aend_all: Final = twin(end_all)
-
-
-def _end_of(user: AbstractBaseUser, reason: Reason, which: dict[str, str]) -> int:
-    theirs = rows.live_rows().filter(user_id=pk_for(user_id_of(user)), **which)
-    return rows.end(theirs, reason, user)
 
 
 @sync

@@ -219,7 +219,7 @@ def test_failed_attempts_at_once_are_counted_in_one_row(database, user):
         try:
             barrier.wait(timeout=60)
             for _ in range(3):
-                recording._count_failure("a" * 64, 1_800_000_000_000_000, {"ip": "192.0.2.7"})
+                recording._count_failure("a" * 64, 1_800_000_000_000_000, {"ip": "192.0.2.7"}, True)
         except Exception as error:  # noqa: BLE001 (handed to the test)
             errors.append(error)
         finally:

@@ -1,5 +1,7 @@
 """Which sessions stay signed in when the stored hash of a password changes."""
 
+from functools import partial
+
 import pytest
 from django.contrib.auth import HASH_SESSION_KEY, update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
@@ -32,12 +34,15 @@ def signed_in(new_browser):
     return begin
 
 
+keeping_all = partial(passwords.own_change, keep_others=True, keep_api_tokens=True)
+
+
 def change_password(browser, meanwhile=lambda: None):
     """Set a new password in this browser, so that the user's other sessions stay."""
 
     def task(request):
         user = request.user
-        with passwords.others_stay(request, user):
+        with keeping_all(request, user):
             user.set_password(NEW)
             user.save()
             update_session_auth_hash(request, user)
@@ -164,7 +169,7 @@ def test_a_change_that_fails_leaves_the_hashes_alone(signed_in, user):
     known = run(get_storage().of_user(str(user.pk)))
 
     def task(request):
-        with passwords.others_stay(request, request.user):
+        with keeping_all(request, request.user):
             request.user.set_password(NEW)
             raise RuntimeError  # before it is saved
 
@@ -222,7 +227,7 @@ def send(browser, **fields):
     def task(request):
         form = Form(request.user, {"old_password": PASSWORD, **fields})
         if form.is_valid():
-            with passwords.others_stay(request, form.user):
+            with keeping_all(request, form.user):
                 form.save()
                 update_session_auth_hash(request, form.user)
 

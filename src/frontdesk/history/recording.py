@@ -137,9 +137,7 @@ def failed(credentials: Mapping[str, Any], request: Any = None, **_kwargs: Any) 
     _after_commit(partial(_count_failure, hashed, clock.now(), client, new_row))
 
 
-def _count_failure(
-    name_hash: str, now: int, client: Mapping[str, str], new_row: bool = True
-) -> None:
+def _count_failure(name_hash: str, now: int, client: Mapping[str, str], new_row: bool) -> None:
     rows, period = rows_to_write(), now // PERIOD
     same = rows.filter(name_hash=name_hash, period=period)
     more = {"count": F("count") + 1, "until": now, **client}

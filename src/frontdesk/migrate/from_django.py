@@ -7,7 +7,7 @@ are not used meanwhile.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from django.conf import settings
@@ -26,7 +26,6 @@ from frontdesk.core import clock
 from frontdesk.core.keys import DJANGO_KEY_LENGTH, Key
 from frontdesk.errors import InvalidSetting, StorageUnavailable
 from frontdesk.migrate.to_django import WayBack
-from frontdesk.storages.base import Storage
 
 BATCH: Final = 500
 
@@ -72,10 +71,6 @@ class Origin:
         if len(key) == DJANGO_KEY_LENGTH:
             with _Available():
                 _of_django(self.engine()).delete(str(key))
-
-    def delete_moved(self, storage: Storage, key: Key) -> None:
-        """Delete a session that was inserted into ``storage``, once no transaction can undo that."""
-        storage.after_commit(partial(self.delete, key))
 
     # For the import of all sessions.
 

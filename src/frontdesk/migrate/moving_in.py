@@ -7,6 +7,7 @@ id taken, so only one inserts. A sign-out deletes in both.
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from frontdesk.core.flow import Call, Flow, blocking
@@ -58,7 +59,8 @@ class MovingIn(NotMoving):
         if dictionary is not None:
             new = _made(key, dictionary, new_record)
             if (yield from storage.insert(new)):
-                yield blocking(self._old.delete_moved, storage, key)
+                # Not before the move is committed.
+                yield blocking(storage.after_commit, partial(self._old.delete, key))
                 return new
         # Another request may have moved it between the two reads.
         found = yield from storage.read(key.id, latest=True)

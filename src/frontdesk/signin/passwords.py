@@ -50,18 +50,6 @@ def sessions_stay(user: AbstractBaseUser, *, but: str | None = None) -> Iterator
 
 
 @contextmanager
-def others_stay(request: HttpRequest, user: AbstractBaseUser) -> Iterator[None]:
-    """Do what :func:`sessions_stay` does for all sessions but that of ``request``.
-
-    Django's ``update_session_auth_hash()`` keeps that one.
-    """
-    session = request.session
-    own = session.session_id if isinstance(session, SessionStore) else None
-    with sessions_stay(user, but=own):
-        yield
-
-
-@contextmanager
 def own_change(
     request: HttpRequest, user: AbstractBaseUser, *, keep_others: bool, keep_api_tokens: bool
 ) -> Iterator[None]:
@@ -70,7 +58,10 @@ def own_change(
     The other sessions and the API tokens end at once, unless the user wants to keep them (OWASP ASVS 7.4.3).
     """
     if keep_others:
-        with others_stay(request, user):
+        session = request.session
+        # Django's update_session_auth_hash() keeps that of the request.
+        own = session.session_id if isinstance(session, SessionStore) else None
+        with sessions_stay(user, but=own):
             yield
     else:
         yield

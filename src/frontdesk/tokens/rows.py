@@ -4,7 +4,7 @@ Reads go where writes go, because a replica may still show a token that has ende
 """
 
 from collections.abc import Callable, Collection, Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, ParamSpec, TypeVar
 
 from django.db import connections, router, transaction
@@ -72,26 +72,11 @@ def of_users(user_ids: Collection[str]) -> QuerySet[ApiToken]:
 # Finding one, with its user.
 
 
-class _Read:
-    """The compiled SELECT of one token, with its user if ``users``, the user model, is given."""
-
-    def __init__(self, alias: str, users: Any) -> None:
-        rows = ApiToken.objects.using(alias).filter(pk="id")
-        self._row = OneRow(rows.select_related("user") if users else rows)
-        self._users = users
-
-    def fetch(self, id: str) -> tuple[ApiToken | None, Any]:
-        row = self._row.fetch(id)
-        if row is None:
-            return None, UNCHANGED
-        token = self._row.instance(ApiToken, row, self._row.columns)
-        if not self._users:
-            return token, UNCHANGED
-        (columns,) = self._row.related
-        return token, self._row.instance(self._users, row, columns)
-
-
-_reads: dict[tuple[str, Any], _Read] = {}
+@cache
+def _select(alias: str, users: Any) -> OneRow:
+    """Return the compiled SELECT of one token, with its user if ``users``, the user model, is given."""
+    rows = ApiToken.objects.using(alias).filter(pk="id")
+    return OneRow(rows.select_related("user") if users else rows)
 
 
 def find(id: str) -> tuple[ApiToken | None, Any]:
@@ -102,10 +87,12 @@ def find(id: str) -> tuple[ApiToken | None, Any]:
     where, users = alias(), user_field().joinable_users
     if users is not None and router.db_for_write(users) != where:
         users = None
-    read = _reads.get((where, users))
-    if read is None:
-        read = _reads[where, users] = _Read(where, users)
-    return read.fetch(id)
+    select = _select(where, users)
+    row = select.fetch(id)
+    if row is None:
+        return None, UNCHANGED
+    token = select.instance(ApiToken, row, select.columns)
+    return token, select.instance(users, row, select.related[0]) if users else UNCHANGED
 
 
 # Writing. What is reported is reported after the commit.
