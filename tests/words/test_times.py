@@ -66,6 +66,8 @@ def test_a_period_is_told_by_its_two_ends(now, first, last, english, german):
     [
         ("en", "Nov. 25, 2026, 12:31 a.m.", "11/25/2026 12:31 a.m."),
         ("de", "25. November 2026 00:31", "25.11.2026 00:31"),
+        # Django has no format for both there.
+        ("ar", "25 نوفمبر، 2026، 12:31 ص", "25\u200f/11\u200f/2026، 12:31 ص"),
     ],
 )
 def test_a_time_is_in_the_current_time_zone(language, exact, short):

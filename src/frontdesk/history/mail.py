@@ -12,7 +12,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sites.shortcuts import get_current_site
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils import formats, timezone, translation
+from django.utils import timezone, translation
 
 from frontdesk.conf import options
 from frontdesk.core import clock
@@ -22,6 +22,7 @@ from frontdesk.words.addresses import address_in_words
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.mail import send
 from frontdesk.words.places import place_of
+from frontdesk.words.times import date_and_time
 
 logger: logging.Logger = logging.getLogger("frontdesk")
 
@@ -82,8 +83,8 @@ def _facts(entry: HistoryEntry, request: HttpRequest, user: AbstractBaseUser) ->
         "device": device_in_words(entry.user_agent),
         "place": place_of(entry.ip),
         "ip": address_in_words(entry.ip),
-        "at": formats.date_format(at.astimezone(UTC), "DATETIME_FORMAT"),
-        "at_local": formats.date_format(at.astimezone(zone), "DATETIME_FORMAT"),
+        "at": date_and_time(at.astimezone(UTC)),
+        "at_local": date_and_time(at.astimezone(zone)),
         "time_zone": timezone.get_default_timezone_name(),
         "sessions_url": _link(root, request, "frontdesk_sessions"),
         # The reset first: it also helps after a thief has changed the password.

@@ -27,6 +27,7 @@ from frontdesk.sessions import SessionInfo
 from frontdesk.signin.logout import end_everywhere, end_session
 from frontdesk.words.addresses import address_in_words
 from frontdesk.words.devices import kind_of_device
+from frontdesk.words.lists import joined
 from frontdesk.words.methods import methods_in_words
 from frontdesk.words.times import ago_in_words
 
@@ -115,7 +116,7 @@ def rows_of(found: Iterable[SessionInfo], request: HttpRequest) -> list[Row]:
 
 def short_name(session: SessionInfo) -> str:
     """Return the device and the address of a session: "Firefox on Android, 203.0.113.24"."""
-    return ", ".join(part for part in (session.device, address_in_words(session.ip)) if part)
+    return joined(part for part in (session.device, address_in_words(session.ip)) if part)
 
 
 @method_decorator(csrf_protect, name="dispatch")

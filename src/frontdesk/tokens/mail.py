@@ -8,13 +8,14 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.sites.shortcuts import get_current_site
 from django.db.models import F, QuerySet
-from django.utils import formats, translation
+from django.utils import translation
 
 from frontdesk.core import clock
 from frontdesk.models import ApiToken
 from frontdesk.tokens import rows
 from frontdesk.tokens.info import TokenInfo, info_of, user_id_in
 from frontdesk.words.mail import send
+from frontdesk.words.times import date_and_time
 
 logger: logging.Logger = logging.getLogger("frontdesk")
 
@@ -76,5 +77,5 @@ def _facts(token: TokenInfo, user: Any) -> dict[str, Any]:
         "user": user,
         "token": token,
         "site_name": get_current_site(None).name if named else "",
-        "ends": formats.date_format(token.expires, "DATETIME_FORMAT"),
+        "ends": date_and_time(token.expires),
     }

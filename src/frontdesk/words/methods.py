@@ -8,7 +8,9 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.backends import ModelBackend, RemoteUserBackend
 from django.utils.module_loading import import_string
-from django.utils.translation import gettext, pgettext, pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
+
+from frontdesk.words.lists import joined
 
 ALLAUTH_KEY = "account_authentication_methods"
 """Where django-allauth records each step of a sign-in (``allauth.account.internal.flows.login``)."""
@@ -48,9 +50,6 @@ WORDS = {
     "impersonation": pgettext_lazy("Signed in with", "staff acting as the user"),
     "RemoteUserBackend": pgettext_lazy("Signed in with", "web server"),
 }
-
-SEPARATOR = ", "
-"""Stands between the elements of a list. Django translates it, so it is not in these catalogues."""
 
 
 def methods_of(values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -100,9 +99,8 @@ def methods_in_words(methods: Iterable[str]) -> str:
         return "".join(words)
     *others, last = words
     # Not Django's get_text_list, which puts spaces around "and". Not every language does.
-    joined = gettext(SEPARATOR).join(others)
     said = pgettext("Signed in with", "%(methods)s and %(last)s")
-    return said % {"methods": joined, "last": last}
+    return said % {"methods": joined(others), "last": last}
 
 
 def _allauth_methods(values: Mapping[str, Any]) -> Iterator[str]:

@@ -3,13 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from django.utils.formats import date_format
+from django.conf import global_settings
+from django.utils.formats import date_format, get_format, time_format
 from django.utils.timesince import timesince
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import npgettext_lazy
 
 from frontdesk.core import clock
+from frontdesk.words.lists import joined
 
 # Django translates "3 days" alone: "3 Tage". With "ago", some languages inflect it: "vor 3 Tagen".
 UNITS: dict[str, Any] = {
@@ -51,9 +53,25 @@ def _age(when: datetime) -> tuple[int, str]:
 
 def exact_time(when: datetime) -> str:
     """Return an aware datetime in full: "Nov. 24, 2026, 3:31 p.m."."""
-    return date_format(localtime(when), "DATETIME_FORMAT")
+    return date_and_time(localtime(when))
 
 
 def short_time(when: datetime) -> str:
     """Return an aware datetime for a column of a table: "11/24/2026 3:31 p.m."."""
-    return date_format(localtime(when), "SHORT_DATETIME_FORMAT")
+    return date_and_time(localtime(when), "SHORT_")
+
+
+def date_and_time(when: datetime, kind: str = "") -> str:
+    """Return an aware datetime in its own time zone, in Django's format for the active language.
+
+    Django has formats for dates and for times in Arabic, but none for both, and falls back to that of
+    English.
+    """
+    both, date = f"{kind}DATETIME_FORMAT", f"{kind}DATE_FORMAT"
+    if _is_english(both) and not _is_english(date):
+        return joined([date_format(when, date), time_format(when.timetz(), "TIME_FORMAT")])
+    return date_format(when, both)
+
+
+def _is_english(name: str) -> bool:
+    return bool(get_format(name) == getattr(global_settings, name))
