@@ -82,6 +82,19 @@ def test_it_is_sent_on_a_sign_in_from_a_new_device(device, known, mailoutbox):
     assert "testserver" in sent.subject
 
 
+@sync_only
+@pytest.mark.parametrize("language", ["ar", "he"])
+def test_from_right_to_left_device_and_address_keep_their_order(known, mailoutbox, language):
+    """A mail is plain text, so marks do what ``<bdi>`` does on a page (Unicode UAX #9)."""
+    at = HistoryEntry.objects.get().at
+    facts = {"user_agent": SAFARI, "ip": "2001:db8::1"}
+    entry = HistoryEntry.objects.create(what="signed_in", user=known, at=at, **facts)
+    mail.tell(entry, RequestFactory().get("/"), known, language)
+    (sent,) = mailoutbox
+    assert re.search("^[^A-Za-z]+: \u200fSafari .*iPhone$", sent.body, re.MULTILINE)
+    assert ": \u20662001:db8::1\u2069\n" in sent.body
+
+
 # --- when it is not sent --------------------------------------------------------------------------
 
 

@@ -1,13 +1,19 @@
 """Every word of the library can be translated; German is the proof."""
 
 import re
+from pathlib import Path
 
 import pytest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 
+import frontdesk
 from tests.pages.catalogue import FIREFOX, PASSWORD, Page, each_page, page, sign_in
+
+LANGUAGES = sorted(
+    path.name.replace("_", "-").lower() for path in Path(frontdesk.__file__).parent.glob("locale/*")
+)
 
 SAME_IN_BOTH = {"Details", "Name", "testserver", "o'neil & co", "UTC", "."}
 
@@ -39,6 +45,24 @@ def test_what_the_password_is_asked_for_reads_well_in_german(user, clock):
 def test_the_page_turns_around_for_languages_written_from_right_to_left(show):
     with translation.override("ar"):
         assert page(show("login")).all("html") == [{"lang": "ar", "dir": "rtl"}]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_name_of_a_button_contains_what_is_written_on_it(language, user, programmer):
+    """WCAG 2.2, 2.5.3. Users of speech control say what they see; upper and lower case sound alike."""
+    sign_in(user, FIREFOX, "203.0.113.7")
+    with translation.override(language):
+        html = programmer.get("/accounts/sessions/").content.decode()
+    named = re.findall(r'<(?:button|a)\b[^>]* aria-label="([^"]+)"[^>]*>([^<]+)<', html)
+    assert len(named) == 2  # sign out, revoke
+    assert [text for name, text in named if text.casefold() not in name.casefold()] == []
+
+
+def test_a_session_is_named_with_the_comma_of_the_language(user):
+    sign_in(user, FIREFOX, "203.0.113.7")
+    with translation.override("ar"):
+        text = page(sign_in(user).get("/accounts/sessions/")).text
+    assert "Android، \u2066203.0.113.7\u2069" in text
 
 
 @pytest.mark.parametrize(
