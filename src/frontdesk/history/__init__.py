@@ -20,8 +20,7 @@ from frontdesk.core import clock
 from frontdesk.core.flow import Flow, blocking, sync, twin
 from frontdesk.models import HistoryEntry, What
 from frontdesk.signals import Reason
-from frontdesk.signin.deleted import names_of
-from frontdesk.signin.names import LONGEST, keyed_hashes
+from frontdesk.signin.names import LONGEST, keyed_hashes, names_of
 from frontdesk.storages.rows import delete_some
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.methods import methods_in_words

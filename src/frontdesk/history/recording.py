@@ -155,12 +155,12 @@ def ended(ends: Sequence[End], **_kwargs: Any) -> None:
     """Receive :data:`frontdesk.signals.sessions_ended`. Sessions without a user have no history."""
     if options().history_retention is None:
         return
-    entries = [entry for end in ends if (entry := _entry_of(end)) is not None]
+    entries = [entry for end in ends if (entry := _entry_about(end)) is not None]
     if entries:
         _after_commit(partial(_insert, entries))
 
 
-def _entry_of(end: End) -> HistoryEntry | None:
+def _entry_about(end: End) -> HistoryEntry | None:
     at = clock.now() if end.at is None else end.at
     pk = pk_of_id(end.user_id)
     if pk is None or end.reason is Reason.USER_GONE or at < oldest():

@@ -20,6 +20,7 @@ from frontdesk.core import clock
 from frontdesk.core.flow import Flow, run
 from frontdesk.models import ApiToken
 from frontdesk.signals import Reason, ends_of, notify_ends
+from frontdesk.signin.names import names_of
 from frontdesk.storages import get_storage
 from frontdesk.storages.rows import user_id_of
 from frontdesk.tokens import rows
@@ -59,19 +60,6 @@ _pending = _Pending()
 def listen() -> None:
     """Connect the receiver for the user model."""
     post_delete.connect(user_deleted, sender=get_user_model(), dispatch_uid="frontdesk.deleted")
-
-
-def names_of(user: AbstractBaseUser) -> tuple[str, ...]:
-    """Return what ``user`` can sign in with: the user name and the e-mail address, if there is one.
-
-    Reads nothing, because the row of a deleted user is gone.
-    """
-    model: Any = user
-    fields = (model.USERNAME_FIELD, model.get_email_field_name())
-    names = [
-        getattr(user, field, "") for field in fields if field not in user.get_deferred_fields()
-    ]
-    return tuple(dict.fromkeys(str(name) for name in names if name))
 
 
 def user_deleted(instance: AbstractBaseUser, using: str, **_kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""The name that a user types to sign in."""
+"""The names that users sign in with."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Q
 from django.utils.crypto import salted_hmac
 
@@ -24,6 +25,19 @@ def name_in(credentials: Mapping[str, Any]) -> Any:
         texts = [field for field, value in credentials.items() if isinstance(value, str)]
         fields += [field for field in texts if field != "password"]
     return next((credentials[field] for field in fields if credentials.get(field)), None)
+
+
+def names_of(user: AbstractBaseUser) -> tuple[str, ...]:
+    """Return what ``user`` can sign in with: the user name and the e-mail address, if there is one.
+
+    Reads nothing, because the row of a deleted user is gone.
+    """
+    model: Any = user
+    fields = (model.USERNAME_FIELD, model.get_email_field_name())
+    names = [
+        getattr(user, field, "") for field in fields if field not in user.get_deferred_fields()
+    ]
+    return tuple(dict.fromkeys(str(name) for name in names if name))
 
 
 def keyed_hashes(salt: str, text: str) -> list[str]:

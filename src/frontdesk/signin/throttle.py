@@ -34,9 +34,8 @@ from frontdesk.models import Throttle
 from frontdesk.signals import expired_purged, sign_in_throttled, user_reauthenticated
 from frontdesk.signin import bucket_names, counting, device
 from frontdesk.signin.bucket_names import Bucket, Kind, typed_hashes
-from frontdesk.signin.deleted import names_of
 from frontdesk.signin.device import Device
-from frontdesk.signin.names import name_in, name_stored_for
+from frontdesk.signin.names import name_in, name_stored_for, names_of
 from frontdesk.storages.outage import Outage
 
 logger: logging.Logger = logging.getLogger("frontdesk")

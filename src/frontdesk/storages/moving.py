@@ -138,7 +138,7 @@ class MovingStorage(Storage):
                 yield Call(self, "retire", (copy,))
         return False
 
-    def after_commit(self, function: Any) -> None:
+    def after_commit(self, function: Callable[[], None]) -> None:
         self.new.after_commit(function)
 
     def in_transaction(self) -> bool:
