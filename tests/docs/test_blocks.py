@@ -205,12 +205,37 @@ laptop.cookies.update(response.cookies)
 assert laptop.get("/accounts/sessions/").status_code == 200
 assert bob.check_password(new) is False
 """,
+    "docs/howto/polling.md": """
+import json, re
+from django.contrib.auth.models import User
+from django.test import Client
+from frontdesk import sessions
+from frontdesk.testing import Clock
+
+ada, browser = User.objects.get(username="ada"), Client()
+with Clock() as clock:
+    browser.force_login(ada)
+    page = browser.get("/account/").content.decode()
+    ends = float(re.search(r'id="ends" type="application/json">"?([\\d.]+)', page)[1])
+    address = json.loads(re.search(r'id="is-live" type="application/json">(.+?)<', page)[1])
+    begun = clock.now() / 1_000_000
+    assert 13.9 < (ends - begun) / 86_400 <= 14
+    clock.advance(13 * 86_400)
+    assert browser.get(address).json() == {"live": True}
+    clock.advance(86_400 + 1)
+    assert browser.get(address).json() == {"live": False}
+    browser.force_login(ada)
+    clock.advance(13 * 86_400)
+    browser.get("/account/")
+    clock.advance(86_400 + 1)
+    assert browser.get("/account/").status_code == 200
+""",
     "docs/howto/sessions.md": """
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from django.urls import path
 from frontdesk import sessions
-from shop import cart, receivers, support, views
+from shop import cart, receivers, support, tasks, views
 from shop.urls import urlpatterns
 
 urlpatterns += [
@@ -234,6 +259,8 @@ one.post("/mine/end-others/")
 assert sessions.count(ada) == 1
 one.post("/cart/", {"item": "tea"})
 assert one.post("/cart/", {"item": "milk"}).json() == {"cart": ["tea", "milk"]}
+tasks.note_result(one.cookies["sessionid"].value, 7)
+assert one.session["results"] == [7]
 two.force_login(eve)
 two.post(f"/act-as/{ada.pk}/")
 assert ("impersonation",) in [session.methods for session in sessions.for_user(ada)]
