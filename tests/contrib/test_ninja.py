@@ -130,6 +130,13 @@ def test_a_token_with_the_scope_opens_the_view(browser, token, api, view):
     assert answer.json() == {"user": "ada", "auth": "TokenInfo"}
 
 
+def test_middlewares_see_whose_token_it_was(client, token, user, api):
+    request = client.get(f"{api}/token/", **bearer(token)).wsgi_request
+    assert request.user == user
+    assert isinstance(request.auth, api_tokens.TokenInfo)
+    assert request.session.is_empty()
+
+
 @pytest.mark.parametrize("view", TOKEN)
 def test_csrf_is_not_asked_of_a_token(new_browser, token, api, view):
     browser = new_browser(enforce_csrf_checks=True)

@@ -9,6 +9,7 @@ from django.db import DatabaseError, transaction
 from django.urls import include, path
 
 from frontdesk import api_tokens, history
+from frontdesk.errors import StorageUnavailable
 from frontdesk.models import ApiToken
 from frontdesk.signin import deleted, passwords
 from frontdesk.tokens import rows
@@ -131,6 +132,19 @@ def test_a_user_who_is_created_again_gets_no_token_of_the_former(browser, user, 
     assert browser.get("/orders/", **bearer(text)).status_code == 401
     assert api_tokens.for_user(other) == [kept]
     assert recorded(other) == ["API token “of the new user” created"]
+
+
+def test_a_storage_that_cannot_answer_changes_nothing_about_that(
+    user, other_user, text, again, monkeypatch
+):
+    def fail(*_args):
+        raise StorageUnavailable("the server is gone")
+
+    monkeypatch.setattr(deleted, "_ending_sessions", fail)
+    with transaction.atomic():
+        other = again()
+        other_user.delete()
+    assert api_tokens.for_user(other) == []
 
 
 def test_a_deletion_that_is_rolled_back_keeps_the_tokens(user, other_user, text, again):

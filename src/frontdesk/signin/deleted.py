@@ -72,9 +72,11 @@ def user_deleted(instance: AbstractBaseUser, using: str, **_kwargs: Any) -> None
     _pending.users.setdefault(using, []).append(known)
 
     def report() -> None:  # no partial(), which has no name for the log in Django 5.2
-        _report_all_gone(using)
-        if not known.is_gone:
-            _report_created_again(known)
+        try:
+            _report_all_gone(using)
+        finally:
+            if not known.is_gone:
+                _report_created_again(known)
 
     # Not called for a deletion that is rolled back, also if only to a savepoint.
     transaction.on_commit(report, using=using, robust=True)
@@ -97,8 +99,8 @@ def _report_all_gone(using: str) -> None:
 def _report_created_again(user: Deleted) -> None:
     """End the tokens of a user in whose place another one with the same primary key was created.
 
-    Tokens that are newer than the deletion are of the new user. Sessions need nothing, because the new user
-    has another password hash.
+    Tokens that are newer than the deletion are of the new user. Sessions need nothing: as in Django, they are
+    only good with the password hash that they began with.
     """
     _attempt_to_end(rows.of_users([user.user_id]).filter(created__lte=user.at))
     users_deleted.send(sender=get_user_model(), users=[user])
