@@ -216,6 +216,14 @@ class ApiToken(models.Model):
         return self.name
 
 
+def short_name(bucket: str) -> str:
+    """Return the name of a bucket as people see it: a network, or the first characters of its hashes."""
+    kind, _colon, rest = bucket.partition(":")
+    if "/" in rest:
+        return bucket
+    return ":".join([kind, *(each[:8] for each in rest.split(":"))])
+
+
 class Throttle(models.Model):
     """A bucket of the throttle, see :mod:`frontdesk.core.throttle`.
 
@@ -238,4 +246,4 @@ class Throttle(models.Model):
         default_permissions = ("view", "delete")
 
     def __str__(self) -> str:
-        return self.bucket
+        return short_name(self.bucket)

@@ -43,6 +43,18 @@ def cells(page):
     return [" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("bucket", "name"),
+    [
+        (f"device:{'9ad83e47' * 3}:{'5c0f1a2b' * 8}", "device:9ad83e47:5c0f1a2b"),
+        (f"network:{'5c0f1a2b' * 8}", "network:5c0f1a2b"),
+        ("network:2001:db8:85a3:8d3::/64", "network:2001:db8:85a3:8d3::/64"),
+    ],
+)
+def test_a_count_has_a_name_that_fits_a_heading(bucket, name):
+    assert str(Throttle(bucket=bucket)) == name
+
+
 # --- the command ----------------------------------------------------------------------------------
 
 

@@ -71,14 +71,6 @@ def typed_hashes(name: Any) -> list[str]:
     return keyed_hashes(SALT, str(name)[:LONGEST]) if name else []
 
 
-def short(name: str) -> str:
-    """Return the name of a bucket as people see it, with the first characters of its hashes."""
-    kind, _, rest = name.partition(":")
-    if kind == Kind.NETWORK and "/" in rest:
-        return name
-    return ":".join([kind, *(each[:8] for each in rest.split(":"))])
-
-
 # For staff.
 
 

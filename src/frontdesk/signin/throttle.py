@@ -30,7 +30,7 @@ from frontdesk.core.flow import Call, Flow, blocking, sync, twin
 from frontdesk.core.throttle import Window
 from frontdesk.errors import StorageUnavailable
 from frontdesk.http.middleware import at_end, current_request
-from frontdesk.models import Throttle
+from frontdesk.models import Throttle, short_name
 from frontdesk.signals import expired_purged, sign_in_throttled, user_reauthenticated
 from frontdesk.signin import bucket_names, counting, device
 from frontdesk.signin.bucket_names import Bucket, Kind, typed_hashes
@@ -264,7 +264,7 @@ def _report(bucket: Bucket, window: Window, request: HttpRequest) -> None:
     until = clock.to_datetime(window.until)
     logger.warning(
         "Sign-in throttle: the bucket %s has counted %d attempts and takes no more until %s.",
-        bucket_names.short(bucket.name),
+        short_name(bucket.name),
         window.attempts,
         until.isoformat(timespec="seconds"),
     )

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from frontdesk.conf import options
 from frontdesk.core import clock
 from frontdesk.core.throttle import Limit
-from frontdesk.models import Throttle
+from frontdesk.models import Throttle, short_name
 from frontdesk.signin import bucket_names, counting
 from frontdesk.signin.bucket_names import Kind
 
@@ -50,7 +50,7 @@ class Shown(NamedTuple):
 
 def shown(row: Throttle) -> Shown:
     """Return ``row`` as people see it."""
-    kind, _colon, label = bucket_names.short(row.bucket).partition(":")
+    kind, _colon, label = short_name(row.bucket).partition(":")
     return Shown(
         kind=kind,
         in_words=str(KINDS.get(kind, kind)),
