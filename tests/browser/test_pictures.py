@@ -98,6 +98,7 @@ def test_each_picture_that_a_page_shows_is_taken(page, new_tab, clock, directory
     page.goto("/accounts/sessions/")
     at(page, "Where you are signed in")
     take(page, "sessions")
+    take(page, "sessions-narrow", width=390)
     page.goto("/accounts/sessions/history/")
     take(page, "history")
 
