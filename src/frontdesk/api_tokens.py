@@ -117,14 +117,12 @@ def _checked_age(age: timedelta | None) -> int:
 @sync
 def for_user(user: AbstractBaseUser) -> Flow[list[TokenInfo]]:
     """Return the live tokens of ``user``, newest first: one query."""
-    return (yield from rows.in_database(_live_of, user))
+    newest_first = _rows_of(user).order_by("-created", "-pk")
+    found: list[ApiToken] = yield from rows.in_database(list, newest_first)
+    return [info_of(row, user) for row in found]
 
 
 afor_user: Final = twin(for_user)
-
-
-def _live_of(user: AbstractBaseUser) -> list[TokenInfo]:
-    return [info_of(row, user) for row in _rows_of(user).order_by("-created", "-pk")]
 
 
 def _rows_of(user: AbstractBaseUser) -> QuerySet[ApiToken]:

@@ -7,6 +7,7 @@ from asgiref.sync import async_to_sync
 from django.test import RequestFactory
 
 from frontdesk import api_tokens
+from frontdesk.tokens import mail
 from tests.requests.test_users import PROJECTS, run
 from tests.tokens.conftest import bearer
 
@@ -37,6 +38,13 @@ def test_it_stops_with_its_user(user, text, authenticate):
     assert authenticate(text) is not None
     user.delete()
     assert authenticate(text) is None
+
+
+def test_its_user_gets_a_mail_before_it_ends(user, text, clock, settings, mailoutbox):
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    clock.move(days=25)
+    assert mail.tell_all() == 1
+    assert mailoutbox[0].to == [user.email]
 
 
 def test_it_is_ended_by_its_user_alone(user, other_user, text, authenticate):

@@ -219,7 +219,7 @@ def _ask_for_password(
         return _to_sign_in_again(request, terms)
     if request.method in SAFE_METHODS:
         here, page = request.get_full_path(), resolve_url(URL_NAME)
-        return never_cached(redirect_to_login(here, page, REDIRECT_FIELD_NAME))
+        return _never_cached(redirect_to_login(here, page, REDIRECT_FIELD_NAME))
     post = interrupted_post_of(request)
     entered = post is not None and interrupted_post.PASSWORD_FIELD in request.POST
     form = ReauthenticationForm(request, user, request.POST if entered else None)
@@ -255,7 +255,7 @@ def _form_in_place(
         "site": site,
         "site_name": site.name,
     }
-    return never_cached(render(request, TEMPLATE, context, status=403))
+    return _never_cached(render(request, TEMPLATE, context, status=403))
 
 
 def _page_before(request: HttpRequest) -> str:
@@ -290,10 +290,10 @@ def _to_sign_in(request: HttpRequest, terms: Terms, back_to: str = "") -> HttpRe
     (scheme, host), (own_scheme, own_host) = urlsplit(login_url)[:2], urlsplit(here)[:2]
     if scheme in {"", own_scheme} and host in {"", own_host}:
         here = request.get_full_path()
-    return never_cached(redirect_to_login(back_to or here, login_url, terms.redirect_field_name))
+    return _never_cached(redirect_to_login(back_to or here, login_url, terms.redirect_field_name))
 
 
-def never_cached(response: HttpResponse) -> HttpResponse:
+def _never_cached(response: HttpResponse) -> HttpResponse:
     """Keep ``response`` out of every cache and return it."""
     add_never_cache_headers(response)
     return response

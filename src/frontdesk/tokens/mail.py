@@ -12,6 +12,7 @@ from django.utils import translation
 
 from frontdesk.core import clock
 from frontdesk.models import ApiToken
+from frontdesk.storages.rows import pk_of_id
 from frontdesk.tokens import rows
 from frontdesk.tokens.info import TokenInfo, info_of, user_id_in
 from frontdesk.words.mail import send
@@ -51,7 +52,8 @@ def _tell(row: ApiToken) -> bool:
     if not same.filter(mailed=None).update(mailed=clock.now()):
         return False
     try:
-        user = _user_of(row)
+        users: Any = get_user_model()
+        user = users._base_manager.filter(pk=pk_of_id(user_id_in(row))).first()
         address = user and getattr(user, user.get_email_field_name(), "")
         if not address or not getattr(user, "is_active", True):
             return False
@@ -62,12 +64,6 @@ def _tell(row: ApiToken) -> bool:
         logger.error(said, row.pk, user_id_in(row), exc_info=error)
         return False
     return True
-
-
-def _user_of(row: ApiToken) -> Any:
-    users: Any = get_user_model()
-    pk = users._meta.pk.to_python(user_id_in(row))
-    return users._base_manager.filter(pk=pk).first()
 
 
 def _facts(token: TokenInfo, user: Any) -> dict[str, Any]:
