@@ -17,7 +17,7 @@ from frontdesk.errors import StorageUnavailable
 from frontdesk.signals import Reason
 from frontdesk.staff import operations
 from frontdesk.staff.commands import sessions as command
-from frontdesk.staff.terminal import Progress, lines_of
+from frontdesk.staff.commands.terminal import Progress, lines_of
 from frontdesk.storages import get_storage
 from frontdesk.storages.rows import user_id_of
 from tests import services
@@ -545,7 +545,7 @@ class Stream(Terminal):
 
 def test_progress_is_a_bar_on_one_line_that_is_cleared(monkeypatch):
     times = iter(range(100))
-    monkeypatch.setattr("frontdesk.staff.terminal.time.monotonic", lambda: next(times))
+    monkeypatch.setattr("frontdesk.staff.commands.terminal.time.monotonic", lambda: next(times))
     stream = Stream()
     with Progress(stream, "Ended", 1500) as progress:
         progress.advance(750)
@@ -554,7 +554,7 @@ def test_progress_is_a_bar_on_one_line_that_is_cleared(monkeypatch):
 
 
 def test_progress_is_silent_without_a_terminal(monkeypatch):
-    monkeypatch.setattr("frontdesk.staff.terminal.INTERVAL", -1)
+    monkeypatch.setattr("frontdesk.staff.commands.terminal.INTERVAL", -1)
     stream = Stream()
     monkeypatch.setattr(stream, "isatty", lambda: False)
     with Progress(stream, "Ended") as progress:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.core.management import CommandError
 from django.core.management.base import CommandParser
 
-from frontdesk.core import clock
+from frontdesk.core import clock, keys
 from frontdesk.staff import operations
 from frontdesk.staff.commands.output import Output
 from frontdesk.storages.rows import pk_of_id, user_id_of
@@ -85,6 +85,17 @@ def duration(text: str) -> int:
     if not match:
         raise ArgumentTypeError(f"{text!r} is not a time such as 15m, 12h, 30d or 2w")
     return int(match[1]) * UNITS[match[2]]
+
+
+def chosen_ids(options: dict[str, Any], name: str) -> list[str]:
+    """Return the ids of the option ``name``. Raises ``CommandError`` for what cannot be an id."""
+    ids: list[str] = options[name]
+    for each in ids:
+        if not keys.is_id(each):
+            raise CommandError(
+                f"{each!r} is not a {name} id. An id has 15 characters, as the list shows them."
+            )
+    return ids
 
 
 def chosen_user(options: dict[str, Any]) -> str | None:

@@ -9,9 +9,10 @@ from typing import Any
 
 from django.core.management import CommandError
 from django.core.management.base import OutputWrapper
+from django.template.defaultfilters import pluralize
 
 from frontdesk.sessions import SessionInfo
-from frontdesk.staff.terminal import lines_of
+from frontdesk.staff.commands.terminal import lines_of
 from frontdesk.tokens.info import TokenInfo
 
 
@@ -46,16 +47,31 @@ class Output:
             for line in lines_of([headings, *rows], width):
                 self.stdout.write(line)
 
-    def is_confirmed(self, question: str) -> bool:
-        """Ask ``question``, and return whether the answer is yes.
+    def may_end(self, total: int, noun: str, options: dict[str, Any]) -> bool:
+        """Return whether to end ``total`` sessions or tokens, which ``noun`` names: not in a dry run.
 
-        Raises ``CommandError`` without a terminal.
+        Asks on the terminal unless the options say ``yes``.
         """
+        if options["dry_run"]:
+            self.write_result({"would_end": total}, f"{counted(total, noun)} would end.")
+            return False
+        question = f"End this {noun}?" if total == 1 else f"End these {counted(total, noun)}?"
+        if total and not options["yes"] and not self._is_confirmed(question):
+            self.say(f"No {noun} was ended.")
+            return False
+        return True
+
+    def _is_confirmed(self, question: str) -> bool:
         if not sys.stdin.isatty():
             raise CommandError("There is no terminal to ask on. Add --yes to end them.")
         self.stderr.write(f"{question} [y/N] ", style_func=str, ending="")
         self.stderr.flush()
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def counted(count: int, noun: str) -> str:
+    """Return, for example, "2 sessions"."""
+    return f"{count} {noun}{pluralize(count)}"
 
 
 def times_as_json(info: SessionInfo | TokenInfo, *names: str) -> dict[str, str | None]:

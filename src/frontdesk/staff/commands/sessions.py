@@ -7,9 +7,8 @@ from itertools import islice
 from typing import Any
 
 from django.core.management import CommandError
-from django.template.defaultfilters import pluralize
 
-from frontdesk.core import clock, keys
+from frontdesk.core import clock
 from frontdesk.core.flow import run
 from frontdesk.core.record import Record
 from frontdesk.http.purge import BATCH, MARGIN, purge
@@ -23,11 +22,12 @@ from frontdesk.staff.commands.arguments import (
     add_choice_of_ends,
     add_subcommand,
     add_user,
+    chosen_ids,
     chosen_user,
     number,
 )
-from frontdesk.staff.commands.output import Output, times_as_json
-from frontdesk.staff.terminal import Progress
+from frontdesk.staff.commands.output import Output, counted, times_as_json
+from frontdesk.staff.commands.terminal import Progress
 from frontdesk.storages import get_storage
 from frontdesk.storages.base import Scans
 from frontdesk.words.times import ago_in_words
@@ -84,7 +84,7 @@ def list_sessions(out: Output, options: dict[str, Any]) -> None:
 
 
 def _write_total(out: Output, total: int, shown: int, user_id: str | None) -> None:
-    words = sessions_in_words(total)
+    words = counted(total, "session")
     if shown < total:
         words = f"{shown} of {words}. --limit shows more."
     out.say(words)
@@ -102,19 +102,14 @@ def end_sessions(out: Output, options: dict[str, Any]) -> None:
             out.stdout.write(f"and {total - len(named)} more")
     if options["all"]:
         _say_what_is_missing(out)
-    if options["dry_run"]:
-        out.write_result({"would_end": total}, f"{sessions_in_words(total)} would end.")
-    elif total and not options["yes"] and not out.is_confirmed(_question(total)):
-        out.say("No session was ended.")
-    else:
-        ended = 0
-        with Progress(out.stderr, "Ended", total) as progress:
-            for batch in operations.end_sessions(
-                record.id for record in _selected(options, user_id)
-            ):
-                ended += len(batch)
-                progress.advance(len(batch))
-        out.write_result({"ended": ended}, f"{sessions_in_words(ended)} ended.")
+    if not out.may_end(total, "session", options):
+        return
+    ended = 0
+    with Progress(out.stderr, "Ended", total) as progress:
+        for batch in operations.end_sessions(record.id for record in _selected(options, user_id)):
+            ended += len(batch)
+            progress.advance(len(batch))
+    out.write_result({"ended": ended}, f"{counted(ended, 'session')} ended.")
 
 
 def count_sessions(out: Output, _options: dict[str, Any]) -> None:
@@ -153,7 +148,7 @@ def purge_sessions(out: Output, options: dict[str, Any]) -> None:
     if options["dry_run"]:
         if count is None:
             raise CommandError("This storage cannot count what has expired.")
-        out.write_result({"would_delete": count}, f"{sessions_in_words(count)} would be deleted.")
+        out.write_result({"would_delete": count}, f"{counted(count, 'session')} would be deleted.")
         return
     with Progress(out.stderr, "Deleted", count and min(count, limit or count)) as progress:
 
@@ -163,7 +158,7 @@ def purge_sessions(out: Output, options: dict[str, Any]) -> None:
                 time.sleep(options["pause"])
 
         deleted = run(purge(options["batch"], limit, on_batch))
-    out.write_result({"deleted": deleted}, f"{sessions_in_words(deleted)} deleted.")
+    out.write_result({"deleted": deleted}, f"{counted(deleted, 'session')} deleted.")
 
 
 def _say_what_is_missing(out: Output) -> None:
@@ -190,11 +185,7 @@ def _selected(options: dict[str, Any], user_id: str | None) -> Iterable[Record]:
     """Return the sessions that are to end."""
     found: Iterable[Record]
     if options["session"]:
-        if wrong := [each for each in options["session"] if not keys.is_id(each)]:
-            raise CommandError(
-                f"{wrong[0]!r} is not a session id. An id has 15 characters, as the list shows them."
-            )
-        found = operations.find(options["session"])
+        found = operations.find(chosen_ids(options, "session"))
     elif user_id is not None:
         found = operations.sessions_of(user_id)
     else:
@@ -229,12 +220,3 @@ def _as_json(info: SessionInfo, user: str) -> dict[str, Any]:
         "user_agent": info.user_agent,
         **times_as_json(info, "created", "authenticated", "last_seen", "idle_until", "ends_at"),
     }
-
-
-def _question(total: int) -> str:
-    return "End this session?" if total == 1 else f"End these {total} sessions?"
-
-
-def sessions_in_words(count: int) -> str:
-    """Return, for example, "2 sessions"."""
-    return f"{count} session{pluralize(count)}"

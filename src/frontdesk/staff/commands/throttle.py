@@ -4,12 +4,11 @@ from typing import Any
 
 from django.core.management import CommandError
 from django.db.models import Q
-from django.template.defaultfilters import pluralize
 
 from frontdesk.signin import counting
 from frontdesk.staff import buckets
 from frontdesk.staff.commands.arguments import SHOWN, add_group, add_subcommand, number
-from frontdesk.staff.commands.output import Output
+from frontdesk.staff.commands.output import Output, counted
 from frontdesk.words.times import exact_time
 
 
@@ -52,13 +51,13 @@ def list_throttle(out: Output, options: dict[str, Any]) -> None:
             for each in found
         ],
     )
-    out.say(_counts_in_words(rows.count()))
+    out.say(counted(rows.count(), "count"))
 
 
 def clear_throttle(out: Output, options: dict[str, Any]) -> None:
     """Delete counts."""
     cleared = counting.rows().filter(_chosen_buckets(options)).delete()[0]
-    out.write_result({"cleared": cleared}, f"{_counts_in_words(cleared)} cleared.")
+    out.write_result({"cleared": cleared}, f"{counted(cleared, 'count')} cleared.")
 
 
 def _chosen_buckets(options: dict[str, Any]) -> Q:
@@ -83,7 +82,3 @@ def _as_json(each: buckets.Shown) -> dict[str, Any]:
         "refused": each.refuses,
         "until": each.until.isoformat(timespec="seconds"),
     }
-
-
-def _counts_in_words(count: int) -> str:
-    return f"{count} count{pluralize(count)}"

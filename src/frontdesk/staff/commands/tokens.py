@@ -6,10 +6,9 @@ from typing import Any
 
 from django.core.management import CommandError
 from django.db.models import Q, QuerySet
-from django.template.defaultfilters import pluralize
 
 from frontdesk import api_tokens
-from frontdesk.core import clock, keys
+from frontdesk.core import clock
 from frontdesk.errors import ApiTokenLimitReached
 from frontdesk.models import ApiToken
 from frontdesk.signals import Reason
@@ -21,11 +20,12 @@ from frontdesk.staff.commands.arguments import (
     add_group,
     add_subcommand,
     add_user,
+    chosen_ids,
     chosen_user,
     duration,
     number,
 )
-from frontdesk.staff.commands.output import Output, times_as_json
+from frontdesk.staff.commands.output import Output, counted, times_as_json
 from frontdesk.tokens import rows as token_rows
 from frontdesk.tokens.info import TokenInfo, info_of, pk_for
 from frontdesk.words.times import ago_in_words, exact_time
@@ -63,7 +63,7 @@ def list_tokens(out: Output, options: dict[str, Any]) -> None:
         out.write_json(_as_json(*each) for each in _described(shown))
         return
     _write_table(out, shown)
-    out.say(_tokens_in_words(found.count()))
+    out.say(counted(found.count(), "API token"))
 
 
 def end_tokens(out: Output, options: dict[str, Any]) -> None:
@@ -74,15 +74,10 @@ def end_tokens(out: Output, options: dict[str, Any]) -> None:
         _write_table(out, found[:NAMED])
         if total > NAMED:
             out.stdout.write(f"and {total - NAMED} more")
-    if options["dry_run"]:
-        out.write_result({"would_end": total}, f"{_tokens_in_words(total)} would end.")
-        return
-    question = "End this API token?" if total == 1 else f"End these {total} API tokens?"
-    if total and not options["yes"] and not out.is_confirmed(question):
-        out.say("No API token was ended.")
+    if not out.may_end(total, "API token", options):
         return
     ended = token_rows.end(found, Reason.REVOKED_BY_STAFF)
-    out.write_result({"ended": ended}, f"{_tokens_in_words(ended)} ended.")
+    out.write_result({"ended": ended}, f"{counted(ended, 'API token')} ended.")
 
 
 def create_token(out: Output, options: dict[str, Any]) -> None:
@@ -124,12 +119,8 @@ def _chosen_tokens(options: dict[str, Any]) -> QuerySet[ApiToken]:
     user_id = chosen_user(options)
     if user_id is not None:
         found = found.filter(user_id=pk_for(user_id))
-    if ids := options.get("token"):
-        if wrong := [each for each in ids if not keys.is_id(each)]:
-            raise CommandError(
-                f"{wrong[0]!r} is not a token id. An id has 15 characters, as the list shows them."
-            )
-        found = found.filter(pk__in=ids)
+    if options.get("token"):
+        found = found.filter(pk__in=chosen_ids(options, "token"))
     if (unused_for := options.get("unused_for")) is not None:
         latest = clock.now() - unused_for
         unused = Q(last_used=None, created__lte=latest) | Q(last_used__lte=latest)
@@ -156,7 +147,3 @@ def _as_json(info: TokenInfo, user: str) -> dict[str, Any]:
         "user_agent": info.user_agent,
         **times_as_json(info, "created", "expires", "last_used"),
     }
-
-
-def _tokens_in_words(count: int) -> str:
-    return f"{count} API token{pluralize(count)}"
