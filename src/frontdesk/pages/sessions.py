@@ -3,25 +3,19 @@
 OWASP ASVS 7.5.2: users see all their sessions, and end any or all of them after entering the password.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from django.conf import settings
-from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
-from django.views.decorators.csrf import csrf_protect
 
 from frontdesk import api_tokens, sessions
 from frontdesk.conf import options
-from frontdesk.decorators import recent_login_required
 from frontdesk.http.session import SessionStore
-from frontdesk.pages.base import OwnPage, never_stored
+from frontdesk.pages.base import SESSIONS_PAGE, EndView, OwnPage, names_apart, never_stored
 from frontdesk.pages.tokens import token_rows
 from frontdesk.sessions import SessionInfo
 from frontdesk.signin.logout import end_everywhere, end_session
@@ -30,8 +24,6 @@ from frontdesk.words.devices import kind_of_device
 from frontdesk.words.lists import joined
 from frontdesk.words.methods import methods_in_words
 from frontdesk.words.times import ago_in_words
-
-PAGE: Final = "frontdesk_sessions"
 
 PER_PAGE: Final = 10
 
@@ -91,27 +83,22 @@ def is_listed(request: HttpRequest) -> bool:
 
 def rows_of(found: Iterable[SessionInfo], request: HttpRequest) -> list[Row]:
     """Return what the page shows of these sessions."""
-    seen: Counter[str] = Counter()
-    rows = []
-    for session in found:
-        name = _("%(session)s, active %(ago)s") % {
-            "session": short_name(session),
-            "ago": ago_in_words(session.last_seen),
-        }
-        seen[name] += 1
-        if seen[name] > 1:
-            # Two buttons with one name cannot be told apart by a screen reader or by voice.
-            name = f"{name} ({seen[name]})"
-        rows.append(
-            Row(
-                session,
-                session.is_current(request),
-                kind_of_device(session.user_agent),
-                methods_in_words(session.methods),
-                name,
-            )
+    found = list(found)
+    names = (
+        _("%(session)s, active %(ago)s")
+        % {"session": short_name(session), "ago": ago_in_words(session.last_seen)}
+        for session in found
+    )
+    return [
+        Row(
+            session,
+            session.is_current(request),
+            kind_of_device(session.user_agent),
+            methods_in_words(session.methods),
+            name,
         )
-    return rows
+        for session, name in zip(found, names_apart(names), strict=True)
+    ]
 
 
 def short_name(session: SessionInfo) -> str:
@@ -119,33 +106,16 @@ def short_name(session: SessionInfo) -> str:
     return joined(part for part in (session.device, address_in_words(session.ip)) if part)
 
 
-@method_decorator(csrf_protect, name="dispatch")
-@never_stored
-class EndView(OwnPage):
-    """What the views that end sessions have in common: a GET asks, and a POST ends."""
+class EndSessionsView(EndView):
+    """What the views that end sessions have in common."""
 
-    def post(self, request: HttpRequest) -> HttpResponse:
-        """End, once the sign-in is recent, and say what was ended on the next page."""
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         if not is_listed(request):
-            return redirect(PAGE)  # which says so
-        return recent_login_required(action=lambda _: self.action())(self._end)(request)
-
-    def _end(self, request: HttpRequest) -> HttpResponse:
-        messages.success(request, self.end(), fail_silently=True)
-        if request.user.is_authenticated:
-            return redirect(PAGE)
-        return redirect(settings.LOGOUT_REDIRECT_URL or "logout")
-
-    def action(self) -> str:
-        """Return what the password is asked for, after "Enter your password to"."""
-        raise NotImplementedError
-
-    def end(self) -> str:
-        """End sessions, and return which."""
-        raise NotImplementedError
+            return redirect(SESSIONS_PAGE)  # which says so
+        return super().post(request, **kwargs)
 
 
-class EndSessionView(EndView):
+class EndSessionView(EndSessionsView):
     """End the session whose id is posted as ``session``, if it is one of the user's.
 
     Any text may come as an id (OWASP ASVS 8.2.2).
@@ -153,7 +123,7 @@ class EndSessionView(EndView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Go back to the list, which has the button."""
-        return redirect(PAGE)
+        return redirect(SESSIONS_PAGE)
 
     def action(self) -> str:
         found = self._found()
@@ -173,7 +143,7 @@ class EndSessionView(EndView):
         return next((each for each in own_sessions(self.request) if each.id == session_id), None)
 
 
-class EndOthersView(EndView):
+class EndOthersView(EndSessionsView):
     """End all sessions of the user but this one. A GET asks first, with ``count`` in the context."""
 
     template_name = "frontdesk/end_others.html"
@@ -196,7 +166,7 @@ class EndOthersView(EndView):
         ) % {"count": count}
 
 
-class EndAllView(EndView):
+class EndAllView(EndSessionsView):
     """End all sessions of the user, this one too. A GET asks first."""
 
     template_name = "frontdesk/end_all.html"

@@ -1,12 +1,9 @@
 """The pages on which users create and revoke API tokens. They are listed below the sessions."""
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -15,11 +12,9 @@ from django.views.decorators.csrf import csrf_protect
 from frontdesk import api_tokens
 from frontdesk.api_tokens import TokenInfo
 from frontdesk.conf import options
-from frontdesk.decorators import RecentLoginRequiredMixin, recent_login_required
-from frontdesk.pages.base import FormPage, OwnPage, SiteNameMixin, never_stored
+from frontdesk.decorators import RecentLoginRequiredMixin
+from frontdesk.pages.base import EndView, FormPage, SiteNameMixin, names_apart, never_stored
 from frontdesk.pages.forms import ApiTokenForm
-
-PAGE = "frontdesk_sessions"
 
 
 class TokenRow(NamedTuple):
@@ -32,14 +27,9 @@ class TokenRow(NamedTuple):
 
 def token_rows(found: Iterable[TokenInfo]) -> list[TokenRow]:
     """Return what the page shows of these tokens."""
-    seen: Counter[str] = Counter()
-    rows = []
-    for token in found:
-        seen[token.name] += 1
-        # Two links with one name cannot be told apart by a screen reader or by voice.
-        again = f" ({seen[token.name]})" if seen[token.name] > 1 else ""
-        rows.append(TokenRow(token, token.name + again))
-    return rows
+    found = list(found)
+    names = names_apart(token.name for token in found)
+    return [TokenRow(token, name) for token, name in zip(found, names, strict=True)]
 
 
 @method_decorator(csrf_protect, name="dispatch")
@@ -80,9 +70,7 @@ class CreateTokenView(
         return self.render_to_response(self.get_context_data(token=token, text=text))
 
 
-@method_decorator(csrf_protect, name="dispatch")
-@never_stored
-class EndTokenView(OwnPage):
+class EndTokenView(EndView):
     """End an API token of the user. A GET asks first, with ``token`` in the context.
 
     Any text may come as an id. A 404 for what is not the user's (OWASP ASVS 8.2.2).
@@ -96,24 +84,17 @@ class EndTokenView(OwnPage):
             raise Http404("The user has no live API token with this id.")
         return {"token": token, **super().get_context_data(**kwargs)}
 
-    def post(self, request: HttpRequest, token_id: str) -> HttpResponse:
-        """End it, once the sign-in is recent, and say so on the next page."""
-        return recent_login_required(action=lambda _: self._action())(self._end)(request)
-
-    def _end(self, request: HttpRequest) -> HttpResponse:
-        token = self._found()
-        if token is not None and api_tokens.end(request.user, token.id):  # type: ignore[arg-type]
-            said = _("Revoked: %(name)s.") % {"name": token.name}
-        else:
-            said = _("That API token has already ended.")
-        messages.success(request, said, fail_silently=True)
-        return redirect(PAGE)
-
-    def _action(self) -> str:
+    def action(self) -> str:
         token = self._found()
         if token is None:
             return ""
         return pgettext("Enter your password to", "revoke %(name)s") % {"name": token.name}
+
+    def end(self) -> str:
+        token = self._found()
+        if token is None or not api_tokens.end(self.request.user, token.id):  # type: ignore[arg-type]
+            return _("That API token has already ended.")
+        return _("Revoked: %(name)s.") % {"name": token.name}
 
     def _found(self) -> TokenInfo | None:
         own = api_tokens.for_user(self.request.user)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""``manage.py frontdesk import``: move all sessions in from where they lived before, as ``MIGRATE_FROM`` says.
+"""``manage.py frontdesk import``: move all sessions in from where ``MIGRATE_FROM`` says that they lived.
 
 It moves what has not moved by being used, by the same rules. So it can run beside the traffic, be stopped
 at any time, and be started again.
