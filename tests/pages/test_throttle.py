@@ -15,7 +15,7 @@ from tests.pages.catalogue import PASSWORD, page, reset_link
 pytestmark = pytest.mark.django_db
 
 urlpatterns = [
-    path("admin/login/", LoginView.as_view()),
+    path("admin/login/", LoginView.as_view(next_page="admin:index")),
     path("admin/password_change/", PasswordChangeView.as_view()),
     path("admin/", admin.site.urls),
     *urls.urlpatterns,
@@ -116,9 +116,10 @@ def test_staff_sign_in_to_the_admin_by_this_page(in_the_admin, user):
     browser = Client()
     assert browser.get("/admin/").headers["Location"] == in_the_admin
     form = {"username": user.username, "password": PASSWORD}
-    answer = browser.post(in_the_admin, form, follow=True)
-    assert answer.request["PATH_INFO"] == "/admin/"
-    assert answer.status_code == 200
+    for address in (in_the_admin, "/admin/login/"):
+        answer = browser.post(address, form, follow=True)
+        assert answer.redirect_chain == [("/admin/", 302)]
+        assert answer.status_code == 200
 
 
 def test_other_users_get_no_further(in_the_admin, user):
