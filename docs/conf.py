@@ -80,6 +80,8 @@ DOCUMENTED_AS = {
 """Where Django describes classes that it defines elsewhere. Signatures name the module that defines one."""
 
 html_theme = "furo"
+# The default one underlines what is imported.
+pygments_dark_style = "github-dark"
 html_title = f"django-frontdesk {version}"
 html_static_path = ["_site/static"]
 html_css_files = ["site.css"]
@@ -126,7 +128,9 @@ def without_kwargs(
     return ("", returned) if what == "class" and SAYS_NOTHING.fullmatch(signature or "") else None
 
 
-JOINT = re.compile(r"(?<=[\w)\]])([._/(=])(?=\w)|(?<=[a-z])(?=[A-Z][a-z])")
+JOINT = re.compile(
+    r"(?<=[\w)\]])([_/(=]|\.(?!(?:py|html|txt|css|js)\b))(?=\w)|(?<=[a-z])(?=[A-Z][a-z])"
+)
 """Where a long name may go on in the next line."""
 SHORT = 18
 """Characters, up to which a name stays in one line."""
