@@ -141,10 +141,12 @@ def _limit_kept(value: Sequence[Any] | None) -> Limit | None:
 
 
 def _setting(
-    default: Callable[[], Any], problem: Problem, help: str, keep: Callable[[Any], Any] = _as_it_is
+    default: Any, problem: Problem, help: str, keep: Callable[[Any], Any] = _as_it_is
 ) -> Any:
+    """Return the field of a setting. ``default`` is a value, or a function that returns it."""
+    returns_default = default if callable(default) else lambda: default
     return dataclasses.field(
-        metadata={"default": default, "problem": problem, "help": help, "keep": keep}
+        metadata={"default": returns_default, "problem": problem, "help": help, "keep": keep}
     )
 
 
@@ -156,12 +158,12 @@ class Options:
     """
 
     storage: Mapping[str, Any] = _setting(
-        lambda: {"BACKEND": "frontdesk.storages.database.DatabaseStorage", "OPTIONS": {}},
+        {"BACKEND": "frontdesk.storages.database.DatabaseStorage", "OPTIONS": {}},
         _storage,
         "Where sessions live: the class of the storage and its options.",
     )
     migrate_from: str | Mapping[str, Any] | None = _setting(
-        lambda: None,
+        None,
         _origin,
         "Where sessions lived before: a session engine of Django's, or another storage.",
     )
@@ -172,122 +174,122 @@ class Options:
         _microseconds,
     )
     absolute_timeout: int | None = _setting(
-        lambda: timedelta(days=30),
+        timedelta(days=30),
         _duration_or_none("for no limit"),
         "How long after signing in a session ends, however active. None for no limit.",
         _microseconds,
     )
     activity_interval: int = _setting(
-        lambda: timedelta(seconds=60),
+        timedelta(seconds=60),
         _duration_or_zero,
         "Activity is recorded at most once in this time.",
         _microseconds,
     )
     header_carrier: str = _setting(
-        lambda: "off",
+        "off",
         _one_of("off", "apps", "anyone"),
         "Whether programs may send a session key in the Authorization header instead of a cookie: "
         '"apps" refuses pages in browsers.',
     )
     trusted_proxy_count: int = _setting(
-        lambda: 0,
+        0,
         _count,
         "How many of your proxies append to X-Forwarded-For. 0 means that the header is ignored.",
     )
     client_info: str = _setting(
-        lambda: "full",
+        "full",
         _one_of("full", "masked", "off"),
         "What is kept of address and browser: all, the network and the browser's family, or nothing.",
     )
     reauth_age: int = _setting(
-        lambda: timedelta(minutes=15),
+        timedelta(minutes=15),
         _duration,
         "How old a sign-in may be before sensitive views ask for the password again.",
         _microseconds,
     )
     max_sessions_per_user: int | Callable[[Any, Any], int | None] | None = _setting(
-        lambda: 100,
+        100,
         _limit,
         "How many sessions a user may have: a number, a function of the user and the request that returns "
         "one, or None for no limit.",
     )
     at_max_sessions: str = _setting(
-        lambda: "end_oldest",
+        "end_oldest",
         _one_of("end_oldest", "refuse"),
         "What a sign-in does at that limit: end the least recently used session, or be refused.",
     )
     remember_me: bool = _setting(
-        lambda: False,
+        False,
         _boolean,
         'Whether the sign-in page has a checkbox "Remember me". Ticked, the session lasts until the absolute '
         "timeout; otherwise it ends with the browser.",
     )
     throttle_device: Limit | None = _setting(
-        lambda: (10, timedelta(minutes=15)),
+        (10, timedelta(minutes=15)),
         _rate_or_none("to know no devices"),
         "How many passwords for an account may fail from a browser in which its user has signed in before.",
         _limit_kept,
     )
     throttle_account: Limit | None = _setting(
-        lambda: (10, timedelta(minutes=15)),
+        (10, timedelta(minutes=15)),
         _rate_or_none("for no limit"),
         "How many passwords for an account may fail from all other browsers together.",
         _limit_kept,
     )
     throttle_network: Limit | None = _setting(
-        lambda: (100, timedelta(minutes=15)),
+        (100, timedelta(minutes=15)),
         _rate_or_none("for no limit"),
         "How many sign-ins may fail from a network: the first 24 bits of an IPv4 address, or 64 of an IPv6 "
         "address.",
         _limit_kept,
     )
     throttle_reset: Limit | None = _setting(
-        lambda: (5, timedelta(hours=1)),
+        (5, timedelta(hours=1)),
         _rate_or_none("for no limit"),
         "How many mails to set a new password may be asked for with the same address.",
         _limit_kept,
     )
     history_retention: int | None = _setting(
-        lambda: timedelta(days=90),
+        timedelta(days=90),
         _duration_or_none("to keep none"),
         "How long the sign-in history is kept. None to keep none.",
         _microseconds,
     )
     new_device_mail: bool = _setting(
-        lambda: False,
+        False,
         _boolean,
         "Whether a sign-in from a new device sends the user a mail.",
     )
     api_user: Callable[[Any], Any] | str | None = _setting(
-        lambda: None,
+        None,
         _function,
         "What the JSON API tells of a user: a function of the user. None for id and username.",
     )
     api_scopes: Mapping[str, Any] = _setting(
-        dict,
+        {},
         _scopes,
         "What an API token may be allowed: each scope with its words. A token has only those that it "
         "was given.",
     )
     api_token_age: int = _setting(
-        lambda: timedelta(days=90),
+        timedelta(days=90),
         _duration,
         "How long an API token lasts if nothing else is asked for.",
         _microseconds,
     )
     api_token_max_age: int = _setting(
-        lambda: timedelta(days=366),
+        timedelta(days=366),
         _duration,
         "How long an API token lasts at most.",
         _microseconds,
     )
     api_token_mail: bool = _setting(
-        lambda: False,
+        False,
         _boolean,
         "Whether users get a mail a week before one of their API tokens ends.",
     )
     admin_shows_data: bool = _setting(
-        lambda: False,
+        False,
         _boolean,
         "Whether the admin shows the values of a session. Keys are never shown.",
     )
@@ -326,20 +328,20 @@ def unknown() -> list[tuple[str, str | None]]:
     if not isinstance(given(), Mapping):
         return []
     names = list(settings())
-    strange = [str(key) for key in given() if key not in names]
-    return [
-        (key, next(iter(difflib.get_close_matches(key.upper(), names, n=1)), None))
-        for key in strange
-    ]
+    return [(str(key), _nearest(str(key), names)) for key in given() if key not in names]
 
 
 def unknown_option(storage: str, name: str, names: Sequence[str]) -> InvalidSetting:
     """Return the error for an option ``name`` that ``storage`` does not have. Its options are ``names``."""
-    near = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.6)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
+    near = _nearest(name, names)
+    hint = f"Did you mean {near!r}? " if near else ""
     return InvalidSetting(
         f"{storage} has no option {name!r}. {hint}Its options are: {', '.join(names) or 'none'}."
     )
+
+
+def _nearest(name: str, names: Sequence[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(name.upper(), names, n=1)), None)
 
 
 @cache

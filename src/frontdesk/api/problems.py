@@ -59,10 +59,9 @@ class Problem(Exception):
         self, code: str, detail: str = "", headers: Mapping[str, str] | None = None, **members: Any
     ) -> None:
         super().__init__(code)
+        status, usual = DETAILS[code]
+        self.status = status
         self.code = code
-        usual: str
-        self.status: int
-        self.status, usual = DETAILS[code]
         self.detail = detail or usual
         self.headers = headers or {}
         self.members = members

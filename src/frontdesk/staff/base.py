@@ -1,7 +1,7 @@
 """What the pages of the admin have in common."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import admin
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
 else:
     ModelAdmin = admin.ModelAdmin
-
-USERS: Final = 50
-"""How many users a search takes into account."""
 
 
 class DescribedChangeList(ChangeList):
@@ -98,7 +95,7 @@ class OfUsersAdmin(ReadOnlyAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        users = operations.keys_of(operations.ids_of_users_like(term, USERS))
+        users = operations.keys_of(operations.ids_of_users_like(term))
         ids = [term] if keys.is_id(term) else []
         return queryset.filter(Q(user_id__in=users) | Q(pk__in=ids)), False
 

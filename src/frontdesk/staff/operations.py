@@ -31,6 +31,9 @@ from frontdesk.storages.rows import id_of_pk, pk_of_id
 BATCH: Final = 500
 """How many sessions or users are in memory, or are ended, at once."""
 
+FOUND: Final = 50
+"""How many users a search takes into account."""
+
 STORAGES: Final = {
     "DatabaseStorage": "the database",
     "FileStorage": "files",
@@ -65,8 +68,8 @@ def users_with_id(user_id: str) -> list[Any]:
     return [] if pk is None else list(get_user_model()._base_manager.filter(pk=pk))
 
 
-def ids_of_users_like(text: str, limit: int) -> list[str]:
-    """Return the ids of up to ``limit`` users with ``text`` in their user name, or as their id."""
+def ids_of_users_like(text: str) -> list[str]:
+    """Return the ids of up to :data:`FOUND` users with ``text`` in their user name, or as their id."""
     if "\0" in text:
         return []
     model: Any = get_user_model()
@@ -75,7 +78,7 @@ def ids_of_users_like(text: str, limit: int) -> list[str]:
     if pk is not None:
         wanted |= Q(pk=pk)
     found = model._base_manager.filter(wanted).order_by("pk").values_list("pk", flat=True)
-    return [id_of_pk(pk) for pk in found[:limit]]
+    return [id_of_pk(pk) for pk in found[:FOUND]]
 
 
 def names_of(user_ids: Iterable[str | None]) -> dict[str, str]:

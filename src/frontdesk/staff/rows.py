@@ -96,7 +96,7 @@ class Columns:
 
     @admin.display(description=_("ends"), ordering="expires")
     def ends(self, row: Any) -> str:
-        return _short(row.info.ends)
+        return "-" if row.info.ends is None else short_time(row.info.ends)
 
     @admin.display(description=_("created"))
     def began(self, row: Any) -> str:
@@ -113,10 +113,6 @@ class Columns:
     @admin.display(description=_("data"))
     def values(self, row: Any) -> str:
         return format_html("<pre>{}</pre>", values_shown(row.record))
-
-
-def _short(when: datetime | None) -> str:
-    return "-" if when is None else short_time(when)
 
 
 def _exact(when: datetime | None) -> str:

@@ -26,7 +26,7 @@ from frontdesk.core import keys
 from frontdesk.core.record import Record
 from frontdesk.models import Session
 from frontdesk.staff import operations
-from frontdesk.staff.base import USERS, DescribedChangeList, OfUsersAdmin, session_url
+from frontdesk.staff.base import DescribedChangeList, OfUsersAdmin, session_url
 from frontdesk.staff.ending import NAMED, confirmation, is_confirmed, may_end, say_ended
 from frontdesk.staff.filters import Activity, OfUser, SignedIn
 from frontdesk.staff.rows import Columns, rows_of
@@ -68,7 +68,7 @@ class SessionChangeList(DescribedChangeList):
             yield from operations.sessions_of(user_id)
         elif self.query:
             yield from operations.find([self.query])
-            for found in operations.ids_of_users_like(self.query, USERS):
+            for found in operations.ids_of_users_like(self.query):
                 yield from operations.sessions_of(found)
         elif operations.can_list():
             yield from operations.all_sessions()
