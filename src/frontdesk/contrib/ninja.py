@@ -20,7 +20,7 @@ from ninja.utils import check_csrf
 from frontdesk.core import credentials
 from frontdesk.core.credentials import Credential, bearer_of
 from frontdesk.core.flow import Call, Flow, arun, run
-from frontdesk.http.middleware import at_end
+from frontdesk.http.middleware import at_end, set_user
 from frontdesk.tokens import guard
 from frontdesk.tokens.authentication import authenticating
 from frontdesk.tokens.info import TokenInfo
@@ -125,12 +125,7 @@ class TokenAuth(_Auth):
             challenge = guard.challenge(**guard.insufficient_scope(self.scopes))
             at_end(request, partial(_add_challenge, request, 403, challenge))
             raise AuthorizationError(message=guard.INSUFFICIENT)
-        user = token.user
-
-        async def auser() -> Any:
-            return user
-
-        request.user, request.auser = user, auser
+        set_user(request, token.user)
         return token
 
 

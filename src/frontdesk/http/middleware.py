@@ -202,6 +202,15 @@ def current_request() -> HttpRequest | None:
     return None if known is None else known()
 
 
+def set_user(request: HttpRequest, user: Any) -> None:
+    """Let ``user`` be the user of ``request`` from now on."""
+
+    async def auser() -> Any:
+        return user
+
+    request.user, request.auser = user, auser
+
+
 def at_end(request: HttpRequest, function: AtEnd) -> None:
     """Run ``function(response)`` when ``request`` is answered, outside of the transaction of its view.
 

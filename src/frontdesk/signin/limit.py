@@ -27,6 +27,7 @@ from frontdesk.core.flow import Flow, run, sync, twin
 from frontdesk.core.record import Record
 from frontdesk.errors import InvalidSetting, SessionLimitReached
 from frontdesk.http import values
+from frontdesk.http.middleware import set_user
 from frontdesk.http.session import SessionStore
 from frontdesk.http.values import serializer_in_force
 from frontdesk.sessions import info_of
@@ -57,7 +58,7 @@ def hold_to_maximum(request: HttpRequest, user: AbstractBaseUser, **_kwargs: Any
         found = run(_counted(session.storage, user_id))
         if len(found) >= maximum:
             session.undo_sign_in()
-            _forget_user(request)
+            set_user(request, AnonymousUser())
             raise _refusal(session.storage, user_id, maximum, found)
     session.when_signed_in(partial(_hold, session, user_id, maximum))
 
@@ -138,16 +139,6 @@ def _end(storage: Storage, user_id: str, surplus: list[Record]) -> Flow[int]:
     ended = yield from storage.end([each.id for each in surplus], user_id, surplus)
     yield from notify_ends(storage, ends_of(ended, Reason.LIMIT))
     return len(ended)
-
-
-def _forget_user(request: HttpRequest) -> None:
-    """Undo what ``login()`` has done to ``request``."""
-
-    async def anonymous() -> AnonymousUser:
-        return AnonymousUser()
-
-    request.user = AnonymousUser()
-    request.auser = anonymous
 
 
 def _refusal(

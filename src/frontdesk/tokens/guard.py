@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
 from frontdesk.core.flow import Flow, blocking
-from frontdesk.http.middleware import at_end
+from frontdesk.http.middleware import at_end, set_user
 from frontdesk.http.problems import problem
 from frontdesk.http.session import SessionStore
 from frontdesk.http.transport import bearer_in
@@ -64,12 +64,8 @@ def use_token(request: HttpRequest, token: TokenInfo) -> Iterator[None]:
     """
     attributes: dict[str, Any] = vars(request)
     before: dict[str, Any] = {name: attributes.pop(name) for name in REPLACED if name in attributes}
-    user = token.user
-
-    async def auser() -> Any:
-        return user
-
-    attributes.update(user=user, auser=auser, auth=token)
+    set_user(request, token.user)
+    attributes["auth"] = token
     if "session" in before:
         # Not the cookie's, so re-authentication refuses a token.
         attributes["session"] = SessionStore()
