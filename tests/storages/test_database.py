@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import (
     DataError,
     InternalError,
@@ -14,6 +15,7 @@ from django.db import (
     connections,
     transaction,
 )
+from django.db.models import CharField
 
 from frontdesk.core import clock
 from frontdesk.core.flow import run
@@ -22,7 +24,7 @@ from frontdesk.core.record import UNCHANGED, Record
 from frontdesk.errors import Contention, StorageUnavailable
 from frontdesk.models import Session
 from frontdesk.storages.database import DatabaseStorage
-from frontdesk.storages.rows import RETRIES
+from frontdesk.storages.rows import RETRIES, pk_of_id
 from tests import services
 
 
@@ -111,6 +113,14 @@ def test_a_user_id_that_is_no_key_of_the_model_is_stored_as_none(storage):
     record = a_record("not a number")
     run(storage.insert(record))
     assert run(storage.read(record.id)).user_id is None
+
+
+def test_a_user_who_does_not_pass_the_validators_of_the_key_has_sessions():
+    """Django runs them in forms only: not in ``create_user()``, nor when a project adds one."""
+    key = CharField(primary_key=True, max_length=4, validators=[UnicodeUsernameValidator()])
+    key.attname = "key"
+    for user_id in ("ada", "ada lovelace"):
+        assert pk_of_id(user_id, key) == user_id
 
 
 @pytest.mark.django_db

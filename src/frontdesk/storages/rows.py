@@ -63,13 +63,16 @@ def id_of_pk(pk: Any, field: Any = None) -> str:
 def pk_of_id(user_id: str | None, field: Any = None) -> Any:
     """Return the primary key that ``user_id`` names, or ``None`` if it names none.
 
-    ``field`` is as in :func:`id_of_pk`.
+    ``field`` is as in :func:`id_of_pk`. Its validators are for forms, and a project may have users who do not
+    pass them.
     """
     if user_id is None:
         return None
     field = field or get_user_model()._meta.pk
     try:
-        pk = field.clean(user_id, None)
+        pk = field.to_python(user_id)
+        if isinstance(pk, int):
+            field.run_validators(pk)  # the range of its column
         # Python reads "0_1" and " 1" as numbers, but sessions never name a user so.
         return pk if id_of_pk(pk, field) == user_id else None
     except (ValueError, TypeError, ValidationError, OverflowError):
