@@ -38,14 +38,16 @@ COSTS = {
     ("DELETE", "sessions"): (None, ["SELECT", "SELECT", "UPDATE"]),
     ("DELETE", "sessions/<str:session_id>"): (None, ["SELECT", "SELECT", "UPDATE"]),
     ("GET", "history"): (None, ["SELECT", "SELECT"]),
-    # The session with its user, its new hash, the user; the other sessions; the API tokens; the session.
+    # The session with its user, the password as it is now, the new one, the session's new hash; the other
+    # sessions; the API tokens; the session.
     ("POST", "password"): (
         NEW,
-        ["SELECT", "UPDATE", "UPDATE", "SELECT", "UPDATE", "SELECT", "UPDATE"],
+        ["SELECT", "SELECT", "UPDATE", "UPDATE", "SELECT", "UPDATE", "SELECT", "UPDATE"],
     ),
     ("GET", "tokens"): (None, ["SELECT", "SELECT"]),
-    # Inserted first and counted then, so that concurrent requests cannot exceed the limit.
-    ("POST", "tokens"): (TOKEN, ["SELECT", "INSERT", "SELECT"]),
+    # Inserted first and counted then, so that concurrent requests cannot exceed the limit. Then the session
+    # once more, which may have ended meanwhile.
+    ("POST", "tokens"): (TOKEN, ["SELECT", "INSERT", "SELECT", "SELECT"]),
     ("DELETE", "tokens/<str:token_id>"): (
         None,
         ["SELECT", "SELECT", "BEGIN", "DELETE", "COMMIT"],

@@ -2,9 +2,11 @@
 
 import pytest
 from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 from frontdesk import sessions
+from frontdesk.pages import forms
 from frontdesk.signals import Reason, session_ended
 from tests.pages.catalogue import PASSWORD, page, reset_link, sign_in
 
@@ -91,6 +93,15 @@ def test_new_passwords_that_do_not_match_end_nothing(user, keep):
     assert change(browser, old_password="wrong", **keep).status_code == 200
     assert names_in(browser, other) == [user.username, user.username]
     assert sessions.count(user) == 2
+
+
+def test_a_form_that_was_held_back_does_not_change_a_password_that_is_newer(user):
+    """The user is read at first, and a client can send the last byte of a form hours later."""
+    read_before = User.objects.get(pk=user.pk)
+    change(sign_in(user))
+    late = {**DJANGOS_FIELDS, "new_password1": "of a thief", "new_password2": "of a thief"}
+    form = forms.PasswordChangeForm(read_before, late)
+    assert form.errors.keys() == {"old_password"}
 
 
 def test_the_session_gets_a_new_key(user):

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from frontdesk import api_tokens
+from frontdesk import api_tokens, sessions
 from tests.pages.catalogue import NEW_TOKEN, PASSWORD, page
 from tests.requests.browsers import directives
 
@@ -127,6 +127,31 @@ def test_what_is_wrong_is_said_at_its_field(programmer, user, wrong, field):
     assert answer.status_code == 200
     assert list(answer.context["form"].errors) == [field]
     assert len(api_tokens.for_user(user)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_form_that_is_held_back_until_its_session_has_ended_leaves_no_token(
+    programmer, user, monkeypatch, moment
+):
+    """The user is read at first, and a client can send the last byte of a form minutes later."""
+    create = api_tokens.create
+
+    def change_password():
+        sessions.end_all(user)
+        api_tokens.end_all(user)
+
+    def held_back(*args):
+        if moment == "before":
+            change_password()
+        created = create(*args)
+        if moment == "after":
+            change_password()
+        return created
+
+    monkeypatch.setattr(api_tokens, "create", held_back)
+    programmer.post(CREATE, NEW_TOKEN)
+    assert api_tokens.for_user(user) == []
 
 
 def test_the_limit_is_explained(programmer, user, monkeypatch):

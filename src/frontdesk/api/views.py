@@ -148,9 +148,9 @@ def list_tokens(request: HttpRequest) -> Answer:
     return {"tokens": [token_as_json(each) for each in found], "scopes": scopes}
 
 
-def create_token(_request: HttpRequest, form: Any) -> Answer:
+def create_token(request: HttpRequest, form: Any) -> Answer:
     """Create an API token, and return its text this once."""
-    created = form.save()
+    created = form.save(request)
     if created is None:
         raise Problem("token_limit_reached", errors=form.errors.get_json_data())
     info, text = created

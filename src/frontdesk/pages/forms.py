@@ -1,23 +1,28 @@
 """The forms of the pages, which extend Django's. The form for re-authentication is in ``signin``."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from django import forms
 from django.contrib.auth import forms as auth_forms
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
 
-from frontdesk import api_tokens
+from frontdesk import api_tokens, sessions
 from frontdesk.api_tokens import TokenInfo
 from frontdesk.conf import options
 from frontdesk.core import clock
 from frontdesk.core.credentials import Credential
 from frontdesk.errors import ApiTokenLimitReached
+from frontdesk.http.session import SessionStore
 from frontdesk.signin import passwords, throttle
+from frontdesk.tokens import rows
 from frontdesk.words.devices import printable
 
 
@@ -83,6 +88,9 @@ class PasswordChangeForm(auth_forms.PasswordChangeForm):
 
         Django may upgrade its hash then. Here, no session ends by that.
         """
+        # A client can hold back the end of a form, after the user was read. If the password has been changed
+        # since, the one from before must not change it again.
+        self.user.refresh_from_db(fields=["password"])
         name = self.user.get_username()
         admitted = throttle.admit(name)
         try:
@@ -143,15 +151,28 @@ class ApiTokenForm(forms.Form):
             raise forms.ValidationError(self.fields["name"].error_messages["required"], "required")
         return name
 
-    def save(self) -> tuple[TokenInfo, Credential] | None:
-        """Create the token, and return it and its text. ``None``, with an error in the form, at the limit."""
+    def save(self, request: HttpRequest) -> tuple[TokenInfo, Credential] | None:
+        """Create the token, and return it and its text. ``None``, with an error in the form, at the limit.
+
+        If the session of ``request`` has ended meanwhile, the token ends at once.
+        """
         fields = self.cleaned_data
         age = timedelta(seconds=fields["age"])
         try:
-            return api_tokens.create(self.user, fields["name"], fields["scopes"], age)
+            created = api_tokens.create(self.user, fields["name"], fields["scopes"], age)
         except ApiTokenLimitReached:
             self.add_error(None, forms.ValidationError(self.error_messages["limit"], "limit"))
             return None
+        # A client can hold back the end of a form, until its session has ended. What ends sessions and then
+        # tokens, such as a new password, either finds this token or has ended the session before this look.
+        transaction.on_commit(partial(_end_without_session, request, created[0]), rows.alias())
+        return created
+
+
+def _end_without_session(request: HttpRequest, token: TokenInfo) -> None:
+    session = request.session
+    if isinstance(session, SessionStore) and not sessions.is_live(session.session_id):
+        api_tokens.end(token.user, token.id)
 
 
 def _age_in_words(age: int) -> str:

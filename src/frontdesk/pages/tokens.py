@@ -61,7 +61,7 @@ class CreateTokenView(
         return {"user": self.request.user, **super().get_form_kwargs()}
 
     def form_valid(self, form: ApiTokenForm) -> HttpResponse:
-        created = form.save()
+        created = form.save(self.request)
         if created is None:
             return self.form_invalid(form)
         # Not by a redirect, which would have to store the text somewhere.
