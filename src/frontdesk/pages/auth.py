@@ -12,9 +12,9 @@ from django.http import HttpResponse, HttpResponseRedirect
 
 from frontdesk import api_tokens
 from frontdesk.errors import SessionLimitReached
-from frontdesk.http.session import SessionStore
 from frontdesk.pages.base import SiteNameMixin, never_stored
 from frontdesk.pages.forms import PasswordChangeForm, SignInForm
+from frontdesk.pages.sessions import is_listed
 from frontdesk.signin import passwords, reauth, throttle
 from frontdesk.signin.login import sign_in
 
@@ -92,7 +92,7 @@ class PasswordChangeView(SiteNameMixin, auth_views.PasswordChangeView):
 
     def get_form(self, form_class: Any = None) -> Any:
         form = super().get_form(form_class)
-        if not isinstance(self.request.session, SessionStore):
+        if not is_listed(self.request):
             form.fields.pop("other_sessions", None)  # Django's engines can only end them
         if "keep_api_tokens" in form.fields and not api_tokens.for_user(form.user):
             del form.fields["keep_api_tokens"]

@@ -80,13 +80,9 @@ def list_sessions(out: Output, options: dict[str, Any]) -> None:
         out.write_json(_as_json(*each) for each in _described(newest))
         return
     _write_table(out, newest)
-    _write_total(out, total, len(newest), user_id)
-
-
-def _write_total(out: Output, total: int, shown: int, user_id: str | None) -> None:
     words = counted(total, "session")
-    if shown < total:
-        words = f"{shown} of {words}. --limit shows more."
+    if len(newest) < total:
+        words = f"{len(newest)} of {words}. --limit shows more."
     out.say(words)
     if user_id is None:
         _say_what_is_missing(out)
@@ -178,7 +174,11 @@ def _reading(out: Output, records: Iterable[Record]) -> Iterator[Record]:
 
 def _write_table(out: Output, records: Iterable[Record]) -> None:
     headings = ("ID", "USER", "DEVICE", "ADDRESS", "LAST USED")
-    out.write_lines(headings, [_as_row(*each) for each in _described(records)])
+    lines: list[tuple[str, ...]] = [
+        (info.id, user, info.device, info.ip or "-", ago_in_words(info.last_seen))
+        for info, user in _described(records)
+    ]
+    out.write_lines(headings, lines)
 
 
 def _selected(options: dict[str, Any], user_id: str | None) -> Iterable[Record]:
@@ -204,10 +204,6 @@ def _described(records: Iterable[Record]) -> Iterator[tuple[SessionInfo, str]]:
         names = operations.names_of(record.user_id for record in batch)
         for record in batch:
             yield info_of(record, serializer), operations.user_in_words(record.user_id, names)
-
-
-def _as_row(info: SessionInfo, user: str) -> tuple[str, ...]:
-    return info.id, user, info.device, info.ip or "-", ago_in_words(info.last_seen)
 
 
 def _as_json(info: SessionInfo, user: str) -> dict[str, Any]:
