@@ -7,14 +7,16 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.text import capfirst
 
 from frontdesk.core import keys
 from frontdesk.staff import operations
+from frontdesk.staff.filters import OfUser
 from frontdesk.storages.rows import pk_of_id
 
 if TYPE_CHECKING:
@@ -115,15 +117,20 @@ def name_users(
     """
     names = operations.names_of(user_ids)
     users = get_user_model()
-    visible = site.is_registered(users) and site.get_model_admin(
-        users
-    ).has_view_or_change_permission(request)
+    visible = has_pages(users, request, site)
     page = f"{site.name}:{users._meta.app_label}_{users._meta.model_name}_change"
     for row, user_id in zip(rows, user_ids, strict=True):
         row.user_in_words = operations.user_in_words(user_id, names)
         row.user_url = (
             reverse(page, args=[pk_of_id(user_id)]) if visible and user_id in names else None
         )
+
+
+def has_pages(model: type[Model], request: HttpRequest, site: admin.AdminSite) -> bool:
+    """Return whether the site has pages of ``model`` that ``request.user`` may view."""
+    if not site.is_registered(model):
+        return False
+    return site.get_model_admin(model).has_view_or_change_permission(request)
 
 
 def linked(url: str | None, text: str) -> str:
@@ -134,3 +141,8 @@ def linked(url: str | None, text: str) -> str:
 def session_url(site: admin.AdminSite, name: str, *args: str) -> str:
     """Return the address of a page of the admin about sessions."""
     return reverse(f"{site.name}:frontdesk_session_{name}", args=args)
+
+
+def sessions_of_url(site: admin.AdminSite, user_id: str) -> str:
+    """Return the address of the list of a user's sessions."""
+    return f"{session_url(site, 'changelist')}?{urlencode({OfUser.parameter_name: user_id})}"

@@ -13,7 +13,7 @@ from frontdesk.core import clock
 from frontdesk.history import entry_of, hashes_of
 from frontdesk.models import HistoryEntry, Session, What
 from frontdesk.staff import operations
-from frontdesk.staff.base import ReadOnlyAdmin, linked, name_users, session_url
+from frontdesk.staff.base import ReadOnlyAdmin, has_pages, linked, name_users, session_url
 from frontdesk.storages.rows import user_id_of
 from frontdesk.words.devices import device_in_words
 from frontdesk.words.methods import methods_in_words
@@ -34,15 +34,6 @@ class Event(admin.SimpleListFilter):
         self, request: HttpRequest, queryset: QuerySet[HistoryEntry]
     ) -> QuerySet[HistoryEntry]:
         return queryset if self.value() is None else queryset.filter(what=self.value())
-
-
-def _live_sessions(ids: set[str], request: HttpRequest, site: admin.AdminSite) -> set[str]:
-    """Return those of these sessions that have a page which ``request.user`` may view."""
-    if not site.is_registered(Session):
-        return set()
-    if not site.get_model_admin(Session).has_view_permission(request):
-        return set()
-    return {record.id for record in operations.find(ids)}
 
 
 class HistoryAdmin(ReadOnlyAdmin):
@@ -84,7 +75,8 @@ class HistoryAdmin(ReadOnlyAdmin):
         """Add the user and ``session_url``, the address of a session that is live."""
         rows, site = list(rows), self.admin_site
         name_users(rows, [operations.user_id_in(row) for row in rows], request, site)
-        live = _live_sessions({row.session_id for row in rows}, request, site)
+        ids = {row.session_id for row in rows} if has_pages(Session, request, site) else set()
+        live = {record.id for record in operations.find(ids)}
         for row in rows:
             row.session_url = (
                 session_url(site, "change", row.session_id) if row.session_id in live else None

@@ -17,7 +17,6 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
-from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -26,7 +25,7 @@ from frontdesk.core import keys
 from frontdesk.core.record import Record
 from frontdesk.models import Session
 from frontdesk.staff import operations
-from frontdesk.staff.base import DescribedChangeList, OfUsersAdmin, session_url
+from frontdesk.staff.base import DescribedChangeList, OfUsersAdmin, session_url, sessions_of_url
 from frontdesk.staff.ending import NAMED, confirmation, is_confirmed, may_end, say_ended
 from frontdesk.staff.filters import Activity, OfUser, SignedIn
 from frontdesk.staff.rows import Columns, rows_of
@@ -203,8 +202,7 @@ class SessionAdmin(Columns, OfUsersAdmin):
     def end_user_view(self, request: HttpRequest, user_id: str) -> HttpResponse:
         """End all sessions of a user, after a confirmation."""
         wanted = unquote(user_id)
-        query = urlencode({OfUser.parameter_name: wanted})
-        page = f"{session_url(self.admin_site, 'changelist')}?{query}"
+        page = sessions_of_url(self.admin_site, wanted)
         ids = [record.id for record in operations.sessions_of(wanted)]
         return self._end(request, ids, back=page, after=page)
 

@@ -11,7 +11,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -19,9 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from frontdesk import sessions
 from frontdesk.models import Session
 from frontdesk.staff import operations
-from frontdesk.staff.base import session_url
+from frontdesk.staff.base import has_pages, linked, session_url, sessions_of_url
 from frontdesk.staff.ending import NAMED, confirmation, is_confirmed, may_end, say_ended
-from frontdesk.staff.filters import OfUser
 from frontdesk.storages.rows import user_id_of
 
 if TYPE_CHECKING:
@@ -53,7 +51,7 @@ class SessionsUserAdminMixin(ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
-        if obj is None or not self._shows_sessions(request):
+        if obj is None or not has_pages(Session, request, self.admin_site):
             # An admin without fieldsets shows all read-only fields, and one with fieldsets may name it.
             return [
                 (name, {**options, "fields": _without_sessions(options["fields"])})
@@ -67,26 +65,17 @@ class SessionsUserAdminMixin(ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*super().get_readonly_fields(request, obj), FIELD)
 
-    def _shows_sessions(self, request: HttpRequest) -> bool:
-        site = self.admin_site
-        return site.is_registered(Session) and site.get_model_admin(Session).has_view_permission(
-            request
-        )
-
     @admin.display(description=_("live sessions"))
     def live_sessions(self, user: Any) -> str:
         """Return links to the user's sessions, with their number, and to end them: one query."""
         count, user_id = sessions.count(user), user_id_of(user)
         text = ngettext("%(count)d session", "%(count)d sessions", count) % {"count": count}
-        query = urlencode({OfUser.parameter_name: user_id})
-        link = format_html(
-            '<a href="{}?{}">{}</a>', session_url(self.admin_site, "changelist"), query, text
-        )
+        link = linked(sessions_of_url(self.admin_site, user_id), text)
         if not count or not user.frontdesk_may_end:
             return link
         end = session_url(self.admin_site, "end_user", quote(user_id))
         return format_html(
-            '{} &nbsp; <a href="{}">{}</a>', link, end, gettext("End all sessions of this user")
+            "{} &nbsp; {}", link, linked(end, gettext("End all sessions of this user"))
         )
 
     @admin.action(permissions=["end"], description=_("End all sessions of selected users"))
