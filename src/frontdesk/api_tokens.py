@@ -147,7 +147,7 @@ aend: Final = twin(end)
 @sync
 def end_all(user: AbstractBaseUser, *, reason: Reason = Reason.REVOKED) -> Flow[int]:
     """End all tokens of ``user`` at once, and return how many."""
-    return (yield from rows.in_database(rows.end, _rows_of(user), reason, user))
+    return (yield from rows.in_database(rows.end_all_of, user_id_of(user), reason, user))
 
 
 aend_all: Final = twin(end_all)

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from frontdesk.conf import options
 from frontdesk.core import clock, credentials, keys, policy
 from frontdesk.core.credentials import Credential
-from frontdesk.core.flow import Call, Flow, sync, twin
+from frontdesk.core.flow import Call, Flow, run, sync, twin
 from frontdesk.core.record import FOREVER, Record, Serializer
 from frontdesk.errors import CarrierRefused
 from frontdesk.http import transport, values
@@ -25,6 +25,7 @@ from frontdesk.http.session import SessionStore
 from frontdesk.http.values import serializer_in_force
 from frontdesk.signals import Reason, ends_of, notify_ends
 from frontdesk.storages import get_storage
+from frontdesk.storages.base import Storage
 from frontdesk.storages.rows import user_id_of
 from frontdesk.words import methods
 from frontdesk.words.devices import device_in_words
@@ -241,8 +242,23 @@ aheader_key: Final = twin(header_key)
 
 
 def end_all_of(user_id: str, reason: Reason, keep: Collection[str] = ()) -> Flow[int]:
-    """End all sessions of a user but those to ``keep``, and return how many."""
+    """End all sessions of a user but those to ``keep``, and return how many.
+
+    In a transaction, once more after the commit: it may not see those that have begun since it did.
+    """
     storage = get_storage()
+
+    def again() -> None:
+        run(_ending_all_of(storage, user_id, reason, keep))
+
+    if storage.in_transaction():
+        storage.after_commit(again)
+    return (yield from _ending_all_of(storage, user_id, reason, keep))
+
+
+def _ending_all_of(
+    storage: Storage, user_id: str, reason: Reason, keep: Collection[str]
+) -> Flow[int]:
     ended = yield from storage.end_of_user(user_id, keep)
     yield from notify_ends(storage, ends_of(ended, reason))
     return len(ended)

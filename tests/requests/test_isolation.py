@@ -10,12 +10,12 @@ from threading import Barrier
 
 import pytest
 from django.contrib import auth
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.signals import got_request_exception
 from django.db import ProgrammingError, connection, connections, transaction
 from django.http import HttpResponse
 
-from frontdesk import sessions
+from frontdesk import api_tokens, sessions
 from frontdesk.core.flow import run
 from frontdesk.engine import SessionStore
 from frontdesk.storages import get_storage
@@ -300,6 +300,23 @@ def test_a_sign_out_amid_eight_requests_at_once_is_no_lie(atomic, browser):
     else:
         assert (left.status_code, cookie(left)) == (503, None)
         assert sessions.count(User.objects.get()) == 1
+
+
+def test_ending_all_ends_what_has_begun_since_the_snapshot(atomic, browser, settings):
+    settings.FRONTDESK = {**settings.FRONTDESK, "API_SCOPES": {"orders:read": "Read orders"}}
+    user, other = User.objects.get(), WSGIBrowser(raise_request_exception=False)
+
+    def task(request):
+        list(Group.objects.all())
+        elsewhere(other.force_login, user)
+        elsewhere(api_tokens.create, user, "backup", ["orders:read"])
+        sessions.end_all(user)
+        api_tokens.end_all(user)
+
+    assert browser.do(task).status_code == 200
+    assert other.username() == ""
+    assert sessions.count(user) == 0
+    assert api_tokens.for_user(user) == []
 
 
 # --- a transaction that the project has broken --------------------------------------------------

@@ -129,6 +129,17 @@ def end(rows: Iterable[ApiToken], reason: Reason, user: Any = None) -> int:
     return ended
 
 
+def end_all_of(user_id: str, reason: Reason, user: Any = None) -> int:
+    """End the live tokens of a user, and return how many.
+
+    In a transaction, once more after the commit: it may not see those that were made since it began.
+    """
+    tokens = live_rows().filter(user_id=pk_for(user_id))
+    if connections[alias()].in_atomic_block:
+        _after_commit(partial(end, tokens.all(), reason, user))
+    return end(tokens, reason, user)
+
+
 def is_worth_noting(row: ApiToken, client: Client, now: int) -> bool:
     """Return whether a use is to be written: at most once a minute, or if the network is a new one."""
     # The clocks of servers differ, so the last use may lie ahead.
