@@ -213,6 +213,18 @@ def test_all_spellings_by_which_the_database_finds_a_user_are_one_account(databa
     assert Throttle.objects.count() == 2
 
 
+@services.each_database(transaction=True)
+def test_all_spellings_of_a_stored_name_that_is_not_ascii_are_one_account(database, browser):
+    create("wei\u00df")
+    spellings = ["wei\u00df", "weis", "WEIS"]
+    found = [name for name in spellings if get_user_model().objects.filter(username=name).exists()]
+    assert len(found) == (3 if connections[database].vendor == "mysql" else 1)
+    for name in found:
+        attempt(browser, name)
+    assert counts() == {"account": len(found), "network": len(found)}
+    assert Throttle.objects.count() == 2
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 
