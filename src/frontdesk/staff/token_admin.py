@@ -78,7 +78,8 @@ class TokenAdmin(OfUsersAdmin):
     def user_link(self, row: Any) -> str:
         return linked(row.user_url, row.user_in_words)
 
-    @admin.display(description=_("permissions"))
+    # With a capital letter, because Django's capfirst() makes "Izinler" of the Turkish "izinler".
+    @admin.display(description=_("Permissions"))
     def allows(self, row: Any) -> str:
         return ", ".join(row.info.scopes) or "-"
 
