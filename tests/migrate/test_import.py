@@ -22,8 +22,8 @@ pytestmark = pytest.mark.django_db
 from_table = pytest.mark.parametrize("old", ["db", "cached_db"], indirect=True)
 
 
-def counts(moved=0, there_already=0, unreadable=0):
-    return [{"moved": moved, "there_already": there_already, "unreadable": unreadable}]
+def counts(**found):
+    return [dict.fromkeys(("moved", "there_already", "ended", "unreadable"), 0) | found]
 
 
 @from_table
@@ -85,7 +85,7 @@ def test_copy_that_a_cut_off_move_left_is_deleted(old, storage, user, monkeypatc
         SessionStore(key).load()
         sessions.end_all(user)
     assert old.has(key)
-    assert frontdesk("import", "--json").json == counts(there_already=1)
+    assert frontdesk("import", "--json").json == counts(ended=1)
     assert not old.has(key)
     assert SessionStore(key).load() == {}
 
@@ -232,7 +232,7 @@ def test_session_that_had_moved_back_moves_in_again(old, storage, user, settings
 def test_session_whose_end_is_remembered_stays_ended(old, storage, user):
     """Whether it had moved back, or a way back was cut off and the user has signed out since."""
     key = moved_back(old, user)
-    assert frontdesk("import", "--json").json == counts(there_already=1)
+    assert frontdesk("import", "--json").json == counts(ended=1)
     assert not old.has(key)
     assert SessionStore(key).load() == {}
 

@@ -28,12 +28,13 @@ from frontdesk.storages.moving import MovingStorage
 
 MOVED: Final = "moved"
 THERE: Final = "there already"
+ENDED: Final = "ended"
 UNREADABLE: Final = "unreadable"
 
 USED: Final = "They move when they are used."
 
 Outcomes = Counter[str]
-"""What became of some sessions: how many were moved, were there already, or could not be read."""
+"""What became of some sessions: how many of each."""
 
 
 def add_subcommands(subcommands: Any) -> None:
@@ -53,11 +54,12 @@ def import_sessions(out: Output, _options: dict[str, Any]) -> None:
     result = {
         "moved": counts[MOVED],
         "there_already": counts[THERE],
+        "ended": counts[ENDED],
         "unreadable": counts[UNREADABLE],
     }
     said = (
         f"{counted(result['moved'], 'session')} moved, {result['there_already']} there already, "
-        f"{result['unreadable']} empty or unreadable."
+        f"{result['ended']} ended before, {result['unreadable']} empty or unreadable."
     )
     out.write_result(result, said)
 
@@ -91,12 +93,15 @@ def _move(storage: Storage, old: Origin, batch: list[Stored]) -> Outcomes:
     records = {stored.key: _record_of(stored) for stored in batch}
     movable = {key: record for key, record in records.items() if record is not None}
     inserted = storage.swap([(None, record) for record in movable.values()])
-    # What is there already has been moved by a request, which was cut off before it could delete this copy.
+    known = [new.id for new, done in zip(movable.values(), inserted, strict=True) if not done]
+    live = sum(record.is_live(clock.now()) for record in storage.load(known)) if known else 0
+    # A request that was cut off has left the copy of one that is there, or has ended. It must not return.
     old.delete_all(list(movable))
     return Counter(
         {
             MOVED: sum(inserted),
-            THERE: len(inserted) - sum(inserted),
+            THERE: live,
+            ENDED: len(known) - live,
             UNREADABLE: len(batch) - len(movable),
         }
     )
