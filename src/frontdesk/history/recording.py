@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from django.contrib.auth import SESSION_KEY, get_user_model
+from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db import IntegrityError, router, transaction
@@ -26,6 +26,7 @@ from frontdesk.conf import options
 from frontdesk.core import clock
 from frontdesk.errors import StorageUnavailable
 from frontdesk.history import forget_all, hashes_of, mail, oldest, purge, rows_to_write
+from frontdesk.http.changes import user_in
 from frontdesk.http.client import client_of
 from frontdesk.http.middleware import current_request
 from frontdesk.http.session import SessionStore
@@ -116,7 +117,7 @@ def _session_facts(request: Any, user: AbstractBaseUser) -> dict[str, str]:
     ours = isinstance(session, SessionStore)
     if session is None or (ours and not session.signed_in):
         return {}
-    if session.get(SESSION_KEY) != user_id_of(user):
+    if user_in(session) != user_id_of(user):
         return {}
     return {
         "session_id": (ours and session.session_id) or "",
@@ -209,7 +210,7 @@ def _client_of_user(request: HttpRequest | None, user_id: str) -> dict[str, str]
     session = getattr(request, "session", None)
     if request is None or session is None or not session.accessed:
         return {}
-    if session.get(SESSION_KEY) not in {None, user_id}:
+    if user_in(session) not in {None, user_id}:
         return {}
     return client_of(request.META)._asdict()
 

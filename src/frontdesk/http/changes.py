@@ -13,6 +13,7 @@ from frontdesk.core.policy import Limits
 from frontdesk.core.record import UNCHANGED, Changes, Record, Serializer
 from frontdesk.http import values
 from frontdesk.http.client import UNKNOWN, Client
+from frontdesk.storages.rows import usual_id
 
 EXPIRY_KEY: Final = "_session_expiry"
 """Where Django's ``set_expiry()`` keeps its value."""
@@ -32,7 +33,7 @@ class Use(NamedTuple):
 def user_in(dictionary: Mapping[str, Any]) -> str | None:
     """Return the id of the user who is signed in with this dictionary."""
     user_id = dictionary.get(SESSION_KEY)
-    return None if user_id is None else str(user_id)
+    return None if user_id is None else usual_id(str(user_id))
 
 
 def new_record(key: Key, dictionary: Mapping[str, Any], serializer: Serializer, use: Use) -> Record:

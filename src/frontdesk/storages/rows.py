@@ -47,7 +47,20 @@ def user_id_of(user: AbstractBaseUser) -> str:
     """Return the id by which sessions name ``user``. Raises ``ValueError`` for an unsaved user."""
     if user.pk is None:
         raise ValueError(f"{user!r} is not saved, so it has no sessions.")
-    return str(user._meta.pk.value_to_string(user))
+    return usual_id(str(user._meta.pk.value_to_string(user)), user._meta.pk)
+
+
+def usual_id(user_id: str, field: Any = None) -> str:
+    """Return ``user_id`` as it would be written for a user from the database.
+
+    A user who was just created may have a primary key as the project wrote it, such as a UUID without its
+    hyphens. ``field`` is as in :func:`id_of_pk`.
+    """
+    field = field or get_user_model()._meta.pk
+    try:
+        return id_of_pk(field.to_python(user_id), field)
+    except (ValueError, TypeError, ValidationError, OverflowError):
+        return user_id
 
 
 def id_of_pk(pk: Any, field: Any = None) -> str:
