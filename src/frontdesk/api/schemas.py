@@ -118,7 +118,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Token": _object(**TOKEN),
     "NewToken": _object(token=_about("What a program sends, this once.", TEXT), **TOKEN),
     "Errors": _about(
-        'What is wrong, by the name of the field; "__all__" for the fields together.',
+        "What is wrong, by the name of the field; `__all__` for the fields together.",
         {"type": "object", "additionalProperties": _list(_object(message=TEXT, code=TEXT))},
     ),
     "Problem": {
