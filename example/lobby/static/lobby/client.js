@@ -14,15 +14,19 @@ export class Problem extends Error {
 // Sends one request, and returns the answer. Throws a Problem.
 export async function send(method, path, body) {
   const headers = { "X-CSRFToken": csrf };
-  if (body) headers["Content-Type"] = "application/json";
-  const response = await fetch(API + path, { method, headers, body: body && JSON.stringify(body) });
+  if (body) {
+    headers["Content-Type"] = "application/json";
+    body = JSON.stringify(body);
+  }
+  const response = await fetch(API + path, { method, headers, body });
   const answer = response.status === 204 ? {} : await response.json();
   csrf = answer.csrf ?? csrf;
   if (!response.ok) throw new Problem(answer);
   return answer;
 }
 
-// The same, with what a user should not have to do: askPassword() returns the password from a dialog.
+// The same, with what a user should not have to do.
+// askPassword() returns the password from a dialog.
 export async function call(method, path, body, askPassword) {
   if (!csrf && method !== "GET") await send("GET", "session");
   try {
