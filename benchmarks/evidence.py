@@ -67,6 +67,11 @@ def benchmarks() -> Shown:
     ]
     targets = [row for row in report.read("benchmarks-ratios") if row["target"]]
     met = sum(float(row["median"]) >= float(row["target"]) for row in targets)
+    shares = "; ".join(
+        f"1/{row['median']} ({row['group']})"
+        for row in report.read("benchmarks-ratios")
+        if (row["subject"], row["other"]) == ("frontdesk, database", "Django, db")
+    )
     small, large = report.read("benchmarks-growth")
     few, many = (f"{float(row['median']):.0f} µs" for row in (small, large))
     return Shown(
@@ -74,6 +79,8 @@ def benchmarks() -> Shown:
         ("added µs, median", "touches neither", "`request.user`", "writes a key", "signs in"),
         rows,
         ("benchmarks", "benchmarks-ratios", "benchmarks-growth"),
+        "With frontdesk's database storage, `request.user` adds this share of what it adds with Django's "
+        f"`db` engine: {shares}. "
         f"With {int(large['sessions']):,} sessions in SQLite, `request.user` adds {many}, and with "
         f"{int(small['sessions']):,} it adds {few}. Of the {len(targets)} ratios that have a target, "
         f"{met} meet it.",
@@ -107,6 +114,19 @@ def races() -> Shown:
         ("frontdesk on", *counts, "slowest p99, ms"),
         rows,
         ("races", "races-django"),
+        f"Sessions that came back (probe: sign-out): {of_all(ours, theirs, 'sign-out', 'revived')}. "
+        f"Writes that were lost (probe: keys): {of_all(ours, theirs, 'keys', 'lost')}.",
+    )
+
+
+def of_all(ours: Iterable[Row], theirs: Iterable[Row], probe: str, what: str) -> str:
+    """Return how often it happened in a probe: to frontdesk as a whole, and to each of Django's engines."""
+    mine = [row for row in ours if row["probe"] == probe]
+    groups = {"frontdesk, all storages": mine}
+    groups |= grouped((row for row in theirs if row["probe"] == probe), "storage")
+    return "; ".join(
+        f"{name}: {total(group, what):,} of {total(group, 'operations'):,}"
+        for name, group in groups.items()
     )
 
 
