@@ -85,6 +85,7 @@ pygments_dark_style = "github-dark"
 html_title = f"django-frontdesk {version}"
 html_static_path = ["_site/static"]
 html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
 html_show_sourcelink = False
 html_copy_source = False
 templates_path: list[str] = []
