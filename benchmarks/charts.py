@@ -40,7 +40,7 @@ class Bar(NamedTuple):
     value: float
     text: str
     ours: bool = True
-    """Whether it is frontdesk's, which has a colour of its own."""
+    """Whether it is frontdesk's, which has a color of its own."""
     spread: tuple[float, float] | None = None
 
 

@@ -129,7 +129,7 @@ def test_a_user_name_is_shown_as_it_is_and_in_one_piece(page):
 
 
 @pytest.mark.parametrize("look", [LAPTOP])
-def test_marks_stay_in_print_and_in_forced_colours(page):
+def test_marks_stay_in_print_and_in_forced_colors(page):
     sign_in(page)
     page.goto("/accounts/sessions/")
     mark = page.get_by_text("This device", exact=True)

@@ -375,7 +375,7 @@ def test_without_limits_no_throttle_is_asked_for(right, settings):
     assert run_checks() == []
 
 
-def test_subclasses_are_recognised(right, settings, monkeypatch):
+def test_subclasses_are_recognized(right, settings, monkeypatch):
     from frontdesk import middleware as ours
 
     here = "tests.configuration.test_checks"

@@ -41,7 +41,7 @@ ORDER = [
 ]
 """The modules and folders at the top level. Each imports only those before it."""
 
-AVOIDED = r"\b(badge|desk|lobby|visitor|colour|whoever|nobody|somebody)s?\b"
+AVOIDED = r"\b(badge|desk|lobby|visitor|colour|recognise|whoever|nobody|somebody)s?\b"
 
 FILES = [path for path in sorted(SOURCE.rglob("*.py")) if "migrations" not in path.parts]
 

@@ -62,7 +62,7 @@ def device_in_words(user_agent: str) -> str:
     ``user_agent`` is any text: the header that a client sent, or only a family such as "Firefox"
     (``FRONTDESK["CLIENT_INFO"]`` is ``"masked"``). Only its first 255 printable characters count. The
     answer is "Unknown device" if they name neither browser nor system. The client can claim anything
-    (RFC 9110 section 10.1.5): users recognise a device by these words, but no code may trust them. They
+    (RFC 9110 section 10.1.5): users recognize a device by these words, but no code may trust them. They
     are text, not HTML, so a page has to escape them. Never raises.
     """
     browser, system = _names(printable(user_agent).strip())
