@@ -5,6 +5,7 @@ import json
 import pytest
 
 from frontdesk import sessions
+from tests.api.conftest import code
 from tests.fixtures import DATABASE, PASSWORD, use
 
 
@@ -62,6 +63,29 @@ def test_a_wrong_password_gives_no_key(program, user):
     response = program.sign_in(user, "wrong")
     assert response.status_code == 400
     assert "key" not in response.json()
+
+
+NEW = {"old_password": PASSWORD, "new_password1": "a lamp in 1", "new_password2": "a lamp in 1"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("PATCH", "session", {"password": PASSWORD}), ("POST", "password", NEW)],
+)
+def test_a_session_that_ends_meanwhile_gives_no_new_key(
+    program, user, monkeypatch, method, path, body
+):
+    program.sign_in(user)
+
+    def ending(request):
+        sessions.end_all(user)
+        return header_key(request)
+
+    header_key = sessions.header_key
+    monkeypatch.setattr(sessions, "header_key", ending)
+    response = program.call(method, path, body)
+    assert (response.status_code, code(response)) == (401, "invalid_key")
+    assert response["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
 def test_entering_the_password_again_gives_a_new_key(program, user):

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.utils.module_loading import import_string
 
 from frontdesk import sessions
+from frontdesk.api.problems import CHALLENGES, Problem
 from frontdesk.api_tokens import TokenInfo
 from frontdesk.conf import options
 from frontdesk.history import Entry
@@ -32,8 +34,17 @@ def csrf_token(request: HttpRequest) -> str | None:
 
 
 def new_key(request: HttpRequest) -> dict[str, str]:
-    """Return the key that a program sends from now on; nothing for a browser, which gets a cookie."""
-    return {"key": sessions.header_key(request)} if is_program(request) else {}
+    """Return the key that a program sends from now on; nothing for a browser, which gets a cookie.
+
+    Raises :exc:`Problem` if the session has ended meanwhile.
+    """
+    if not is_program(request):
+        return {}
+    try:
+        return {"key": sessions.header_key(request)}
+    except UpdateError:
+        headers = {"WWW-Authenticate": CHALLENGES["invalid_key"]}
+        raise Problem("invalid_key", headers=headers) from None
 
 
 def is_program(request: HttpRequest) -> bool:
