@@ -37,6 +37,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from configparser import ConfigParser
 from contextlib import contextmanager, suppress
@@ -238,11 +239,14 @@ class Project:
             server.wait()
 
     def install(self, text: str) -> None:
-        """The last command would install this checkout, for which pip needs a package index."""
-        *before, last = commands(text)
+        """The last two commands would install a checkout, for which pip needs a package index."""
+        *before, clone, last = commands(text)
         assert before in ([], ENVIRONMENT)
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+        assert clone == f"git clone {project['urls']['Source']}"
         *pip, path = shlex.split(last)
         assert pip == ["python", "-m", "pip", "install"]
+        assert path.startswith("./"), "pip takes a bare name from the index"
         assert metadata.version(Path(path).name)
 
     def command(self, program: str, *arguments: str, may_fail: bool = False) -> str:
