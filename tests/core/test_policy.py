@@ -1,12 +1,11 @@
-"""The two timeouts, and the decision at the end of a request."""
+"""The two timeouts."""
 
 from dataclasses import replace
-from itertools import product
 
 import pytest
 
 from frontdesk.core import clock, policy
-from frontdesk.core.policy import Closing, Limits, Outcome, State
+from frontdesk.core.policy import Limits
 from frontdesk.core.record import FOREVER, GRACE, Record
 
 HOUR = 60 * clock.MINUTE
@@ -81,36 +80,3 @@ def test_the_cookie_lasts_until_the_deadline_as_browsers_allow():
     assert policy.cookie_age(LIVE, NOW) == 8 * 3600
     assert policy.cookie_age(replace(LIVE, deadline=FOREVER), NOW) == policy.MAX_COOKIE_AGE
     assert policy.cookie_age(LIVE, NOW + 9 * HOUR) == 0
-
-
-def outcomes(**fixed):
-    flags = dict.fromkeys(Outcome._fields, (True, False))
-    choices = flags | {"state": list(State)} | {name: [value] for name, value in fixed.items()}
-    for chosen in product(*choices.values()):
-        yield Outcome(**dict(zip(choices, chosen, strict=True)))
-
-
-def test_an_overtaken_request_leaves_cookie_and_session_alone():
-    assert {policy.closing(each) for each in outcomes(overtaken=True)} == {Closing.LEAVE}
-
-
-def test_a_failed_response_stores_nothing():
-    assert {policy.closing(each) for each in outcomes(failed=True)} <= {
-        Closing.LEAVE,
-        Closing.CLEAR_COOKIE,
-    }
-
-
-def test_an_unknown_key_alone_writes_nothing():
-    for each in outcomes(state=State.UNKNOWN, empty=True):
-        assert policy.closing(each) in {Closing.LEAVE, Closing.CLEAR_COOKIE}
-
-
-def test_only_a_quick_response_clears_an_unknown_cookie():
-    for each in outcomes(state=State.UNKNOWN, quick=False):
-        assert policy.closing(each) is not Closing.CLEAR_COOKIE
-
-
-def test_the_cookie_is_cleared_only_where_one_came():
-    for each in outcomes(key_came=False):
-        assert policy.closing(each) is not Closing.CLEAR_COOKIE

@@ -1,4 +1,4 @@
-"""The two limits of a session, and the decision at the end of a request.
+"""The two limits of a session, and how the session of a request stands to what is stored.
 
 NIST SP 800-63B-4 section 5.2: either timeout ends the session, activity resets only the idle timeout,
 and signing in again resets both.
@@ -112,47 +112,3 @@ class State(Enum):
     """The key that came is malformed, unknown, replaced, or of a session that cannot be used."""
     INTERRUPTED = auto()
     """Live when this request read it, and ended or rotated before this request could write."""
-
-
-class Closing(Enum):
-    """What to do with the session when the response is ready."""
-
-    LEAVE = auto()
-    CLEAR_COOKIE = auto()
-    RECORD_ACTIVITY = auto()
-    SAVE = auto()
-
-
-class Outcome(NamedTuple):
-    """What a request did with its session."""
-
-    state: State
-    modified: bool
-    """Whether it is to be saved: it was changed, or ``SESSION_SAVE_EVERY_REQUEST`` is on."""
-    empty: bool
-    """Whether it has neither a key nor values."""
-    key_came: bool
-    """Whether a key came with the request."""
-    overtaken: bool
-    """Whether that key was good a moment ago, so that the browser may have another one by now."""
-    failed: bool
-    """Whether the response is a server error."""
-    quick: bool
-    """Whether the response is ready within :data:`CLEARING_WINDOW`."""
-    activity_due: bool
-    """Whether :func:`activity_is_due`."""
-
-
-def closing(outcome: Outcome) -> Closing:
-    """Decide what becomes of the session of a request."""
-    if outcome.overtaken:
-        return Closing.LEAVE
-    if outcome.empty:
-        unknown = outcome.state is State.UNKNOWN and outcome.quick
-        gone = unknown or outcome.state is State.NEW
-        return Closing.CLEAR_COOKIE if gone and outcome.key_came else Closing.LEAVE
-    if outcome.failed:
-        return Closing.LEAVE
-    if outcome.modified:
-        return Closing.SAVE
-    return Closing.RECORD_ACTIVITY if outcome.activity_due else Closing.LEAVE

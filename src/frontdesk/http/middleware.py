@@ -41,7 +41,7 @@ from django.utils.module_loading import import_string
 from frontdesk.conf import options
 from frontdesk.core import clock, policy
 from frontdesk.core.flow import Call, Flow, arun, blocking, run
-from frontdesk.core.policy import Closing, Outcome
+from frontdesk.core.policy import State
 from frontdesk.core.record import UNCHANGED
 from frontdesk.errors import StorageUnavailable
 from frontdesk.http import transport
@@ -362,27 +362,24 @@ def _close(
 
 
 def _store(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
-    now, found = clock.now(), session.record
-    outcome = Outcome(
-        state=session.state,
-        modified=session.modified or settings.SESSION_SAVE_EVERY_REQUEST,
-        empty=session.is_empty(),
-        key_came=session.key_came,
-        overtaken=session.overtaken,
-        failed=response.status_code >= 500,
-        quick=time.monotonic() - session.began < policy.CLEARING_WINDOW,
-        activity_due=found is not None and policy.activity_is_due(found, options().limits, now),
-    )
-    decision = policy.closing(outcome)
-    if decision is Closing.CLEAR_COOKIE:
-        session.carrier.clear_key(response)
-    elif decision is Closing.RECORD_ACTIVITY:
+    """Store what the request has changed, or that the session was used. Or clear the cookie."""
+    if session.overtaken:
+        return
+    if session.is_empty():
+        is_late = time.monotonic() - session.began >= policy.CLEARING_WINDOW
+        if session.key_came and not (is_late and session.state is State.UNKNOWN):
+            session.carrier.clear_key(response)
+    elif response.status_code >= 500:
+        return  # as in Django
+    elif session.modified or settings.SESSION_SAVE_EVERY_REQUEST:
+        yield from _save(session, response)
+    elif session.record is not None and policy.activity_is_due(
+        session.record, options().limits, clock.now()
+    ):
         # The page only needed to read. When the session was used can be recorded later.
         with suppress(StorageUnavailable):
             yield from session.record_activity()
             _set_cookie(session, response)
-    elif decision is Closing.SAVE:
-        yield from _save(session, response)
 
 
 def _save(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
