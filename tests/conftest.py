@@ -28,6 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(services.RUN_DIR, ignore_errors=True)
+    if services.used & {"redis", "django-redis"}:
+        services.delete_redis_keys()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -178,16 +180,10 @@ def memcached() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
+def redis_url() -> str:
     """The URL of Redis. Start every key with `services.RUN`: those are removed after the run."""
     services.require("redis")
-    import redis
-
-    url = services.REDIS.geturl()
-    yield url
-    with redis.Redis.from_url(url) as client:
-        for key in client.scan_iter(match=f"*{services.RUN}*", count=1000):
-            client.delete(key)
+    return services.REDIS.geturl()
 
 
 @pytest.fixture

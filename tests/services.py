@@ -76,6 +76,15 @@ def missing(service: str) -> str:
     return ""
 
 
+def delete_redis_keys() -> None:
+    """Delete what this run has left in Redis."""
+    import redis
+
+    with redis.Redis.from_url(REDIS.geturl()) as client:
+        for key in client.scan_iter(match=f"*{RUN}*", count=1000):
+            client.delete(key)
+
+
 def _probe_postgresql() -> None:
     import psycopg
 
