@@ -4,7 +4,7 @@ import pytest
 from django.contrib import auth
 from django.http import HttpResponse
 
-from frontdesk.core.policy import CLEARING_WINDOW
+from frontdesk.core.policy import CLEARING_WINDOW, State
 from frontdesk.http import middleware
 from tests.fixtures import sign_out
 from tests.requests.browsers import clears, cookie, varies
@@ -212,6 +212,17 @@ def test_a_key_of_a_moment_ago_is_left_alone(new_browser, clock, end, seconds, c
     assert response.answer == (False, {})
     assert clears(response) is clear
     assert (cookie(response) is None) is not clear
+
+
+@pytest.mark.parametrize("state", [each for each in State if each is not State.UNREAD])
+def test_only_a_key_that_is_of_no_use_is_cleared(browser, state):
+    browser.key = KEY
+
+    def be(request):
+        look(request)
+        request.session.state = state
+
+    assert clears(browser.do(be)) is (state in {State.NEW, State.UNKNOWN})
 
 
 def test_signing_out_clears_the_cookie(member):

@@ -366,8 +366,9 @@ def _store(session: SessionStore, response: HttpResponseBase) -> Flow[None]:
     if session.overtaken:
         return
     if session.is_empty():
-        is_late = time.monotonic() - session.began >= policy.CLEARING_WINDOW
-        if session.key_came and not (is_late and session.state is State.UNKNOWN):
+        is_quick = time.monotonic() - session.began < policy.CLEARING_WINDOW
+        unknown = session.state is State.UNKNOWN and is_quick
+        if session.key_came and (unknown or session.state is State.NEW):
             session.carrier.clear_key(response)
     elif response.status_code >= 500:
         return  # as in Django
