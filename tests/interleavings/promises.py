@@ -11,9 +11,9 @@ from django.contrib.auth import SESSION_KEY
 
 from frontdesk.core.flow import Flow, run
 from frontdesk.core.keys import Key
-from frontdesk.core.policy import State
 from frontdesk.core.record import Record
 from frontdesk.http.session import SessionStore
+from frontdesk.http.state import State
 from tests.interleavings.world import ADA, BOBS, LAPTOP, PHONE, START, key_of
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest, HttpResponse
 
 from frontdesk.core.flow import Call, Flow
-from frontdesk.core.policy import State
 from frontdesk.http import middleware
 from frontdesk.http.session import SessionStore
+from frontdesk.http.state import State
 from tests.interleavings.operations import noting_ends
 from tests.interleavings.promises import Operation, Result, Seen
 from tests.interleavings.world import ADA, BOB, PHONE, World, a_session, key_of

@@ -16,6 +16,7 @@ from frontdesk.core import clock, policy, record
 from frontdesk.core.flow import Call, Flow
 from frontdesk.core.record import Record
 from frontdesk.http.session import SessionStore
+from frontdesk.http.state import State
 from frontdesk.storages import base, documents
 from frontdesk.storages.documents import SESSION, UNBORN, Write, encoded, version_in
 from tests.interleavings import operations as do
@@ -207,7 +208,7 @@ def disown_at_any_rate(self: SessionStore) -> Flow[None]:
         yield from self.storage.change(
             self.record, lambda current: replace(current, deadline=deadline)
         )
-    self._reset(policy.State.UNKNOWN)
+    self._reset(State.UNKNOWN)
     self.overtaken = True
 
 

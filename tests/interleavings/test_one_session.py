@@ -12,8 +12,8 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import UpdateError
 
 from frontdesk.core.flow import run
-from frontdesk.core.policy import State
 from frontdesk.http.session import SessionStore
+from frontdesk.http.state import State
 from frontdesk.storages import get_storage
 from frontdesk.storages.memory import MemoryStorage
 

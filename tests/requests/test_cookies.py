@@ -4,8 +4,9 @@ import pytest
 from django.contrib import auth
 from django.http import HttpResponse
 
-from frontdesk.core.policy import CLEARING_WINDOW, State
+from frontdesk.core.policy import CLEARING_WINDOW
 from frontdesk.http import middleware
+from frontdesk.http.state import State
 from tests.fixtures import sign_out
 from tests.requests.browsers import clears, cookie, varies
 

@@ -1,4 +1,4 @@
-"""The two limits of a session, and how the session of a request stands to what is stored.
+"""The two limits of a session.
 
 NIST SP 800-63B-4 section 5.2: either timeout ends the session, activity resets only the idle timeout,
 and signing in again resets both.
@@ -7,7 +7,6 @@ The clocks of servers may differ. A time in the future, written by a server whos
 as now, and the next write corrects it.
 """
 
-from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from frontdesk.core import clock
@@ -98,17 +97,3 @@ def cookie_age(record: Record, now: int) -> int:
     """
     rounded_up = -((now - record.deadline) // clock.SECOND)
     return max(0, min(rounded_up, MAX_COOKIE_AGE))
-
-
-class State(Enum):
-    """How the session of a request stands to what is stored."""
-
-    UNREAD = auto()
-    """A key came with the request. The storage has not been asked yet."""
-    NEW = auto()
-    """Nothing is stored: no key came, or this request has signed out."""
-    LIVE = auto()
-    UNKNOWN = auto()
-    """The key that came is malformed, unknown, replaced, or of a session that cannot be used."""
-    INTERRUPTED = auto()
-    """Live when this request read it, and ended or rotated before this request could write."""

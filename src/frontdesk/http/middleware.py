@@ -41,12 +41,12 @@ from django.utils.module_loading import import_string
 from frontdesk.conf import options
 from frontdesk.core import clock, policy
 from frontdesk.core.flow import Call, Flow, arun, blocking, run
-from frontdesk.core.policy import State
 from frontdesk.core.record import UNCHANGED
 from frontdesk.errors import StorageUnavailable
 from frontdesk.http import transport
 from frontdesk.http.problems import problem
 from frontdesk.http.session import SessionStore
+from frontdesk.http.state import State
 from frontdesk.http.unavailable import unavailable
 from frontdesk.models import is_plain
 from frontdesk.storages.rows import ByPk

@@ -17,13 +17,13 @@ from frontdesk.conf import options
 from frontdesk.core import clock, keys, policy, record
 from frontdesk.core.flow import Call, Flow, arun, blocking, run
 from frontdesk.core.keys import Key
-from frontdesk.core.policy import State
 from frontdesk.core.record import GRACE, UNCHANGED, Changes, Record
 from frontdesk.errors import StorageUnavailable
 from frontdesk.http import changes, values
 from frontdesk.http.changes import EXPIRY_KEY, Use, user_in
 from frontdesk.http.client import client_of
 from frontdesk.http.purge import purge
+from frontdesk.http.state import State
 from frontdesk.http.transport import COOKIE, Carrier
 from frontdesk.migrate.moving_in import CannotMove, NotMoving, moving_in
 from frontdesk.signals import (
